@@ -1,0 +1,238 @@
+//! Shapes, and the rules by which operations combine them.
+//!
+//! Each rule stands here once and nowhere else: the eager methods of [`Tensor`](crate::Tensor) and the
+//! recording of a graph both ask these functions.
+
+use std::fmt;
+use std::ops::Deref;
+
+use smallvec::SmallVec;
+
+use crate::{Error, Result};
+
+/// The length of each axis, outermost first. Rank 0 (`()`) is a single number.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Shape(SmallVec<[usize; 4]>);
+
+impl Shape {
+    /// Rank 0: the shape of one number.
+    pub fn scalar() -> Self {
+        Shape::default()
+    }
+
+    /// Number of elements: the product of all axes; 1 for rank 0.
+    pub fn size(&self) -> usize {
+        self.iter().product()
+    }
+
+    /// Row-major strides in elements.
+    pub fn strides(&self) -> SmallVec<[isize; 4]> {
+        let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(1, self.len());
+        for axis in (0..self.len().saturating_sub(1)).rev() {
+            strides[axis] = strides[axis + 1] * self[axis + 1].max(1) as isize;
+        }
+        strides
+    }
+
+    /// This shape with `axis` taken out.
+    pub fn without(&self, axis: usize) -> Self {
+        self.iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, n)| *n).collect()
+    }
+
+    /// This shape with the length of `axis` set to `n`.
+    pub fn with(&self, axis: usize, n: usize) -> Self {
+        let mut shape = self.clone();
+        shape.0[axis] = n;
+        shape
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl FromIterator<usize> for Shape {
+    fn from_iter<I: IntoIterator<Item = usize>>(axes: I) -> Self {
+        Shape(axes.into_iter().collect())
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(axes: &[usize]) -> Self {
+        Shape(SmallVec::from_slice(axes))
+    }
+}
+
+impl From<&Shape> for Shape {
+    fn from(shape: &Shape) -> Self {
+        shape.clone()
+    }
+}
+
+impl From<Vec<usize>> for Shape {
+    fn from(axes: Vec<usize>) -> Self {
+        Shape(axes.into())
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(axes: [usize; N]) -> Self {
+        Shape(SmallVec::from_slice(&axes))
+    }
+}
+
+impl From<usize> for Shape {
+    fn from(n: usize) -> Self {
+        Shape::from([n])
+    }
+}
+
+impl From<()> for Shape {
+    fn from((): ()) -> Self {
+        Shape::scalar()
+    }
+}
+
+/// Written as Python tuples are: `()`, `(3,)`, `(2, 3)`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self[..] {
+            [n] => write!(f, "({n},)"),
+            axes => {
+                f.write_str("(")?;
+                for (i, n) in axes.iter().enumerate() {
+                    write!(f, "{}{n}", if i == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Resolves an axis number, counting from the end if negative.
+pub fn axis(op: &'static str, axis: isize, shape: &[usize]) -> Result<usize> {
+    let rank = shape.len() as isize;
+    let resolved = if axis < 0 { axis + rank } else { axis };
+    if (0..rank).contains(&resolved) {
+        Ok(resolved as usize)
+    } else {
+        Err(Error::Axis { op, axis, shape: shape.into() })
+    }
+}
+
+/// Resolves several axis numbers to ascending positions; a repeated axis is an error.
+/// An empty list means all axes.
+pub fn axes(op: &'static str, list: &[isize], shape: &[usize]) -> Result<SmallVec<[usize; 4]>> {
+    if list.is_empty() {
+        return Ok((0..shape.len()).collect());
+    }
+    let mut out: SmallVec<[usize; 4]> = SmallVec::new();
+    for &a in list {
+        out.push(axis(op, a, shape)?);
+    }
+    out.sort_unstable();
+    if out.windows(2).any(|w| w[0] == w[1]) {
+        return Err(Error::shape(op, [shape], format!("axes {list:?} name an axis twice")));
+    }
+    Ok(out)
+}
+
+/// THE broadcasting rule: align at the last axis; lengths are equal or one of them is 1.
+pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
+    let rank = a.len().max(b.len());
+    let mut out = Vec::with_capacity(rank);
+    for i in 0..rank {
+        let from = |s: &[usize]| (i + s.len()).checked_sub(rank).map_or(1, |i| s[i]);
+        match (from(a), from(b)) {
+            (x, y) if x == y || y == 1 => out.push(x),
+            (1, y) => out.push(y),
+            (x, y) => {
+                let why = format!(
+                    "axis {} from the end has {x} on the left and {y} on the right; \
+                     lengths must be equal or 1",
+                    rank - i
+                );
+                return Err(Error::shape(op, [a, b], why));
+            }
+        }
+    }
+    Ok(out.into())
+}
+
+/// Shape of a (batched) matrix product: `(…, m, k) x (…, k, n)` is `(…, m, n)`; the leading axes broadcast.
+pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape> {
+    let op = "matmul";
+    if a.len() < 2 || b.len() < 2 {
+        let why = "both operands need at least 2 axes; make a vector a row (1, n) or a column (n, 1)";
+        return Err(Error::shape(op, [a, b], why));
+    }
+    let (batch_a, m, k) = (&a[..a.len() - 2], a[a.len() - 2], a[a.len() - 1]);
+    let (batch_b, k2, n) = (&b[..b.len() - 2], b[b.len() - 2], b[b.len() - 1]);
+    if k != k2 {
+        return Err(Error::shape(op, [a, b], format!("{k} must equal {k2}")));
+    }
+    let batch = broadcast(op, batch_a, batch_b)
+        .map_err(|_| Error::shape(op, [a, b], "the leading (batch) axes must be equal or 1"))?;
+    Ok(batch.iter().copied().chain([m, n]).collect())
+}
+
+/// Target of a reshape. One entry may be -1 and is then computed from the rest.
+pub fn reshape(from: &[usize], to: &[isize]) -> Result<Shape> {
+    let op = "reshape";
+    let size: usize = from.iter().product();
+    let fail = |why: String| Err(Error::shape(op, [from], why));
+    let known: usize = to.iter().filter(|n| **n >= 0).map(|n| *n as usize).product();
+    match to.iter().filter(|n| **n < 0).count() {
+        0 if known == size => Ok(to.iter().map(|n| *n as usize).collect()),
+        0 => fail(format!("{size} elements cannot become {to:?}, which has {known}")),
+        1 if to.iter().any(|n| *n < -1) => fail(format!("{to:?} has a negative length other than -1")),
+        1 if known != 0 && size % known == 0 => {
+            Ok(to.iter().map(|n| if *n < 0 { size / known } else { *n as usize }).collect())
+        }
+        1 => fail(format!("{size} elements cannot be divided to fill the -1 of {to:?}")),
+        _ => fail(format!("{to:?} has more than one -1")),
+    }
+}
+
+/// Checks that `axes` names each axis of `shape` once, and returns their positions.
+pub fn permute(shape: &[usize], axes: &[isize]) -> Result<SmallVec<[usize; 4]>> {
+    let op = "permute";
+    let mut out: SmallVec<[usize; 4]> = SmallVec::new();
+    for &a in axes {
+        out.push(axis(op, a, shape)?);
+    }
+    let mut seen = out.clone();
+    seen.sort_unstable();
+    if seen.len() != shape.len() || seen.windows(2).any(|w| w[0] == w[1]) {
+        let why = format!("{axes:?} must name each of the {} axes once", shape.len());
+        return Err(Error::shape(op, [shape], why));
+    }
+    Ok(out)
+}
+
+/// Shape of the concatenation of `parts` along `axis`: all other axes must be equal.
+pub fn concat(parts: &[&[usize]], axis: usize) -> Result<Shape> {
+    let op = "concat";
+    let Some(first) = parts.first() else {
+        return Err(Error::Value { op, why: "needs at least one operand".into() });
+    };
+    let mut out = Shape::from(*first);
+    for part in &parts[1..] {
+        let fits = part.len() == first.len() && (0..part.len()).all(|i| i == axis || part[i] == first[i]);
+        if !fits {
+            let why = format!("all axes but axis {axis} must be equal");
+            return Err(Error::shape(op, parts.iter().copied(), why));
+        }
+        out.0[axis] += part[axis];
+    }
+    Ok(out)
+}

@@ -1,0 +1,84 @@
+//! `Tensor`: an immutable n-dimensional value with run-time shape and dtype.
+
+use crate::{DType, Element, Error, Result, Shape};
+
+/// The array type inside a [`Tensor`]: ndarray's reference-counted array of dynamic rank.
+pub type ArrayD<T> = ndarray::ArcArray<T, ndarray::IxDyn>;
+
+/// An immutable n-dimensional value, cheap to clone (the elements are shared).
+#[derive(Clone, PartialEq)]
+pub enum Tensor {
+    /// 32-bit floats.
+    F32(ArrayD<f32>),
+    /// 64-bit floats.
+    F64(ArrayD<f64>),
+    /// 64-bit integers.
+    I64(ArrayD<i64>),
+    /// Truth values.
+    Bool(ArrayD<bool>),
+}
+
+impl Tensor {
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Tensor::F32(a) => a.shape(),
+            Tensor::F64(a) => a.shape(),
+            Tensor::I64(a) => a.shape(),
+            Tensor::Bool(a) => a.shape(),
+        }
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Tensor::F32(_) => DType::F32,
+            Tensor::F64(_) => DType::F64,
+            Tensor::I64(_) => DType::I64,
+            Tensor::Bool(_) => DType::Bool,
+        }
+    }
+
+    /// Number of elements.
+    pub fn size(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// A tensor of `shape` from its elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the number of elements is not the product of `shape`.
+    pub fn from_vec<T: Element>(elements: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape.size() != elements.len() {
+            let why = format!("{} elements do not fill it", elements.len());
+            return Err(Error::shape("from_vec", [&shape[..]], why));
+        }
+        let array = ndarray::ArrayD::from_shape_vec(shape.to_vec(), elements)
+            .map_err(|e| Error::shape("from_vec", [&shape[..]], e.to_string()))?;
+        Ok(T::wrap(array.into_shared()))
+    }
+
+    /// The elements in row-major order, without a copy, if the dtype is `T` and the tensor is contiguous
+    /// (see [`to_contiguous`](Tensor::to_contiguous)).
+    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        T::unwrap(self)?.as_slice()
+    }
+
+    /// The same value with its elements in row-major order; free if they already are.
+    pub fn to_contiguous(&self) -> Tensor {
+        fn go<T: Element>(a: &ArrayD<T>) -> Tensor {
+            if a.is_standard_layout() {
+                T::wrap(a.clone())
+            } else {
+                T::wrap(a.as_standard_layout().into_owned().into_shared())
+            }
+        }
+        match self {
+            Tensor::F32(a) => go(a),
+            Tensor::F64(a) => go(a),
+            Tensor::I64(a) => go(a),
+            Tensor::Bool(a) => go(a),
+        }
+    }
+}
