@@ -82,3 +82,21 @@ impl Tensor {
         }
     }
 }
+// ---- shim
+#[allow(missing_docs)]
+impl Tensor {
+    pub fn cast(&self, d: DType) -> Tensor {
+        match (self, d) {
+            (Tensor::F64(a), DType::F32) => Tensor::F32(a.mapv(|x| x as f32).into_shared()),
+            (Tensor::F32(a), DType::F64) => Tensor::F64(a.mapv(f64::from).into_shared()),
+            _ => self.clone(),
+        }
+    }
+    pub fn item<T: crate::Real>(&self) -> Result<T> {
+        match self { Tensor::F64(a) => Ok(T::from_f64(*a.first().unwrap())), Tensor::F32(a) => Ok(T::from_f64(f64::from(*a.first().unwrap()))), _ => panic!() }
+    }
+}
+impl<T: Element> From<T> for Tensor { fn from(x: T) -> Tensor { Tensor::from_vec(vec![x], ()).unwrap() } }
+impl<T: Element, const N: usize> From<[T; N]> for Tensor { fn from(x: [T; N]) -> Tensor { Tensor::from_vec(x.to_vec(), [N]).unwrap() } }
+impl<T: Element, const N: usize, const M: usize> From<[[T; N]; M]> for Tensor { fn from(x: [[T; N]; M]) -> Tensor { Tensor::from_vec(x.concat(), [M, N]).unwrap() } }
+impl std::fmt::Debug for Tensor { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { match self { Tensor::F32(a) => write!(f, "{a}"), Tensor::F64(a) => write!(f, "{a}"), Tensor::I64(a) => write!(f, "{a}"), Tensor::Bool(a) => write!(f, "{a}") } } }
