@@ -138,11 +138,4 @@ impl Tensor {
             _ => self.clone(),
         }
     }
-    pub fn item<T: crate::Real>(&self) -> Result<T> {
-        match self { Tensor::F64(a) => Ok(T::from_f64(*a.first().unwrap())), Tensor::F32(a) => Ok(T::from_f64(f64::from(*a.first().unwrap()))), _ => panic!() }
-    }
 }
-impl<T: Element> From<T> for Tensor { fn from(x: T) -> Tensor { Tensor::from_vec(vec![x], ()).unwrap() } }
-impl<T: Element, const N: usize> From<[T; N]> for Tensor { fn from(x: [T; N]) -> Tensor { Tensor::from_vec(x.to_vec(), [N]).unwrap() } }
-impl<T: Element, const N: usize, const M: usize> From<[[T; N]; M]> for Tensor { fn from(x: [[T; N]; M]) -> Tensor { Tensor::from_vec(x.concat(), [M, N]).unwrap() } }
-impl std::fmt::Debug for Tensor { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { match self { Tensor::F32(a) => write!(f, "{a}"), Tensor::F64(a) => write!(f, "{a}"), Tensor::I64(a) => write!(f, "{a}"), Tensor::Bool(a) => write!(f, "{a}") } } }
