@@ -64,10 +64,13 @@ pub trait Element: sealed::Sealed + Copy + Default + PartialEq + fmt::Debug + Se
     fn unwrap(tensor: &Tensor) -> Option<&ArrayD<Self>>;
     /// Mutable access to the array inside, if the tensor has this dtype.
     fn unwrap_mut(tensor: &mut Tensor) -> Option<&mut ArrayD<Self>>;
+    /// The element at `index` of a tensor of this dtype or of one whose values this type holds exactly:
+    /// `f64` also reads `f32` and integers up to 2⁵³. `None` if it cannot.
+    fn widen(tensor: &Tensor, index: &[usize]) -> Option<Self>;
 }
 
 macro_rules! element {
-    ($($type:ty => $variant:ident),*) => {$(
+    ($($type:ty => $variant:ident, $($from:ident as $exact:expr),*;)*) => {$(
         impl Element for $type {
             const DTYPE: DType = DType::$variant;
             fn wrap(array: ArrayD<Self>) -> Tensor {
@@ -79,10 +82,23 @@ macro_rules! element {
             fn unwrap_mut(tensor: &mut Tensor) -> Option<&mut ArrayD<Self>> {
                 if let Tensor::$variant(array) = tensor { Some(array) } else { None }
             }
+            fn widen(tensor: &Tensor, index: &[usize]) -> Option<Self> {
+                match tensor {
+                    Tensor::$variant(array) => array.get(index).copied(),
+                    $(Tensor::$from(array) => array.get(index).copied().and_then($exact),)*
+                    #[allow(unreachable_patterns)]
+                    _ => None,
+                }
+            }
         }
     )*};
 }
-element!(f32 => F32, f64 => F64, i64 => I64, bool => Bool);
+element! {
+    f32 => F32,;
+    f64 => F64, F32 as |x| Some(f64::from(x)), I64 as |n| (n.unsigned_abs() <= 1 << 53).then_some(n as f64);
+    i64 => I64,;
+    bool => Bool,;
+}
 
 /// A float element: `f32` or `f64`. Kernels over reals are written once against this trait.
 pub trait Real: Element + num_traits::Float + std::iter::Sum {

@@ -4,7 +4,7 @@
 //! recording of a graph both ask these functions.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Bound, Deref, RangeBounds};
 
 use smallvec::SmallVec;
 
@@ -23,6 +23,15 @@ impl Shape {
     /// Number of elements: the product of all axes; 1 for rank 0.
     pub fn size(&self) -> usize {
         self.iter().product()
+    }
+
+    /// [`size`](Shape::size), or `None` where the product does not fit a `usize`.
+    pub fn checked_size(&self) -> Option<usize> {
+        if self.contains(&0) {
+            Some(0)
+        } else {
+            self.iter().try_fold(1_usize, |n, &axis| n.checked_mul(axis))
+        }
     }
 
     /// Row-major strides in elements.
@@ -195,7 +204,7 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Result<Shape> {
         0 if known == size => Ok(to.iter().map(|n| *n as usize).collect()),
         0 => fail(format!("{size} elements cannot become {to:?}, which has {known}")),
         1 if to.iter().any(|n| *n < -1) => fail(format!("{to:?} has a negative length other than -1")),
-        1 if known != 0 && size % known == 0 => {
+        1 if known != 0 && size.is_multiple_of(known) => {
             Ok(to.iter().map(|n| if *n < 0 { size / known } else { *n as usize }).collect())
         }
         1 => fail(format!("{size} elements cannot be divided to fill the -1 of {to:?}")),
@@ -217,6 +226,46 @@ pub fn permute(shape: &[usize], axes: &[isize]) -> Result<SmallVec<[usize; 4]>> 
         return Err(Error::shape(op, [shape], why));
     }
     Ok(out)
+}
+
+/// Resolves `range` with `step` on an axis of length `n` to its first index and the number of elements.
+///
+/// Negative ends count from the end of the axis, as in Python; unlike there, ends outside the axis are errors.
+pub fn slice(
+    op: &'static str,
+    n: usize,
+    range: impl RangeBounds<isize>,
+    step: usize,
+) -> Result<(usize, usize)> {
+    let end = n as isize;
+    let resolve = |i: isize| if i < 0 { i + end } else { i };
+    let start = match range.start_bound() {
+        Bound::Included(&i) => resolve(i),
+        Bound::Excluded(&i) => resolve(i) + 1,
+        Bound::Unbounded => 0,
+    };
+    let stop = match range.end_bound() {
+        Bound::Included(&i) => resolve(i) + 1,
+        Bound::Excluded(&i) => resolve(i),
+        Bound::Unbounded => end,
+    };
+    if step == 0 {
+        return Err(Error::Value { op, why: "a step of 0 never arrives; the smallest step is 1".into() });
+    }
+    if start < 0 || start > stop || stop > end {
+        let why = format!("the range {start}..{stop} does not lie within an axis of length {n}");
+        return Err(Error::Value { op, why });
+    }
+    Ok((start as usize, ((stop - start) as usize).div_ceil(step)))
+}
+
+/// Resolves one index on an axis of length `n`, counting from the end if negative.
+pub fn index(op: &'static str, index: isize, n: usize) -> Result<usize> {
+    let resolved = if index < 0 { index.checked_add(n as isize) } else { Some(index) };
+    match resolved {
+        Some(i) if (0..n as isize).contains(&i) => Ok(i as usize),
+        _ => Err(Error::Value { op, why: format!("index {index} is outside an axis of length {n}") }),
+    }
 }
 
 /// Shape of the concatenation of `parts` along `axis`: all other axes must be equal.

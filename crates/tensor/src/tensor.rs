@@ -6,6 +6,12 @@ use crate::{DType, Element, Error, Result, Shape};
 pub type ArrayD<T> = ndarray::ArcArray<T, ndarray::IxDyn>;
 
 /// An immutable n-dimensional value, cheap to clone (the elements are shared).
+///
+/// Slices, transposes and flips share the elements too: they are other views of the same buffer, which lives as
+/// long as its last view. Each variant is an ordinary ndarray array, so whatever is missing here is there.
+///
+/// Two tensors are equal (`==`) if dtype, shape and all elements are; as in IEEE, NaN equals nothing.
+/// For an elementwise comparison see [`eq`](Tensor::eq).
 #[derive(Clone, PartialEq)]
 pub enum Tensor {
     /// 32-bit floats.
@@ -18,15 +24,28 @@ pub enum Tensor {
     Bool(ArrayD<bool>),
 }
 
+/// `each!(tensor, a => body)` is a `match` on the dtype with the same body, in which `a` is the array, in each arm.
+macro_rules! each {
+    ($tensor:expr, $array:ident => $body:expr) => {
+        match $tensor {
+            $crate::Tensor::F32($array) => $body,
+            $crate::Tensor::F64($array) => $body,
+            $crate::Tensor::I64($array) => $body,
+            $crate::Tensor::Bool($array) => $body,
+        }
+    };
+}
+pub(crate) use each;
+
 impl Tensor {
     /// The length of each axis.
     pub fn shape(&self) -> &[usize] {
-        match self {
-            Tensor::F32(a) => a.shape(),
-            Tensor::F64(a) => a.shape(),
-            Tensor::I64(a) => a.shape(),
-            Tensor::Bool(a) => a.shape(),
-        }
+        each!(self, a => a.shape())
+    }
+
+    /// The number of axes: 0 for a single number, 1 for a vector, 2 for a matrix.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
     }
 
     /// The element type.
@@ -48,9 +67,16 @@ impl Tensor {
     ///
     /// # Errors
     /// [`Error::Shape`] if the number of elements is not the product of `shape`.
+    ///
+    /// ```
+    /// # use chainrule_tensor::Tensor;
+    /// let t = Tensor::from_vec(vec![1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 3])?;
+    /// assert_eq!(t.shape(), [2, 3]);
+    /// # Ok::<(), chainrule_tensor::Error>(())
+    /// ```
     pub fn from_vec<T: Element>(elements: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
-        if shape.size() != elements.len() {
+        if shape.checked_size() != Some(elements.len()) {
             let why = format!("{} elements do not fill it", elements.len());
             return Err(Error::shape("from_vec", [&shape[..]], why));
         }
@@ -65,6 +91,22 @@ impl Tensor {
         T::unwrap(self)?.as_slice()
     }
 
+    /// A copy of the elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if the dtype is not `T`.
+    ///
+    /// ```
+    /// # use chainrule_tensor::Tensor;
+    /// let t = Tensor::from([[1_i64, 2], [3, 4]]);
+    /// assert_eq!(t.to_vec::<i64>()?, [1, 2, 3, 4]);
+    /// # Ok::<(), chainrule_tensor::Error>(())
+    /// ```
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        let array = self.expect("to_vec")?;
+        Ok(array.as_slice().map_or_else(|| array.iter().copied().collect(), <[T]>::to_vec))
+    }
+
     /// The same value with its elements in row-major order; free if they already are.
     pub fn to_contiguous(&self) -> Tensor {
         fn go<T: Element>(a: &ArrayD<T>) -> Tensor {
@@ -74,11 +116,15 @@ impl Tensor {
                 T::wrap(a.as_standard_layout().into_owned().into_shared())
             }
         }
-        match self {
-            Tensor::F32(a) => go(a),
-            Tensor::F64(a) => go(a),
-            Tensor::I64(a) => go(a),
-            Tensor::Bool(a) => go(a),
-        }
+        each!(self, a => go(a))
+    }
+
+    /// The array inside, or an error that names `op` and the cast to make.
+    pub(crate) fn expect<T: Element>(&self, op: &'static str) -> Result<&ArrayD<T>> {
+        T::unwrap(self).ok_or_else(|| Error::DType {
+            op,
+            found: self.dtype(),
+            why: format!("{} was asked for; convert with .cast(DType::{:?})", T::DTYPE, T::DTYPE),
+        })
     }
 }

@@ -1,0 +1,3 @@
+//! Files.
+pub mod atomic;
+pub use atomic::atomic_write;
