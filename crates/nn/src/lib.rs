@@ -3,5 +3,9 @@
 
 pub mod data;
 mod error;
+mod history;
+pub mod metric;
+pub mod progress;
 
 pub use error::{Error, Result};
+pub use history::History;

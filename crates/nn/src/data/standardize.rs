@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn other_examples_are_refused() {
         let fitted = Standardize::fit(&dataset(vec![1.0, 2.0, 3.0, 4.0], 2)).unwrap();
-        let error = |t: Tensor| fitted.transform(&t).map(drop).unwrap_err().to_string();
+        let error = |t: Tensor| fitted.transform(&t).unwrap_err().to_string();
         assert!(
             error(Tensor::from_vec(vec![1.0_f32; 3], [1, 3]).unwrap())
                 .contains("(2,), given features (1, 3)")
