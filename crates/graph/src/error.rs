@@ -13,10 +13,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Displayed like a compiler's message: the operation and the rule it breaks, the user's line, then the
 /// lines where the operands were made, then a hint where there is one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Error(Box<Details>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Details {
     kind: ErrorKind,
     at: Option<Origin>,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
@@ -65,12 +65,12 @@ pub enum Phase {
 /// Where a node comes from: the user's source line, the scope path, and the phase.
 ///
 /// A node recorded by differentiation has the line and scope of the forward node it belongs to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// The user's line.
     pub location: &'static Location<'static>,
     /// The scope path, such as `hidden`, or empty.
-    pub scope: Rc<str>,
+    pub scope: Arc<str>,
     /// Forward, or recorded by differentiation.
     pub phase: Phase,
 }
@@ -119,7 +119,7 @@ pub struct Node {
 /// A leaf's name, and its value if one is bound.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
-    pub(crate) name: Rc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) value: Option<Tensor>,
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct Inner {
     pub(crate) errors: Vec<Error>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) constants: Vec<Tensor>,
-    scopes: Vec<(u64, Rc<str>)>,
+    scopes: Vec<(u64, Arc<str>)>,
     next_scope: u64,
     blame: Vec<Origin>,
 }
@@ -337,7 +337,7 @@ impl Graph {
 
 impl Inner {
     fn origin(&self, here: &'static Location<'static>) -> Origin {
-        let scope = || self.scopes.last().map_or_else(|| Rc::from(""), |(_, path)| path.clone());
+        let scope = || self.scopes.last().map_or_else(|| Arc::from(""), |(_, path)| path.clone());
         // A derivative belongs to its forward node, whoever asked for it; else the outermost caller is to blame.
         let derived = self.blame.iter().rev().find(|o| o.phase != Phase::Forward);
         match derived.or(self.blame.first()) {

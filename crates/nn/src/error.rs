@@ -12,6 +12,27 @@ pub enum Error {
     /// An error of the tensor crate.
     #[error(transparent)]
     Tensor(#[from] chainrule_tensor::Error),
+    /// An error of the graph crate: recording, differentiating, compiling or running a model.
+    #[error(transparent)]
+    Graph(#[from] chainrule_graph::Error),
+    /// Stored parameters that do not fit a model.
+    #[error("{source_name}: these parameters do not fit the model: {why}")]
+    Misfit {
+        /// Where they came from, such as a file.
+        source_name: String,
+        /// What is missing, left over, or of another shape.
+        why: String,
+    },
+    /// The loss became NaN or infinite while training.
+    #[error("the loss is {loss} in epoch {epoch}, batch {batch}: lower the learning rate, standardise the features, or use a loss that takes logits")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch, from 1.
+        batch: usize,
+        /// NaN or an infinity.
+        loss: f64,
+    },
     /// There is nothing to learn from or to measure.
     #[error("[{op}] the {what} are empty: at least one example is needed")]
     Empty {

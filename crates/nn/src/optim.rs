@@ -32,7 +32,6 @@ pub struct Memory<'g> {
 
 /// A remembered value and what it becomes.
 pub(crate) struct Slot<'g> {
-    pub(crate) path: String,
     pub(crate) old: Var<'g>,
     pub(crate) new: Var<'g>,
 }
@@ -63,7 +62,7 @@ impl<'g> Memory<'g> {
         let path = format!("{}.{name}", self.parameter);
         let old = self.graph.leaf(&path, Tensor::full(like.shape(), 0.0_f32));
         let new = next(old);
-        self.slots.push(Slot { path, old, new });
+        self.slots.push(Slot { old, new });
         new
     }
 }

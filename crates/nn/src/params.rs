@@ -76,7 +76,7 @@ impl Params {
     /// # Errors
     /// [`Error::Tensor`] with the path if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        io::write_safetensors(path.as_ref(), self.iter(), &BTreeMap::new())?;
+        io::safetensors::write(path.as_ref(), self.iter(), &BTreeMap::new())?;
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Params {
     /// [`Error::Tensor`] if the file is missing, truncated or breaks the format's rules.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let mut params = Params::new();
-        for (name, value) in io::read_safetensors(path.as_ref())?.tensors {
+        for (name, value) in io::safetensors::read(path.as_ref())?.tensors {
             params.insert(name, value);
         }
         Ok(params)
