@@ -186,8 +186,6 @@ macro_rules! operator {
             }
         }
         operator!(@left f64 $trait $method $op);
-        operator!(@left f32 $trait $method $op);
-        operator!(@left i64 $trait $method $op);
     )*};
     (@left $type:ident $trait:ident $method:ident $op:ident) => {
         impl<'g> ops::$trait<Var<'g>> for $type {

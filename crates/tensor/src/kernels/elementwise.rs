@@ -1,66 +1,294 @@
-//! shim
-use super::{Kind, Slice, SliceMut};
-use crate::{Layout, Real, Shape};
-macro_rules! ops { ($name:ident { $($v:ident $s:literal),* }) => {
-    /// shim
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)] #[allow(missing_docs)]
-    pub enum $name { $($v),* }
-    #[allow(missing_docs)]
-    impl $name { pub const ALL: &[$name] = &[$($name::$v),*]; pub fn name(self) -> &'static str { match self { $($name::$v => $s),* } } }
-} }
-ops!(Unary { Neg "neg", Abs "abs", Sign "sign", Floor "floor", Ceil "ceil", Round "round", Sqrt "sqrt", Rsqrt "rsqrt", Exp "exp", Expm1 "expm1", Log "log", Log1p "log1p", Sin "sin", Cos "cos", Tanh "tanh", Logistic "logistic", Softplus "softplus", Erf "erf" });
-ops!(Binary { Add "add", Sub "sub", Mul "mul", Div "div", Pow "pow", Max "max", Min "min" });
-ops!(Compare { Eq "eq", Ne "ne", Lt "lt", Le "le", Gt "gt", Ge "ge" });
-impl Unary { /// shim
- pub fn takes(self, k: Kind) -> bool { k == Kind::Real || (k == Kind::Int && matches!(self, Unary::Neg|Unary::Abs|Unary::Sign)) } }
-impl Binary { /// shim
- pub fn takes(self, k: Kind) -> bool { match k { Kind::Real => true, Kind::Int => !matches!(self, Binary::Div|Binary::Pow), Kind::Truth => matches!(self, Binary::Max|Binary::Min) } } }
-/// shim
-#[derive(Clone, Copy, Debug, PartialEq)] #[allow(missing_docs)]
-pub enum Scalar { Real(f64), Int(i64), Truth(bool) }
-/// shim
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)] pub struct Reg(usize, Kind);
-#[derive(Clone, Debug)] enum I { In(usize), C(Scalar), U(Unary, Reg), B(Binary, Reg, Reg), Cmp(Compare, Reg, Reg), S(Reg, Reg, Reg), K(Reg, Kind) }
-/// shim
-#[derive(Clone, Debug, Default)] pub struct Program { i: Vec<I>, n_in: usize, out: Vec<Reg> }
-/// shim
-#[derive(Debug, Default)] pub struct ProgramBuilder(Program);
-#[allow(missing_docs)]
-impl ProgramBuilder {
-    pub fn new() -> Self { Self::default() }
-    fn p(&mut self, i: I, k: Kind) -> Reg { self.0.i.push(i); Reg(self.0.i.len()-1, k) }
-    pub fn input(&mut self, k: Kind) -> Reg { self.0.n_in += 1; let n = self.0.n_in-1; self.p(I::In(n), k) }
-    pub fn constant(&mut self, s: Scalar) -> Reg { let k = match s { Scalar::Real(_) => Kind::Real, Scalar::Int(_) => Kind::Int, Scalar::Truth(_) => Kind::Truth }; self.p(I::C(s), k) }
-    pub fn unary(&mut self, u: Unary, a: Reg) -> Reg { self.p(I::U(u, a), a.1) }
-    pub fn binary(&mut self, u: Binary, a: Reg, b: Reg) -> Reg { self.p(I::B(u, a, b), a.1) }
-    pub fn compare(&mut self, u: Compare, a: Reg, b: Reg) -> Reg { self.p(I::Cmp(u, a, b), Kind::Truth) }
-    pub fn select(&mut self, c: Reg, a: Reg, b: Reg) -> Reg { self.p(I::S(c, a, b), a.1) }
-    pub fn cast(&mut self, a: Reg, k: Kind) -> Reg { self.p(I::K(a, k), k) }
-    pub fn output(&mut self, r: Reg) { self.0.out.push(r) }
-    pub fn finish(self) -> Program { self.0 }
-}
-/// shim
-#[derive(Debug)] pub struct Kernel { p: Program, shape: Shape, l: Vec<Layout>, ip: Vec<Option<usize>> }
-#[derive(Clone, Copy)] enum V<T> { R(T), I(i64), B(bool) }
-#[allow(missing_docs)]
-impl Kernel {
-    pub fn new(p: Program, shape: &Shape, l: Vec<Layout>, ip: Vec<Option<usize>>) -> Self { Kernel { p, shape: shape.clone(), l, ip } }
-    pub fn run<T: Real>(&self, ins: &[Slice<'_, T>], outs: &mut [SliceMut<'_, T>]) {
-        let n = self.shape.size(); let rank = self.shape.len();
-        for flat in 0..n {
-            let mut idx = vec![0; rank]; let mut f = flat; for a in (0..rank).rev() { idx[a] = f % self.shape[a]; f /= self.shape[a]; }
-            let mut v: Vec<V<T>> = Vec::new();
-            for i in &self.p.i { let r = |r: &Reg| v[r.0]; let x = match i {
-                I::In(k) => match self.ip[*k] { Some(j) => match &outs[j] { SliceMut::Real(o) => V::R(o[flat]), SliceMut::Int(o) => V::I(o[flat]), SliceMut::Truth(o) => V::B(o[flat]) },
-                    None => { let at = (self.l[*k].offset as isize + idx.iter().zip(&self.l[*k].strides).map(|(i, s)| *i as isize * s).sum::<isize>()) as usize; match ins[*k] { Slice::Real(x) => V::R(x[at]), Slice::Int(x) => V::I(x[at]), Slice::Truth(x) => V::B(x[at]) } } },
-                I::C(Scalar::Real(x)) => V::R(T::from_f64(*x)), I::C(Scalar::Int(x)) => V::I(*x), I::C(Scalar::Truth(x)) => V::B(*x),
-                I::U(u, a) => match r(a) { V::R(x) => { let one = T::one(); let z = T::zero(); V::R(match u { Unary::Neg => -x, Unary::Abs => x.abs(), Unary::Sign => if x > z { one } else if x < z { -one } else { x }, Unary::Floor => x.floor(), Unary::Ceil => x.ceil(), Unary::Round => x.round(), Unary::Sqrt => x.sqrt(), Unary::Rsqrt => one / x.sqrt(), Unary::Exp => x.exp(), Unary::Expm1 => x.exp_m1(), Unary::Log => x.ln(), Unary::Log1p => x.ln_1p(), Unary::Sin => x.sin(), Unary::Cos => x.cos(), Unary::Tanh => x.tanh(), Unary::Logistic => one / (one + (-x).exp()), Unary::Softplus => x.max(z) + (-x.abs()).exp().ln_1p(), Unary::Erf => { let f = x.to_f64(); let mut s = 0.0; let mut t = f; let mut k = 0.0; while k < 60.0 { s += t / (2.0*k+1.0); k += 1.0; t *= -f*f/k; } T::from_f64(s * std::f64::consts::FRAC_2_SQRT_PI) } }) }, V::I(x) => V::I(match u { Unary::Neg => -x, Unary::Abs => x.abs(), _ => x.signum() }), v => v },
-                I::B(u, a, b) => match (r(a), r(b)) { (V::R(a), V::R(b)) => V::R(match u { Binary::Add => a + b, Binary::Sub => a - b, Binary::Mul => a * b, Binary::Div => a / b, Binary::Pow => a.powf(b), Binary::Max => if a > b || a.is_nan() { a } else { b }, Binary::Min => if a < b || a.is_nan() { a } else { b } }), (V::I(a), V::I(b)) => V::I(match u { Binary::Add => a + b, Binary::Sub => a - b, Binary::Mul => a * b, Binary::Max => a.max(b), _ => a.min(b) }), (V::B(a), V::B(b)) => V::B(if *u == Binary::Max { a || b } else { a && b }), _ => panic!() },
-                I::Cmp(u, a, b) => { let o = match (r(a), r(b)) { (V::R(a), V::R(b)) => a.partial_cmp(&b), (V::I(a), V::I(b)) => a.partial_cmp(&b), (V::B(a), V::B(b)) => a.partial_cmp(&b), _ => panic!() }; use std::cmp::Ordering::*; V::B(match u { Compare::Eq => o == Some(Equal), Compare::Ne => o != Some(Equal), Compare::Lt => o == Some(Less), Compare::Le => matches!(o, Some(Less|Equal)), Compare::Gt => o == Some(Greater), Compare::Ge => matches!(o, Some(Greater|Equal)) }) }
-                I::S(c, a, b) => if let V::B(true) = r(c) { r(a) } else { r(b) },
-                I::K(a, k) => match (r(a), k) { (V::R(x), Kind::Int) => V::I(x.to_f64() as i64), (V::R(x), Kind::Truth) => V::B(x != T::zero()), (V::I(x), Kind::Real) => V::R(T::from_f64(x as f64)), (V::I(x), Kind::Truth) => V::B(x != 0), (V::B(x), Kind::Real) => V::R(if x { T::one() } else { T::zero() }), (V::B(x), Kind::Int) => V::I(i64::from(x)), (v, _) => v },
-            }; v.push(x); }
-            for (o, r) in outs.iter_mut().zip(&self.p.out) { match (o, v[r.0]) { (SliceMut::Real(o), V::R(x)) => o[flat] = x, (SliceMut::Int(o), V::I(x)) => o[flat] = x, (SliceMut::Truth(o), V::B(x)) => o[flat] = x, _ => panic!() } }
+//! Chains of elementwise operations, run block by block: one kernel for any mix of them.
+//!
+//! A [`Program`] is a straight line of instructions over inputs of equal shape. Bound to a shape and to the
+//! layouts of its inputs it is a [`Kernel`], which runs all instructions on one block of elements before it goes
+//! on to the next, so that everything between the inputs and the outputs stays in the nearest cache.
+//!
+//! ```
+//! use chainrule_tensor::kernels::elementwise::{Binary, Kernel, ProgramBuilder, Scalar, Unary};
+//! use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
+//! use chainrule_tensor::{Layout, Shape};
+//!
+//! // y = tanh(2 x)
+//! let mut program = ProgramBuilder::new();
+//! let x = program.input(Kind::Real);
+//! let two = program.constant(Scalar::Real(2.0));
+//! let product = program.binary(Binary::Mul, two, x);
+//! let y = program.unary(Unary::Tanh, product);
+//! program.output(y);
+//!
+//! let shape = Shape::from([3]);
+//! let kernel = Kernel::new(program.finish(), &shape, vec![Layout::contiguous([3])], vec![None]);
+//! let mut out = [0.0_f64; 3];
+//! kernel.run(&[Slice::Real(&[0.0, 0.5, -0.5])], &mut [SliceMut::Real(&mut out)]);
+//! assert!((out[1] - 1.0_f64.tanh()).abs() < 1e-15);
+//! ```
+
+mod bind;
+mod load;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use super::Kind;
+
+pub use bind::Kernel;
+pub(crate) use run::Scratch;
+pub use run::unary_at;
+
+/// An enum of operations with their names, from one row each: `Exp "exp"` gives `Unary::Exp` and its name.
+macro_rules! operations {
+    ($(#[$doc:meta])* $name:ident { $($(#[$row:meta])* $variant:ident $label:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$row])* $variant),* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The name in messages and dumps.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $label),* }
+            }
         }
+    };
+}
+
+operations! {
+    /// An elementwise function of one argument.
+    Unary {
+        /// −x.
+        Neg "neg",
+        /// |x|.
+        Abs "abs",
+        /// −1, 0 or 1; NaN for NaN.
+        Sign "sign",
+        /// The greatest whole number not above x.
+        Floor "floor",
+        /// The least whole number not below x.
+        Ceil "ceil",
+        /// The nearest whole number, halves to even.
+        Round "round",
+        /// √x.
+        Sqrt "sqrt",
+        /// 1/√x.
+        Rsqrt "rsqrt",
+        /// eˣ.
+        Exp "exp",
+        /// eˣ − 1.
+        Expm1 "expm1",
+        /// ln x.
+        Log "log",
+        /// ln(1 + x).
+        Log1p "log1p",
+        /// sin x.
+        Sin "sin",
+        /// cos x.
+        Cos "cos",
+        /// tanh x.
+        Tanh "tanh",
+        /// 1/(1 + e⁻ˣ).
+        Logistic "logistic",
+        /// ln(1 + eˣ).
+        Softplus "softplus",
+        /// The error function.
+        Erf "erf",
+    }
+}
+
+operations! {
+    /// An elementwise function of two arguments of one kind.
+    Binary {
+        /// x + y; wraps on integers.
+        Add "add",
+        /// x − y; wraps on integers.
+        Sub "sub",
+        /// x·y; wraps on integers.
+        Mul "mul",
+        /// x/y.
+        Div "div",
+        /// xʸ.
+        Pow "pow",
+        /// The greater; NaN if either is. On truth values: or.
+        Max "max",
+        /// The lesser; NaN if either is. On truth values: and.
+        Min "min",
+    }
+}
+
+operations! {
+    /// A comparison of two values of one kind, giving a truth value; false < true.
+    Compare {
+        /// x = y.
+        Eq "eq",
+        /// x ≠ y.
+        Ne "ne",
+        /// x < y.
+        Lt "lt",
+        /// x ≤ y.
+        Le "le",
+        /// x > y.
+        Gt "gt",
+        /// x ≥ y.
+        Ge "ge",
+    }
+}
+
+impl Unary {
+    /// Whether it is defined on this kind.
+    pub fn takes(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Real => true,
+            Kind::Int => matches!(self, Unary::Neg | Unary::Abs | Unary::Sign),
+            Kind::Truth => false,
+        }
+    }
+}
+
+impl Binary {
+    /// Whether it is defined on this kind.
+    pub fn takes(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Real => true,
+            Kind::Int => !matches!(self, Binary::Div | Binary::Pow),
+            Kind::Truth => matches!(self, Binary::Max | Binary::Min),
+        }
+    }
+}
+
+/// A single value of any kind; reals are rounded to the width that a kernel runs at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar {
+    /// A real.
+    Real(f64),
+    /// An integer.
+    Int(i64),
+    /// A truth value.
+    Truth(bool),
+}
+
+impl Scalar {
+    /// Its kind.
+    pub fn kind(self) -> Kind {
+        match self {
+            Scalar::Real(_) => Kind::Real,
+            Scalar::Int(_) => Kind::Int,
+            Scalar::Truth(_) => Kind::Truth,
+        }
+    }
+}
+
+/// A value in a program under construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reg {
+    index: u32,
+    kind: Kind,
+}
+
+/// What defines a value of a program; operands are earlier values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Definition {
+    Input(usize),
+    Constant(Scalar),
+    Unary(Unary, Reg),
+    Binary(Binary, Reg, Reg),
+    Compare(Compare, Reg, Reg),
+    Select(Reg, Reg, Reg),
+    Cast(Reg),
+}
+
+/// A straight line of elementwise instructions; made by a [`ProgramBuilder`].
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Each value's definition and kind, operands first.
+    values: Vec<(Definition, Kind)>,
+    inputs: usize,
+    outputs: Vec<Reg>,
+}
+
+/// Builds a [`Program`], instruction by instruction.
+///
+/// Operands must be of the kinds that the operation takes ([`Unary::takes`], [`Binary::takes`]; one kind on both
+/// sides; truth as a condition).
+///
+/// # Panics
+/// Each method panics if they are not: that is a fault of the calling code, not of a user's data.
+#[derive(Debug, Default)]
+pub struct ProgramBuilder(Program);
+
+impl ProgramBuilder {
+    /// An empty program.
+    pub fn new() -> Self {
+        ProgramBuilder::default()
+    }
+
+    fn define(&mut self, definition: Definition, kind: Kind) -> Reg {
+        self.0.values.push((definition, kind));
+        Reg { index: self.0.values.len() as u32 - 1, kind }
+    }
+
+    /// The next input.
+    pub fn input(&mut self, kind: Kind) -> Reg {
+        self.0.inputs += 1;
+        self.define(Definition::Input(self.0.inputs - 1), kind)
+    }
+
+    /// A value that is the same everywhere.
+    pub fn constant(&mut self, value: Scalar) -> Reg {
+        self.define(Definition::Constant(value), value.kind())
+    }
+
+    /// `op(x)`.
+    pub fn unary(&mut self, op: Unary, x: Reg) -> Reg {
+        assert!(op.takes(x.kind), "{} does not take {:?}", op.name(), x.kind);
+        self.define(Definition::Unary(op, x), x.kind)
+    }
+
+    /// `op(x, y)`.
+    pub fn binary(&mut self, op: Binary, x: Reg, y: Reg) -> Reg {
+        assert!(op.takes(x.kind) && x.kind == y.kind, "{} of {:?} and {:?}", op.name(), x.kind, y.kind);
+        self.define(Definition::Binary(op, x, y), x.kind)
+    }
+
+    /// `x op y`.
+    pub fn compare(&mut self, op: Compare, x: Reg, y: Reg) -> Reg {
+        assert!(x.kind == y.kind, "{} of {:?} and {:?}", op.name(), x.kind, y.kind);
+        self.define(Definition::Compare(op, x, y), Kind::Truth)
+    }
+
+    /// `yes` where `condition` holds, else `no`.
+    pub fn select(&mut self, condition: Reg, yes: Reg, no: Reg) -> Reg {
+        let fits = condition.kind == Kind::Truth && yes.kind == no.kind;
+        assert!(fits, "select by {:?} of {:?} and {:?}", condition.kind, yes.kind, no.kind);
+        self.define(Definition::Select(condition, yes, no), yes.kind)
+    }
+
+    /// `x` as `kind`: reals are truncated to integers (saturating, NaN becomes 0), truth is 0 or 1, and a number
+    /// is true if it is not 0.
+    pub fn cast(&mut self, x: Reg, kind: Kind) -> Reg {
+        if x.kind == kind { x } else { self.define(Definition::Cast(x), kind) }
+    }
+
+    /// Makes `x` the next output.
+    pub fn output(&mut self, x: Reg) {
+        self.0.outputs.push(x);
+    }
+
+    /// The program.
+    pub fn finish(self) -> Program {
+        self.0
+    }
+}
+
+impl Program {
+    fn operands(definition: &Definition) -> impl Iterator<Item = Reg> {
+        let (a, b, c) = match *definition {
+            Definition::Input(_) | Definition::Constant(_) => (None, None, None),
+            Definition::Unary(_, x) | Definition::Cast(x) => (Some(x), None, None),
+            Definition::Binary(_, x, y) | Definition::Compare(_, x, y) => (Some(x), Some(y), None),
+            Definition::Select(c, x, y) => (Some(c), Some(x), Some(y)),
+        };
+        [a, b, c].into_iter().flatten()
     }
 }
