@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use chainrule::data::{Classes, Dataset, Standardize, digits, idx};
+use chainrule::data::{Dataset, Standardize, digits, idx};
 use chainrule::metric::{Confusion, mistakes};
+use chainrule::nn::Evaluation;
 use chainrule::prelude::*;
 use chainrule::{loss, plot, progress};
 use clap::Parser;
@@ -51,12 +52,11 @@ impl Layer for Network {
     }
 }
 
-/// The three parts of the data, and the height and width of an image.
+/// The three parts of the data, as images.
 struct Data {
     train: Dataset,
     dev: Dataset,
     test: Dataset,
-    image: [usize; 2],
 }
 
 fn load(options: &Options) -> Result<Data> {
@@ -64,28 +64,28 @@ fn load(options: &Options) -> Result<Data> {
     match &options.data {
         None => {
             let [train, dev, test] = digits()?.split_stratified([0.7, 0.15, 0.15], key)?;
-            Ok(Data { train, dev, test, image: [8, 8] })
+            Ok(Data { train, dev, test })
         }
         Some(folder) => {
-            let names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
-            let mnist = idx::mnist(folder, Classes::from(names))?;
-            let shape = mnist.train.example_shape();
-            ensure!(shape.len() == 2, "{}: the images are {shape}, not flat or 2-D", folder.display());
+            let mnist = idx::mnist(folder, 10)?;
             let [train, dev] = mnist.train.split_stratified([0.9, 0.1], key)?;
-            let flat = |d: Dataset| d.reshape_examples(&[-1]);
-            Ok(Data { train: flat(train)?, dev: flat(dev)?, test: flat(mnist.test)?, image: [shape[0], shape[1]] })
+            Ok(Data { train, dev, test: mnist.test })
         }
     }
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let Data { train, dev, test, image } = load(&options)?;
-    let raw = test.clone();
+    let Data { train, dev, test } = load(&options)?;
+    let classes = train.classes().context("the digits have labels")?.clone();
+    let shape = train.example_shape();
+    println!("{} training, {} dev, {} test images of {shape}", train.examples(), dev.examples(), test.examples());
+    let images = test.features().clone();
+    let (train, dev, test) =
+        (train.reshape_examples(&[-1])?, dev.reshape_examples(&[-1])?, test.reshape_examples(&[-1])?);
+    // μ and σ come from the training set alone (course 2, lecture 1.9).
     let scale = Standardize::fit(&train)?;
     let (train, dev, test) = (scale.apply(&train)?, scale.apply(&dev)?, scale.apply(&test)?);
-    let classes = train.classes().context("labelled data")?.clone();
-    println!("{} training, {} dev, {} test examples of {}", train.examples(), dev.examples(), test.examples(), train.example_shape());
 
     let network = Network { hidden: options.hidden.iter().map(|n| *n as usize).collect(), classes: classes.count() };
     let trainer = Trainer::new(network, loss::softmax_cross_entropy)
@@ -115,9 +115,26 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
     params.save(out.join("model.safetensors"))?;
     history.write_csv(out.join("history.csv"))?;
-    plot::learning_curves(&history, out.join("learning_curves.svg"))?;
+    plot::learning_curves(&history)?.write(out.join("learning_curves.svg"))?;
     let wrong = mistakes(&result.classes, test.targets())?;
-    sheet(&raw, &result.classes, &result.outputs, &wrong, image, out.join("misclassified.svg"), &classes)?;
+    if !wrong.is_empty() {
+        let shown = &wrong[..wrong.len().min(48)];
+        let captions = captions(shown, &test, &result)?;
+        let sheet = plot::image_sheet(&images.take(0, shown)?, &captions, 8)?;
+        sheet.write(out.join("misclassified.svg"))?;
+    }
     println!("model, learning curves and the {} misclassified digits are in {}", wrong.len(), out.display());
     Ok(())
+}
+
+/// "true 8, predicted 3 (0.91)" for each of these examples.
+fn captions(examples: &[usize], test: &Dataset, result: &Evaluation) -> Result<Vec<String>> {
+    let graph = Graph::new();
+    let probabilities = graph.constant(result.outputs.clone()).softmax(1).max(&[1]).value()?;
+    let caption = |i: &usize| {
+        let at = [*i as isize];
+        let (truth, predicted) = (test.targets().get::<i64>(&at)?, result.classes.get::<i64>(&at)?);
+        Ok(format!("true {truth}, predicted {predicted} ({:.2})", probabilities.get::<f32>(&at)?))
+    };
+    examples.iter().map(caption).collect()
 }

@@ -116,6 +116,11 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         self
     }
 
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
     /// Trains `params` on `train`; missing parameters are drawn first. After each epoch the history gets the
     /// mean `train loss` (penalty included), and, where `dev` is given, `dev loss` and, for classification,
     /// `dev accuracy`.
