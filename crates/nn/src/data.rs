@@ -5,7 +5,7 @@
 //!
 //! | step | by |
 //! | --- | --- |
-//! | read | [`digits`], [`breast_cancer`], [`iris`], [`wine`] (embedded) · [`idx::mnist`] · [`Table`] (CSV) |
+//! | read | [`digits`], [`breast_cancer`], [`iris`], [`wine`] (embedded) · [`mnist()`] and [`idx`] · [`Table`] (CSV) |
 //! | split | [`Dataset::split`], [`Dataset::split_stratified`] |
 //! | scale | [`Standardize`], fitted on the training part only |
 //! | feed | [`Dataset::batches`], newly shuffled each epoch |
@@ -15,6 +15,7 @@ mod classes;
 mod dataset;
 mod embedded;
 pub mod idx;
+mod mnist;
 mod one_hot;
 mod rows;
 mod split;
@@ -25,6 +26,7 @@ pub use batches::{Batch, Batches, Remainder};
 pub use classes::Classes;
 pub use dataset::Dataset;
 pub use embedded::{breast_cancer, digits, iris, wine};
+pub use mnist::{FASHION, Mnist, mnist};
 pub use one_hot::one_hot;
 pub use standardize::Standardize;
 pub use table::{Column, Header, Table};

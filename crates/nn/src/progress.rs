@@ -120,7 +120,7 @@ impl Progress for Bar {
     fn begin(&mut self, epochs: usize) {
         (self.epochs, self.done) = (epochs, 0);
         self.bar = ProgressBar::new(epochs as u64 * PARTS);
-        let style = ProgressStyle::with_template("epoch {prefix}  {bar:30}  {msg}  {eta} left");
+        let style = ProgressStyle::with_template("epoch {prefix}  {bar:24}  {eta} left  {wide_msg}");
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.bar.set_prefix(of(0, epochs));
     }

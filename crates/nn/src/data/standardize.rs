@@ -26,9 +26,9 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardize {
-    example: Shape,
-    mean: Vec<f64>,
-    deviation: Vec<f64>,
+    /// Both f64, contiguous, with the shape of one example.
+    mean: Tensor,
+    deviation: Tensor,
 }
 
 impl Standardize {
@@ -44,7 +44,8 @@ impl Standardize {
             DType::F64 => moments::<f64>(features.as_slice().unwrap_or_default(), m),
             other => return Err(not_real(other)),
         };
-        Ok(Standardize { example, mean, deviation })
+        let (mean, deviation) = (Tensor::from_vec(mean, &example)?, Tensor::from_vec(deviation, example)?);
+        Ok(Standardize { mean, deviation })
     }
 
     /// From numbers that were kept, for instance beside a trained model: `mean` and `deviation` (…) are f64
@@ -58,26 +59,26 @@ impl Standardize {
             let (a, b) = (Shape::from(mean.shape()), Shape::from(deviation.shape()));
             return Err(Error::argument(op, format!("mean {a} and deviation {b} must have one shape")));
         }
-        let numbers = |t: &Tensor| {
-            let wrong = || Error::argument(op, format!("mean and deviation are f64, not {}", t.dtype()));
-            t.to_contiguous().as_slice::<f64>().map(<[f64]>::to_vec).ok_or_else(wrong)
+        let (mean, deviation) = (mean.to_contiguous(), deviation.to_contiguous());
+        let (Some(_), Some(deviations)) = (mean.as_slice::<f64>(), deviation.as_slice::<f64>()) else {
+            let why = format!("mean and deviation are f64, not {} and {}", mean.dtype(), deviation.dtype());
+            return Err(Error::argument(op, why));
         };
-        let (means, deviations) = (numbers(mean)?, numbers(deviation)?);
         if let Some(i) = deviations.iter().position(|d| !(d.is_finite() && *d >= 0.0)) {
             let why = format!("the deviation of feature {i} is {}; it is at least 0", deviations[i]);
             return Err(Error::argument(op, why));
         }
-        Ok(Standardize { example: mean.shape().into(), mean: means, deviation: deviations })
+        Ok(Standardize { mean, deviation })
     }
 
     /// μ of each feature, f64, with the shape of one example.
-    pub fn mean(&self) -> Result<Tensor> {
-        Ok(Tensor::from_vec(self.mean.clone(), &self.example)?)
+    pub fn mean(&self) -> &Tensor {
+        &self.mean
     }
 
     /// σ of each feature, f64, with the shape of one example; 0 for a constant feature.
-    pub fn deviation(&self) -> Result<Tensor> {
-        Ok(Tensor::from_vec(self.deviation.clone(), &self.example)?)
+    pub fn deviation(&self) -> &Tensor {
+        &self.deviation
     }
 
     /// The dataset with its features brought to the training set's scale.
@@ -94,8 +95,8 @@ impl Standardize {
     /// [`Error::Argument`] if the features are not real or an example has another shape than in training.
     pub fn transform(&self, features: &Tensor) -> Result<Tensor> {
         let shape = features.shape();
-        if shape.is_empty() || shape[1..] != *self.example {
-            let (found, fitted) = (Shape::from(shape), &self.example);
+        if shape.is_empty() || shape[1..] != *self.mean.shape() {
+            let (found, fitted) = (Shape::from(shape), Shape::from(self.mean.shape()));
             let why =
                 format!("fitted on examples of {fitted}, given features {found}: (m, …) must end in it");
             return Err(Error::argument("Standardize::transform", why));
@@ -109,10 +110,12 @@ impl Standardize {
     }
 
     fn scaled<T: Real>(&self, features: &Tensor) -> Result<Tensor> {
-        let divisors: Vec<f64> = self.deviation.iter().map(|d| if *d == 0.0 { 1.0 } else { *d }).collect();
+        let mean: &[f64] = self.mean.as_slice().unwrap_or_default();
+        let deviation: &[f64] = self.deviation.as_slice().unwrap_or_default();
+        let divisors: Vec<f64> = deviation.iter().map(|d| if *d == 0.0 { 1.0 } else { *d }).collect();
         let mut out = features.as_slice::<T>().unwrap_or_default().to_vec();
-        for row in out.chunks_exact_mut(self.mean.len().max(1)) {
-            for ((x, mean), divisor) in row.iter_mut().zip(&self.mean).zip(&divisors) {
+        for row in out.chunks_exact_mut(mean.len().max(1)) {
+            for ((x, mean), divisor) in row.iter_mut().zip(mean).zip(&divisors) {
                 *x = T::from_f64((x.to_f64() - mean) / divisor);
             }
         }
@@ -159,6 +162,10 @@ mod tests {
         Dataset::regression(features, Tensor::from_vec(vec![0.0_f32; m], [m, 1]).unwrap()).unwrap()
     }
 
+    fn numbers(fitted: &Standardize) -> (&[f64], &[f64]) {
+        (fitted.mean.as_slice().unwrap(), fitted.deviation.as_slice().unwrap())
+    }
+
     proptest! {
         #[test]
         fn the_training_set_gets_mean_0_and_deviation_1(
@@ -172,10 +179,12 @@ mod tests {
             let fitted = Standardize::fit(&train).unwrap();
             let again = Standardize::fit(&fitted.apply(&train).unwrap()).unwrap();
             // The mean is known to some bits of the largest number, so the offset sets the precision.
-            for (i, deviation) in fitted.deviation.iter().enumerate() {
-                let slack = 1e-13 * (1.0 + fitted.mean[i].abs() / deviation);
-                prop_assert!(again.mean[i].abs() <= slack, "mean {}", again.mean[i]);
-                prop_assert!((again.deviation[i] - 1.0).abs() <= slack, "deviation {}", again.deviation[i]);
+            let (mean, deviation) = numbers(&fitted);
+            let (mean_again, deviation_again) = numbers(&again);
+            for i in 0..4 {
+                let slack = 1e-13 * (1.0 + mean[i].abs() / deviation[i]);
+                prop_assert!(mean_again[i].abs() <= slack, "mean {}", mean_again[i]);
+                prop_assert!((deviation_again[i] - 1.0).abs() <= slack, "deviation {}", deviation_again[i]);
             }
         }
 
@@ -183,7 +192,7 @@ mod tests {
         fn a_constant_feature_becomes_zero(constant in -1e6..1e6_f64, m in 1..50_usize) {
             let train = dataset(vec![constant; m], 1);
             let fitted = Standardize::fit(&train).unwrap();
-            prop_assert_eq!(&fitted.deviation, &[0.0]);
+            prop_assert_eq!(numbers(&fitted).1, &[0.0]);
             let scaled = fitted.apply(&train).unwrap();
             prop_assert!(scaled.features().as_slice::<f64>().unwrap().iter().all(|x| *x == 0.0));
         }
@@ -192,7 +201,7 @@ mod tests {
     #[test]
     fn kept_numbers_scale_alike() {
         let fitted = Standardize::fit(&dataset(vec![1.0, 5.0, 3.0, 5.0], 2)).unwrap();
-        let restored = Standardize::new(&fitted.mean().unwrap(), &fitted.deviation().unwrap()).unwrap();
+        let restored = Standardize::new(fitted.mean(), fitted.deviation()).unwrap();
         assert_eq!(restored, fitted);
         let fresh = Tensor::from_vec(vec![4.0_f32, 6.0], [1, 2]).unwrap();
         let scaled = restored.transform(&fresh).unwrap();
