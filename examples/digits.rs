@@ -79,7 +79,12 @@ fn main() -> Result<()> {
     let Data { train, dev, test } = load(&options)?;
     let classes = train.classes().context("the digits have labels")?.clone();
     let shape = train.example_shape();
-    println!("{} training, {} dev, {} test images of {shape}", train.examples(), dev.examples(), test.examples());
+    println!(
+        "{} training, {} dev, {} test images of {shape}",
+        train.examples(),
+        dev.examples(),
+        test.examples()
+    );
     let images = test.features().clone();
     let (train, dev, test) =
         (train.reshape_examples(&[-1])?, dev.reshape_examples(&[-1])?, test.reshape_examples(&[-1])?);
@@ -87,7 +92,8 @@ fn main() -> Result<()> {
     let scale = Standardize::fit(&train)?;
     let (train, dev, test) = (scale.apply(&train)?, scale.apply(&dev)?, scale.apply(&test)?);
 
-    let network = Network { hidden: options.hidden.iter().map(|n| *n as usize).collect(), classes: classes.count() };
+    let network =
+        Network { hidden: options.hidden.iter().map(|n| *n as usize).collect(), classes: classes.count() };
     let trainer = Trainer::new(network, loss::softmax_cross_entropy)
         .optimiser(Adam::new(0.001))
         .penalty(Penalty::l2(0.5))

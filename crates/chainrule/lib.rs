@@ -42,8 +42,8 @@ pub use chainrule_nn::{data, loss, metric, optim, plot, progress};
 pub mod prelude {
     pub use chainrule_graph::{Function, Graph, Kind, Operand, Var, check, hvp, jvp, vjp};
     pub use chainrule_nn::{
-        Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd, Summary,
-        Trainer,
+        Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd,
+        Summary, Trainer,
     };
     pub use chainrule_tensor::{DType, Key, Shape, Tensor};
 }

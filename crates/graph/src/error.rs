@@ -67,7 +67,9 @@ pub enum ErrorKind {
     #[error("[grad] {0}")]
     Gradient(String),
     /// A variable has no differentiable path to the output.
-    #[error("[grad] no gradient: {name} does not reach the output through differentiable operations; {broken}")]
+    #[error(
+        "[grad] no gradient: {name} does not reach the output through differentiable operations; {broken}"
+    )]
     Disconnected {
         /// The variable.
         name: String,

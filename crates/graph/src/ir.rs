@@ -15,8 +15,8 @@ use chainrule_tensor::{Shape, Tensor};
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::prim::leaf::{Constant, Input, Poison, Scalar};
 use crate::prim::Op;
+use crate::prim::leaf::{Constant, Input, Poison, Scalar};
 use crate::var::Var;
 
 /// Shape and kind of a node: all that recording needs to know of a value.

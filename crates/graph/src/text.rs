@@ -39,7 +39,9 @@ impl Graph {
     pub fn dot(&self, outputs: &[Var<'_>]) -> String {
         let nodes = self.nodes();
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
-        let mut out = String::from("digraph chainrule {\n  rankdir=LR;\n  node [fontname=\"Helvetica\" style=filled];\n");
+        let mut out = String::from(
+            "digraph chainrule {\n  rankdir=LR;\n  node [fontname=\"Helvetica\" style=filled];\n",
+        );
         for id in crate::exec::fuse::live(self, &wanted) {
             let node = &nodes[id.index()];
             let leaf = node.args.is_empty();
@@ -56,7 +58,11 @@ impl Graph {
             }
             let label = label.replace('"', "\\\"");
             let bold = if wanted.contains(&id) { " penwidth=3" } else { "" };
-            let _ = writeln!(out, "  n{} [label=\"{label}\" shape={shape} fillcolor=\"{fill}\"{bold}];", id.index());
+            let _ = writeln!(
+                out,
+                "  n{} [label=\"{label}\" shape={shape} fillcolor=\"{fill}\"{bold}];",
+                id.index()
+            );
             for a in &node.args {
                 let _ = writeln!(out, "  n{} -> n{};", a.index(), id.index());
             }

@@ -112,7 +112,8 @@ impl<'g> Var<'g> {
 
     #[track_caller]
     pub(crate) fn record(self, op: Op, rest: &[Var<'g>]) -> Var<'g> {
-        let args: smallvec::SmallVec<[Var<'g>; 3]> = std::iter::once(self).chain(rest.iter().copied()).collect();
+        let args: smallvec::SmallVec<[Var<'g>; 3]> =
+            std::iter::once(self).chain(rest.iter().copied()).collect();
         self.graph.record(op, &args)
     }
 

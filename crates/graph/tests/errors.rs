@@ -80,7 +80,8 @@ fn a_gradient_that_does_not_exist_is_an_error_that_says_why() {
     let g = Graph::new();
     let (x, unused) = (g.leaf("x", 2.0), g.leaf("unused", 1.0));
     let n = g.leaf("n", 3_i64);
-    let text = |r: chainrule_graph::Result<Vec<chainrule_graph::Var<'_>>>| r.expect_err("no gradient").to_string();
+    let text =
+        |r: chainrule_graph::Result<Vec<chainrule_graph::Var<'_>>>| r.expect_err("no gradient").to_string();
     assert!(text((x * x).grad(&[unused])).contains("`unused` does not reach the output"));
     assert!(text((x * x).grad(&[unused])).contains("it is never used"));
     assert!(text((x.stop_gradient() * 2.0).grad(&[x])).contains("breaks at stop_gradient"));

@@ -12,7 +12,12 @@ fn a_graph_ten_thousand_nodes_deep_differentiates_and_runs() {
     let gradient = y.sum(&[]).grad(&[x]).expect("connected")[0];
     assert!(g.len() > 40_000);
     let fast = gradient.value().expect("runs");
-    let mut slow = g.compiler(&[], &[gradient]).precision(Precision::F64).optimise(Optimise::NONE).build().expect("plans");
+    let mut slow = g
+        .compiler(&[], &[gradient])
+        .precision(Precision::F64)
+        .optimise(Optimise::NONE)
+        .build()
+        .expect("plans");
     assert_eq!(fast, slow.run(&[]).expect("runs")[0]);
 }
 
@@ -80,7 +85,8 @@ fn state_is_updated_in_place_and_can_be_read_and_set() {
 fn states_may_exchange_their_values() {
     let g = Graph::new();
     let (a, b) = (g.leaf("a", [1.0, 2.0]), g.leaf("b", [3.0, 4.0]));
-    let mut step = g.compiler(&[], &[]).state(&[(a, b), (b, a)]).precision(Precision::F64).build().expect("plans");
+    let mut step =
+        g.compiler(&[], &[]).state(&[(a, b), (b, a)]).precision(Precision::F64).build().expect("plans");
     step.run(&[]).expect("runs");
     assert_eq!(step.state(), [Tensor::from([3.0, 4.0]), Tensor::from([1.0, 2.0])]);
 }

@@ -15,7 +15,8 @@ fn draw(range: &std::ops::Range<f64>, shape: &[usize], seed: u64) -> Tensor {
 }
 
 fn leaves<'g>(g: &'g Graph, sample: &Sample, seed: u64) -> Vec<Var<'g>> {
-    let named = |(i, s): (usize, &Vec<usize>)| g.leaf(&format!("x{i}"), draw(&sample.range, s, seed + 31 * i as u64));
+    let named =
+        |(i, s): (usize, &Vec<usize>)| g.leaf(&format!("x{i}"), draw(&sample.range, s, seed + 31 * i as u64));
     sample.shapes.iter().enumerate().map(named).collect()
 }
 
@@ -83,7 +84,8 @@ fn forward_and_reverse_mode_agree() {
         let forward = (jvp(&[y], &x, &t).expect(name)[0] * ct).sum(&[]);
         let reverse = vjp(&[y], &x, &[ct]).expect(name);
         let zero = g.constant(0.0);
-        let reverse = reverse.iter().zip(&t).fold(zero, |sum, (d, t)| d.map_or(sum, |d| sum + (d * *t).sum(&[])));
+        let reverse =
+            reverse.iter().zip(&t).fold(zero, |sum, (d, t)| d.map_or(sum, |d| sum + (d * *t).sum(&[])));
         let value = |v: Var<'_>| v.value().expect(name).item::<f64>().expect(name);
         let (a, b) = (value(forward), value(reverse));
         assert!((a - b).abs() <= 1e-12 * a.abs().max(1.0), "{name}: {a} forward, {b} reverse");
@@ -100,13 +102,16 @@ fn every_plan_gives_the_same_bits() {
         outputs.push(loss);
         for precision in [Precision::F32, Precision::F64] {
             let run = |optimise| {
-                let mut f = g.compiler(&[], &outputs).precision(precision).optimise(optimise).build().expect(name);
+                let mut f =
+                    g.compiler(&[], &outputs).precision(precision).optimise(optimise).build().expect(name);
                 // The second run finds the buffers as the first has left them.
                 f.run(&[]).expect(name);
                 f.run(&[]).expect(name).to_vec()
             };
             let plain = run(Optimise::NONE);
-            for (fold, fuse, reuse) in [(true, false, false), (false, true, false), (false, false, true), (true, true, true)] {
+            for (fold, fuse, reuse) in
+                [(true, false, false), (false, true, false), (false, false, true), (true, true, true)]
+            {
                 let optimised = run(Optimise { fold, fuse, reuse });
                 assert!(same_bits(&plain, &optimised), "{name} in {precision:?}: {plain:?} {optimised:?}");
             }
@@ -134,8 +139,22 @@ fn single_precision_is_close_to_double() {
         let loss = weighted((sample.formula)(&x), 3);
         let mut outputs = loss.grad_or_zeros(&x).expect(name);
         outputs.push(loss);
-        let wide = g.compiler(&[], &outputs).precision(Precision::F64).build().expect(name).run(&[]).expect(name).to_vec();
-        let narrow = g.compiler(&[], &outputs).precision(Precision::F32).build().expect(name).run(&[]).expect(name).to_vec();
+        let wide = g
+            .compiler(&[], &outputs)
+            .precision(Precision::F64)
+            .build()
+            .expect(name)
+            .run(&[])
+            .expect(name)
+            .to_vec();
+        let narrow = g
+            .compiler(&[], &outputs)
+            .precision(Precision::F32)
+            .build()
+            .expect(name)
+            .run(&[])
+            .expect(name)
+            .to_vec();
         for (w, n) in wide.iter().zip(&narrow) {
             let w = elements(w);
             let n = n.as_slice::<f32>().expect("contiguous f32");

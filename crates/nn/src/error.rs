@@ -24,7 +24,9 @@ pub enum Error {
         why: String,
     },
     /// The loss became NaN or infinite while training.
-    #[error("the loss is {loss} in epoch {epoch}, batch {batch}: lower the learning rate, standardise the features, or use a loss that takes logits")]
+    #[error(
+        "the loss is {loss} in epoch {epoch}, batch {batch}: lower the learning rate, standardise the features, or use a loss that takes logits"
+    )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,

@@ -14,11 +14,12 @@ fn same_shape<'g>(op: &'static str, prediction: Var<'g>, target: Var<'g>) -> Res
         return Ok(());
     }
     let shapes = [&prediction.shape()[..], &target.shape()[..]];
-    let error = Error::new(TensorError::shape(op, shapes, "a loss does not broadcast; the shapes must be equal"))
-        .placed(here(prediction))
-        .operand("prediction", prediction.ty(), prediction.origin())
-        .operand("target", target.ty(), target.origin())
-        .hint("reshape one of them, for instance targets of shape (m,) to (m, 1) with .expand(1)");
+    let error =
+        Error::new(TensorError::shape(op, shapes, "a loss does not broadcast; the shapes must be equal"))
+            .placed(here(prediction))
+            .operand("prediction", prediction.ty(), prediction.origin())
+            .operand("target", target.ty(), target.origin())
+            .hint("reshape one of them, for instance targets of shape (m,) to (m, 1) with .expand(1)");
     Err(prediction.fail(error))
 }
 

@@ -112,7 +112,11 @@ impl Params {
         }
         let left = self.iter().filter(|(path, _)| wanted.get(path).is_none());
         why.extend(left.map(|(path, _)| format!("the model has no `{path}`")));
-        if why.is_empty() { Ok(()) } else { Err(Error::Misfit { source_name: source.into(), why: why.join("; ") }) }
+        if why.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Misfit { source_name: source.into(), why: why.join("; ") })
+        }
     }
 }
 

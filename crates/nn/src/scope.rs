@@ -140,7 +140,11 @@ impl<'g> Scope<'g> {
     fn placed(&self, error: Error) -> Error {
         let here = Location::caller();
         let scope = self.path.as_str().into();
-        error.placed(chainrule_graph::Origin { location: here, scope, phase: chainrule_graph::Phase::Forward })
+        error.placed(chainrule_graph::Origin {
+            location: here,
+            scope,
+            phase: chainrule_graph::Phase::Forward,
+        })
     }
 
     /// Uniform reals in [0, 1) of `shape`, different at every place and every training step, and the same for

@@ -62,7 +62,9 @@ impl Summary {
                 None => rows.push(Row { path: path.into(), output, parameters }),
             }
         };
-        for node in graph.nodes().iter().filter(|n| n.origin.phase == Phase::Forward && !n.origin.scope.is_empty()) {
+        for node in
+            graph.nodes().iter().filter(|n| n.origin.phase == Phase::Forward && !n.origin.scope.is_empty())
+        {
             let output = if node.args.is_empty() { String::new() } else { shown(&node.ty.shape) };
             add(&node.origin.scope, output, 0);
         }
@@ -81,13 +83,15 @@ impl Summary {
 }
 
 fn shown(shape: &[usize]) -> String {
-    let axes: Vec<String> = shape.iter().map(|n| if *n == BATCH { "m".into() } else { n.to_string() }).collect();
+    let axes: Vec<String> =
+        shape.iter().map(|n| if *n == BATCH { "m".into() } else { n.to_string() }).collect();
     if axes.len() == 1 { format!("({},)", axes[0]) } else { format!("({})", axes.join(", ")) }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |of: fn(&Row) -> usize, title: &str| self.rows.iter().map(of).max().unwrap_or(0).max(title.len());
+        let width =
+            |of: fn(&Row) -> usize, title: &str| self.rows.iter().map(of).max().unwrap_or(0).max(title.len());
         let name = width(|r| r.path.chars().count(), "layer");
         let output = width(|r| r.output.len(), "output");
         writeln!(f, "{:name$}  {:output$}  {:>12}", "layer", "output", "parameters")?;
@@ -99,4 +103,3 @@ impl fmt::Display for Summary {
         write!(f, "{:name$}  {:output$}  {:>12}", "total", "", self.parameters())
     }
 }
-

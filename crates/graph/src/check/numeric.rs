@@ -60,9 +60,8 @@ impl Checker {
     pub fn check<'g>(&self, loss: Var<'g>, parameters: &[Var<'g>]) -> Result<Report> {
         let gradients = loss.grad(parameters)?;
         let graph = loss.graph;
-        let compile = |outputs: &[Var<'g>]| {
-            graph.compiler(parameters, outputs).precision(Precision::F64).build()
-        };
+        let compile =
+            |outputs: &[Var<'g>]| graph.compiler(parameters, outputs).precision(Precision::F64).build();
         let mut loss = compile(&[loss])?;
         let mut recorded = compile(&gradients)?;
         let mut names = Vec::new();

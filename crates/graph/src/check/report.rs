@@ -84,11 +84,21 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.parameters.iter().map(|p| p.name.chars().count()).max().unwrap_or(0).max(9);
-        writeln!(f, "{:width$}  {:>9}  {:>10}  verdict  worst element", "parameter", "checked", "difference")?;
+        writeln!(
+            f,
+            "{:width$}  {:>9}  {:>10}  verdict  worst element",
+            "parameter", "checked", "difference"
+        )?;
         for p in &self.parameters {
             let size: usize = p.shape.iter().product();
             let checked = format!("{}/{size}", p.checked);
-            write!(f, "{:width$}  {checked:>9}  {:>10.1e}  {:7}", p.name, p.difference, Band::of(p.difference))?;
+            write!(
+                f,
+                "{:width$}  {checked:>9}  {:>10.1e}  {:7}",
+                p.name,
+                p.difference,
+                Band::of(p.difference)
+            )?;
             match &p.worst {
                 Some(w) => {
                     writeln!(f, "  {:?}: recorded {:.9e}, numeric {:.9e}", w.index, w.recorded, w.numeric)?;

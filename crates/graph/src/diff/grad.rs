@@ -26,10 +26,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn grad(self, wrt: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
         let found = self.gradients(wrt)?;
-        wrt.iter()
-            .zip(found)
-            .map(|(x, g)| g.ok_or_else(|| where_broken(self.graph, self.id, x.id)))
-            .collect()
+        wrt.iter().zip(found).map(|(x, g)| g.ok_or_else(|| where_broken(self.graph, self.id, x.id))).collect()
     }
 
     /// As [`grad`](Var::grad), but a variable that this value does not depend on has gradient zero.

@@ -79,14 +79,17 @@ fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>]) -> Option
         return None;
     }
     let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
-    let _blame = graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin });
+    let _blame =
+        graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin });
     let site = Site { x: &x, y: graph.var(id) };
     match node.op.rule() {
         Rule::Flat(_) => None,
         Rule::Nonlinear(tangent) => Some(tangent(&t, &site)),
         Rule::Linear(_) => {
             let args: Vec<_> = (0..x.len())
-                .map(|i| t[i].unwrap_or_else(|| if x[i].kind() == Kind::Real { x[i].like(0.0) } else { x[i] }))
+                .map(|i| {
+                    t[i].unwrap_or_else(|| if x[i].kind() == Kind::Real { x[i].like(0.0) } else { x[i] })
+                })
                 .collect();
             Some(linear(graph, &node.op, &args))
         }

@@ -23,7 +23,11 @@ use super::jvp::{record_tangents, refuse_discrete};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[track_caller]
-pub fn vjp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], cotangents: &[Var<'g>]) -> Result<Vec<Option<Var<'g>>>> {
+pub fn vjp<'g>(
+    outputs: &[Var<'g>],
+    inputs: &[Var<'g>],
+    cotangents: &[Var<'g>],
+) -> Result<Vec<Option<Var<'g>>>> {
     let Some(first) = outputs.first() else { return Ok(vec![None; inputs.len()]) };
     let graph = first.graph;
     graph.refuse_poison(outputs)?;
@@ -36,7 +40,11 @@ pub fn vjp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], cotangents: &[Var<'g>]) 
     for (y, ct) in outputs.iter().zip(cotangents) {
         if y.ty() != ct.ty() {
             let why = format!("a cotangent has its output's type {}, not {}", y.ty(), ct.ty());
-            return Err(Error::new(ErrorKind::Gradient(why)).placed(ct.origin()).operand("output", y.ty(), y.origin()));
+            return Err(Error::new(ErrorKind::Gradient(why)).placed(ct.origin()).operand(
+                "output",
+                y.ty(),
+                y.origin(),
+            ));
         }
     }
     for x in inputs {

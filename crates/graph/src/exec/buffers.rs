@@ -89,8 +89,11 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
     let in_place: Vec<Vec<Option<usize>>> = (0..lowered.steps.len()).map(|s| a.step(s)).collect();
     let (real, buffers) = (a.real, a.buffers);
     let slot = |v: usize| Slot { buffer: real[v].unwrap_or(0), len: lowered.buffers[v].len };
-    let outputs =
-        lowered.outputs.iter().map(|(v, shape)| (slot(*v), lowered.buffers[*v].kind, shape.clone())).collect();
+    let outputs = lowered
+        .outputs
+        .iter()
+        .map(|(v, shape)| (slot(*v), lowered.buffers[*v].kind, shape.clone()))
+        .collect();
     let next = lowered.state.iter().map(|s| slot(s.1));
     let carries = next.zip(&state).filter(|(n, s)| n.buffer != s.0).map(|(n, s)| (n, s.0)).collect();
     let slots: Vec<(Vec<Slot>, Vec<Slot>)> = lowered

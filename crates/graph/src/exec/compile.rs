@@ -126,7 +126,8 @@ impl Compiler<'_> {
     /// or state that is not a leaf, or whose update has another type.
     pub fn build(self) -> Result<Compiled> {
         let graph = self.graph;
-        let wanted: Vec<NodeId> = self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();
+        let wanted: Vec<NodeId> =
+            self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();
         for id in wanted.iter().chain(&self.inputs).chain(self.state.iter().map(|s| &s.0)) {
             if id.index() >= graph.len() {
                 return Err(Error::new(ErrorKind::Graphs { op: "compile" }));
@@ -150,7 +151,8 @@ impl Compiler<'_> {
         for id in self.inputs.iter().chain(self.state.iter().map(|s| &s.0)) {
             let node = &inner.nodes[id.index()];
             if !matches!(node.op, Op::Input(_)) {
-                let why = format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
+                let why =
+                    format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
                 return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone()));
             }
         }

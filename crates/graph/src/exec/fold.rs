@@ -60,7 +60,9 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
         match node.op.lower(&layouts, &node.ty) {
             Lowering::Leaf => {}
             Lowering::View(_) => node.args.iter().for_each(|a| needed[a.index()] = true),
-            Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => frontier.push(id),
+            Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => {
+                frontier.push(id)
+            }
             Lowering::Elementwise(_) | Lowering::Kernel(_) => {
                 node.args.iter().for_each(|a| needed[a.index()] = true);
             }

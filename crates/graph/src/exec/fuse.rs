@@ -77,7 +77,8 @@ pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded
     for i in live.iter().map(|id| id.index()) {
         if compiler.optimise.fuse && forms[i] == Form::Elementwise {
             let args = nodes[i].args.iter().map(|a| a.index());
-            args.filter(|&a| forms[a] == Form::Elementwise && stage[a] == stage[i]).for_each(|a| groups.join(a, i));
+            args.filter(|&a| forms[a] == Form::Elementwise && stage[a] == stage[i])
+                .for_each(|a| groups.join(a, i));
         }
     }
 
@@ -146,7 +147,8 @@ fn stages(nodes: &[Node], live: &[NodeId], forms: &[Form], compiler: &Compiler<'
     wanted.for_each(|id| users[id.index()] = 0);
     for i in live.iter().rev().map(|id| id.index()).filter(|i| forms[*i] != Form::Leaf) {
         let mut stored = nodes[i].args.iter().filter(|a| forms[a.index()] != Form::Leaf);
-        let one_real = stored.next().is_some_and(|a| nodes[a.index()].ty == nodes[i].ty) && stored.next().is_none();
+        let one_real =
+            stored.next().is_some_and(|a| nodes[a.index()].ty == nodes[i].ty) && stored.next().is_none();
         if forms[i] == Form::Elementwise && one_real && users[i] != u32::MAX {
             stage[i] = stage[i].max(users[i]);
         }

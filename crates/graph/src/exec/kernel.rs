@@ -62,7 +62,9 @@ impl Kernel {
             (Kernel::Map(kernel), inputs, outputs) => kernel.run(inputs, outputs),
             (Kernel::MatMul(product), [In::Real(a), In::Real(b)], [Out::Real(y)]) => product.run(a, b, y),
             (Kernel::Reduce { op, dims }, [In::Real(x)], [Out::Real(y)]) => reduce::reduce(*op, x, *dims, y),
-            (Kernel::Reduce { op, dims }, [In::Int(x)], [Out::Int(y)]) => reduce::reduce_int(*op, x, *dims, y),
+            (Kernel::Reduce { op, dims }, [In::Int(x)], [Out::Int(y)]) => {
+                reduce::reduce_int(*op, x, *dims, y)
+            }
             (Kernel::Reduce { op, dims }, [In::Truth(x)], [Out::Truth(y)]) => {
                 reduce::reduce_truth(*op, x, *dims, y);
             }

@@ -112,7 +112,8 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         _ => None,
     };
     let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
-    let used = order.iter().flat_map(Work::nodes).flat_map(|id| inner.nodes[id.index()].args.iter()).chain(wanted);
+    let used =
+        order.iter().flat_map(Work::nodes).flat_map(|id| inner.nodes[id.index()].args.iter()).chain(wanted);
     for id in used {
         if let (false, Some(value)) = (lowerer.places.contains_key(id), leaf(*id)) {
             lowerer.given(*id, Source::Constant(value));

@@ -159,8 +159,15 @@ impl Compiled {
 /// The plan as text: one line per step with its kernel, operations and buffers.
 impl fmt::Display for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "plan: {} steps, {} buffers, {} bytes", self.plan.steps.len(), self.plan.buffers.len(), self.bytes())?;
-        let list = |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
+        writeln!(
+            f,
+            "plan: {} steps, {} buffers, {} bytes",
+            self.plan.steps.len(),
+            self.plan.buffers.len(),
+            self.bytes()
+        )?;
+        let list =
+            |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
         for step in &self.plan.steps {
             let (outputs, inputs) = (list(&step.outputs), list(&step.inputs));
             writeln!(f, "  {outputs} = {}({inputs})  {}  ; {}", step.kernel.name(), step.label, step.origin)?;
@@ -192,7 +199,9 @@ impl<T: Real> Buffer<T> {
             Buffer::Real(v) => SliceMut::Real(&mut v[..len]),
             Buffer::Int(v) => SliceMut::Int(&mut v[..len]),
             Buffer::Truth(v) => SliceMut::Truth(&mut v[..len]),
-            Buffer::Tensor(_) | Buffer::Absent => unreachable!("steps write only to buffers of the plan's own"),
+            Buffer::Tensor(_) | Buffer::Absent => {
+                unreachable!("steps write only to buffers of the plan's own")
+            }
         }
     }
 }

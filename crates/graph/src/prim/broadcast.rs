@@ -86,10 +86,14 @@ impl Primitive for Broadcast {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new("broadcast (2, 1) to (2, 3)", &[&[2, 1]], -2.0..2.0, |x| x[0].broadcast_to([2, 3]).square()),
+            Sample::new("broadcast (2, 1) to (2, 3)", &[&[2, 1]], -2.0..2.0, |x| {
+                x[0].broadcast_to([2, 3]).square()
+            }),
             Sample::new("broadcast () to (2, 2)", &[&[]], -2.0..2.0, |x| x[0].broadcast_to([2, 2]).square()),
             Sample::new("broadcast (1,) to (0,)", &[&[1]], -2.0..2.0, |x| x[0].broadcast_to([0]).square()),
-            Sample::new("broadcast (3,) to (2, 3)", &[&[3]], -2.0..2.0, |x| x[0].broadcast_to([2, 3]).square()),
+            Sample::new("broadcast (3,) to (2, 3)", &[&[3]], -2.0..2.0, |x| {
+                x[0].broadcast_to([2, 3]).square()
+            }),
         ]
     }
 }

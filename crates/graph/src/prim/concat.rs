@@ -87,8 +87,12 @@ impl Primitive for Concat {
             Sample::new("concat (2, 1) and (2, 2)", &[&[2, 1], &[2, 2]], -2.0..2.0, |x| {
                 x[0].graph().concat(x, 1).square()
             }),
-            Sample::new("concat (0,) and (2,)", &[&[0], &[2]], -2.0..2.0, |x| x[0].graph().concat(x, 0).square()),
-            Sample::new("concat x and x", &[&[3]], -2.0..2.0, |x| x[0].graph().concat(&[x[0], x[0]], 0).square()),
+            Sample::new("concat (0,) and (2,)", &[&[0], &[2]], -2.0..2.0, |x| {
+                x[0].graph().concat(x, 0).square()
+            }),
+            Sample::new("concat x and x", &[&[3]], -2.0..2.0, |x| {
+                x[0].graph().concat(&[x[0], x[0]], 0).square()
+            }),
             Sample::new("stack two (2, 2)", &[&[2, 2], &[2, 2]], -2.0..2.0, |x| {
                 x[0].graph().stack(&[x[0].t(), x[1]], 1).square()
             }),

@@ -139,4 +139,13 @@ leaf!(
     Type { shape: p.n.into(), kind: Kind::Int },
     Lowering::Kernel(Kernel::Iota)
 );
-leaf!(Poison, "poison", |p| p.index.to_string(), { let _ = p; Type::real(()) }, Lowering::Leaf);
+leaf!(
+    Poison,
+    "poison",
+    |p| p.index.to_string(),
+    {
+        let _ = p;
+        Type::real(())
+    },
+    Lowering::Leaf
+);

@@ -26,9 +26,8 @@ impl<'g> Var<'g> {
             // Recorded as it is: the shape rule makes the error, with both operands.
             return self.record(Op::MatMul(MatMul), &[right]);
         };
-        let batched = |s: &Shape| -> Shape {
-            out[..out.len() - 2].iter().chain(&s[s.len() - 2..]).copied().collect()
-        };
+        let batched =
+            |s: &Shape| -> Shape { out[..out.len() - 2].iter().chain(&s[s.len() - 2..]).copied().collect() };
         self.broadcast_to(batched(&a)).record(Op::MatMul(MatMul), &[right.broadcast_to(batched(&b))])
     }
 }
@@ -71,7 +70,11 @@ impl Primitive for MatMul {
         ];
         let mut all: Vec<_> = shapes
             .iter()
-            .map(|s| Sample::new(&format!("matmul {:?} x {:?}", s[0], s[1]), s, -2.0..2.0, |x| x[0].matmul(x[1]).square()))
+            .map(|s| {
+                Sample::new(&format!("matmul {:?} x {:?}", s[0], s[1]), s, -2.0..2.0, |x| {
+                    x[0].matmul(x[1]).square()
+                })
+            })
             .collect();
         all.push(Sample::new("matmul of transposes", &[&[3, 2], &[4, 3]], -2.0..2.0, |x| {
             x[0].t().matmul(x[1].t()).square()

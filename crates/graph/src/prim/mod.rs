@@ -4,10 +4,13 @@
 //! lowering to a kernel and the sample cases that drive the generated tests. To add a primitive: write its
 //! file, add one line to [`primitives!`], and the compiler names nothing else.
 
+pub(crate) mod arg;
+pub(crate) mod binary;
 pub(crate) mod broadcast;
 pub(crate) mod cast;
 pub(crate) mod compare;
 pub(crate) mod concat;
+pub(crate) mod flip;
 pub(crate) mod leaf;
 pub(crate) mod matmul;
 pub(crate) mod pad;
@@ -19,16 +22,13 @@ pub(crate) mod reshape;
 pub(crate) mod select;
 pub(crate) mod slice;
 pub(crate) mod stop;
-pub(crate) mod arg;
-pub(crate) mod binary;
-pub(crate) mod flip;
 pub(crate) mod unary;
 
 use chainrule_tensor::Layout;
 
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
 use crate::exec::elementwise::Instruction;
+use crate::exec::kernel::Kernel;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -166,10 +166,8 @@ macro_rules! primitives {
     };
 }
 
-pub(crate) type Transpose<'p> =
-    Box<dyn for<'a, 'g> Fn(usize, Var<'g>, &Site<'a, 'g>) -> Var<'g> + 'p>;
-pub(crate) type Tangent<'p> =
-    Box<dyn for<'a, 'g> Fn(&[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g> + 'p>;
+pub(crate) type Transpose<'p> = Box<dyn for<'a, 'g> Fn(usize, Var<'g>, &Site<'a, 'g>) -> Var<'g> + 'p>;
+pub(crate) type Tangent<'p> = Box<dyn for<'a, 'g> Fn(&[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g> + 'p>;
 
 /// A [`Derivative`] with its primitive's attributes bound.
 pub(crate) enum Rule<'p> {

@@ -43,7 +43,10 @@ impl Primitive for Uniform {
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         if args[0].kind != Kind::Int || args[0].shape[..] != [2] {
-            return Err(wrong_kind("uniform", format!("the key must be int(2,), a pair of integers, not {}", args[0])));
+            return Err(wrong_kind(
+                "uniform",
+                format!("the key must be int(2,), a pair of integers, not {}", args[0]),
+            ));
         }
         Ok(Type::real(&self.shape))
     }

@@ -44,7 +44,8 @@ impl<'g> Var<'g> {
     pub fn keep(self, axes: &[isize], reduced: Var<'g>) -> Var<'g> {
         let shape = self.shape();
         self.try_record(shape::axes("keep", axes, &shape), |axes| {
-            let kept: Shape = (0..shape.len()).map(|i| if axes.contains(&i) { 1 } else { shape[i] }).collect();
+            let kept: Shape =
+                (0..shape.len()).map(|i| if axes.contains(&i) { 1 } else { shape[i] }).collect();
             reduced.reshape_to(kept)
         })
     }
@@ -73,8 +74,9 @@ impl Reduce {
     /// `y` (a reduction of `x`) repeated over the reduced axes.
     fn spread<'g>(&self, y: Var<'g>, x: Var<'g>) -> Var<'g> {
         let shape = x.shape();
-        let kept: Shape =
-            (0..shape.len()).map(|i| if (self.start..self.end).contains(&i) { 1 } else { shape[i] }).collect();
+        let kept: Shape = (0..shape.len())
+            .map(|i| if (self.start..self.end).contains(&i) { 1 } else { shape[i] })
+            .collect();
         y.reshape_to(kept).broadcast_to(shape)
     }
 
@@ -135,7 +137,9 @@ impl Primitive for Reduce {
         for op in [Reduction::Sum, Reduction::Max, Reduction::Min] {
             for (shape, axis) in [(vec![3], 0), (vec![2, 3], 0), (vec![2, 3], 1), (vec![2, 1, 3], 1)] {
                 let title = format!("{} axis {axis} of {shape:?}", op.name());
-                all.push(Sample::new(&title, &[&shape], -2.0..2.0, move |x| x[0].reduce(op, &[axis]).square()));
+                all.push(Sample::new(&title, &[&shape], -2.0..2.0, move |x| {
+                    x[0].reduce(op, &[axis]).square()
+                }));
             }
         }
         all

@@ -42,7 +42,11 @@ impl<'g> Var<'g> {
     /// `self` under `shape`, which must have the same size.
     #[track_caller]
     pub(crate) fn reshape_to(self, shape: Shape) -> Var<'g> {
-        if self.shape() == shape || self.is_poisoned() { self } else { self.record(Op::Reshape(Reshape { shape }), &[]) }
+        if self.shape() == shape || self.is_poisoned() {
+            self
+        } else {
+            self.record(Op::Reshape(Reshape { shape }), &[])
+        }
     }
 }
 
@@ -65,7 +69,9 @@ impl Primitive for Reshape {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new("reshape (2, 3) to (3, 2)", &[&[2, 3]], -2.0..2.0, |x| x[0].reshape(&[3, 2]).square()),
+            Sample::new("reshape (2, 3) to (3, 2)", &[&[2, 3]], -2.0..2.0, |x| {
+                x[0].reshape(&[3, 2]).square()
+            }),
             Sample::new("reshape a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().reshape(&[-1]).square()),
             Sample::new("reshape of no elements", &[&[0, 3]], -2.0..2.0, |x| x[0].reshape(&[3, 0]).square()),
             Sample::new("reshape (1,) to ()", &[&[1]], -2.0..2.0, |x| x[0].reshape(&[]).square()),

@@ -42,10 +42,16 @@ impl Primitive for Select {
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         if args[0].kind != Kind::Truth {
-            return Err(wrong_kind("select", format!("the condition is {}; compare it with something", args[0])));
+            return Err(wrong_kind(
+                "select",
+                format!("the condition is {}; compare it with something", args[0]),
+            ));
         }
         if args[1].kind != args[2].kind {
-            return Err(wrong_kind("select", format!("the branches are {} and {}; cast one", args[1], args[2])));
+            return Err(wrong_kind(
+                "select",
+                format!("the branches are {} and {}; cast one", args[1], args[2]),
+            ));
         }
         Ok(args[1].clone())
     }

@@ -31,7 +31,8 @@ impl<'g> Var<'g> {
         let shape = self.shape();
         let checked = shape::axis("slice", axis, &shape).and_then(|axis| {
             if range.start > range.end || range.end > shape[axis] || step == 0 {
-                let why = format!("{range:?} by {step} does not lie in axis {axis} of length {}", shape[axis]);
+                let why =
+                    format!("{range:?} by {step} does not lie in axis {axis} of length {}", shape[axis]);
                 return Err(chainrule_tensor::Error::shape("slice", [&shape[..]], why));
             }
             Ok(axis)
@@ -74,7 +75,9 @@ impl Primitive for Slice {
     fn samples() -> Vec<Sample> {
         vec![
             Sample::new("slice 1..3 of (4, 2)", &[&[4, 2]], -2.0..2.0, |x| x[0].slice(0, 1..3).square()),
-            Sample::new("slice by 2 of (2, 5)", &[&[2, 5]], -2.0..2.0, |x| x[0].slice_step(-1, 0..5, 2).square()),
+            Sample::new("slice by 2 of (2, 5)", &[&[2, 5]], -2.0..2.0, |x| {
+                x[0].slice_step(-1, 0..5, 2).square()
+            }),
             Sample::new("empty slice of (3,)", &[&[3]], -2.0..2.0, |x| x[0].slice(0, 1..1).square()),
         ]
     }

@@ -116,10 +116,11 @@ impl Primitive for Unary {
                 let flat = matches!(Unary(f).derivative(), Derivative::Flat(_));
                 shapes.map(|s| {
                     let name = format!("{name} of {s:?}");
-                    Sample::new(&name, &[s], range.clone(), move |x| if flat { x[0].unary(f) * x[0] } else { x[0].unary(f) })
+                    Sample::new(&name, &[s], range.clone(), move |x| {
+                        if flat { x[0].unary(f) * x[0] } else { x[0].unary(f) }
+                    })
                 })
             })
             .collect()
     }
 }
-

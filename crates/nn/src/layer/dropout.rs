@@ -37,7 +37,11 @@ impl Layer for Dropout {
     fn forward<'g>(&self, scope: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         if !(self.keep > 0.0 && self.keep <= 1.0) {
             let why = format!("keep is {}, which is no probability in (0, 1]", self.keep);
-            return x.fail(Error::new(ErrorKind::Value { op: "dropout", why }).operand("input", x.ty(), x.origin()));
+            return x.fail(Error::new(ErrorKind::Value { op: "dropout", why }).operand(
+                "input",
+                x.ty(),
+                x.origin(),
+            ));
         }
         if scope.mode() == Mode::Evaluate || self.keep == 1.0 {
             return x;

@@ -59,7 +59,15 @@ pub fn copy<E: Copy>(src: &[E], from: &Layout, dst: &mut [E], to: &Layout) {
 }
 
 #[inline(always)]
-fn row<E: Copy>(src: &[E], mut s: isize, step_s: isize, dst: &mut [E], mut d: isize, step_d: isize, n: usize) {
+fn row<E: Copy>(
+    src: &[E],
+    mut s: isize,
+    step_s: isize,
+    dst: &mut [E],
+    mut d: isize,
+    step_d: isize,
+    n: usize,
+) {
     match (step_s, step_d) {
         (1, 1) => dst[d as usize..][..n].copy_from_slice(&src[s as usize..][..n]),
         (0, 1) => dst[d as usize..][..n].fill(src[s as usize]),

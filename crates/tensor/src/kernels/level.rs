@@ -45,32 +45,36 @@ fn detect() -> Level {
     Level::Baseline
 }
 
-/// Calls a function compiled for the instructions of a level.
-///
-/// `at_level!(level, run::<T: Real>(x: &[T] = a, y: &mut [T] = b))` calls `run::<T, FMA>(a, b)`, which must be
-/// `#[inline(always)]`, inside a function that is compiled for that level; `FMA` says whether it has fused
-/// multiply-add.
-macro_rules! at_level {
-    ($level:expr, $name:ident::<$t:ident : $bound:ident>($($arg:ident : $type:ty = $value:expr),* $(,)?)) => {{
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<$t: $bound>($($arg: $type),*) {
-            $name::<$t, true>($($arg),*)
-        }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        fn avx512<$t: $bound>($($arg: $type),*) {
-            $name::<$t, true>($($arg),*)
-        }
-        match $level.min($crate::kernels::level::Level::detected()) {
+/// Work that is compiled once for each SIMD level.
+pub(super) trait Task {
+    /// Does the work; `FMA` says whether the processor has fused multiply-add. Must be `#[inline(always)]`, and so
+    /// must all that it calls in its loops, to be compiled for the level.
+    fn run<const FMA: bool>(self);
+}
+
+impl Level {
+    /// Runs `task` with the instructions of this level, or of the best one that the processor has if that is less.
+    pub(super) fn run(self, task: impl Task) {
+        match self.min(Level::detected()) {
             // SAFETY: `min` leaves no level that this processor lacks.
             #[cfg(target_arch = "x86_64")]
-            $crate::kernels::level::Level::Avx512 => unsafe { avx512::<$t>($($value),*) },
+            Level::Avx512 => unsafe { avx512(task) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            $crate::kernels::level::Level::Avx2 => unsafe { avx2::<$t>($($value),*) },
-            _ => $name::<$t, false>($($value),*),
+            Level::Avx2 => unsafe { avx2(task) },
+            _ => task.run::<false>(),
         }
-    }};
+    }
 }
-pub(crate) use at_level;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(task: impl Task) {
+    task.run::<true>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn avx512(task: impl Task) {
+    task.run::<true>();
+}

@@ -71,7 +71,10 @@ impl Kernel {
     /// # Panics
     /// If a layout has another shape, or the number of layouts is not the number of inputs.
     pub fn new(program: Program, shape: &Shape, inputs: Vec<Layout>, in_place: Vec<Option<usize>>) -> Kernel {
-        assert!(inputs.len() == program.inputs && in_place.len() == program.inputs, "a layout for each input");
+        assert!(
+            inputs.len() == program.inputs && in_place.len() == program.inputs,
+            "a layout for each input"
+        );
         assert!(inputs.iter().all(|l| l.shape == *shape), "layouts have the shape {shape}");
         Binder::new(&program, &inputs, &in_place).bind(shape.size())
     }
@@ -149,7 +152,8 @@ impl<'a> Binder<'a> {
         let mut direct = vec![None; self.program.values.len()];
         for (j, reg) in self.program.outputs.iter().enumerate() {
             let v = reg.index as usize;
-            let computed = !matches!(self.program.values[v].0, Definition::Input(_) | Definition::Constant(_));
+            let computed =
+                !matches!(self.program.values[v].0, Definition::Input(_) | Definition::Constant(_));
             let old_is_read = self.program.values.iter().enumerate().any(|(i, (definition, _))| {
                 matches!(definition, Definition::Input(k) if self.in_place[*k] == Some(j))
                     && self.last[i].is_some_and(|last| last >= v)

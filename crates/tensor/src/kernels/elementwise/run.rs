@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::bind::{Code, Fill, Kernel, Op, Place};
 use super::{Binary, Compare, ProgramBuilder, Scalar, Unary};
-use crate::kernels::level::{Level, at_level};
+use crate::kernels::level::{Level, Task};
 use crate::kernels::math;
 use crate::kernels::{Kind, Slice, SliceMut, threads};
 use crate::{Layout, Real, Shape};
@@ -88,7 +88,12 @@ impl Kernel {
         self.run_at(Level::detected(), inputs, outputs);
     }
 
-    pub(crate) fn run_at<T: Real>(&self, level: Level, inputs: &[Slice<'_, T>], outputs: &mut [SliceMut<'_, T>]) {
+    pub(crate) fn run_at<T: Real>(
+        &self,
+        level: Level,
+        inputs: &[Slice<'_, T>],
+        outputs: &mut [SliceMut<'_, T>],
+    ) {
         assert!(outputs.len() == self.kinds.len(), "a buffer for each output");
         if self.len == 0 {
             return;
@@ -98,16 +103,7 @@ impl Kernel {
         let chunk = |i: usize| {
             let range = [i * CHUNK, self.len.min((i + 1) * CHUNK)];
             T::with_scratch(|scratch| {
-                at_level!(
-                    level,
-                    blocks::<T: Real>(
-                        kernel: &Kernel = self,
-                        range: [usize; 2] = range,
-                        inputs: &[Slice<'_, T>] = inputs,
-                        shared: &[Shared<T>] = shared,
-                        scratch: &mut Scratch<T> = scratch,
-                    )
-                );
+                level.run(Blocks { kernel: self, range, inputs, shared, scratch });
             });
         };
         let chunks = self.len.div_ceil(CHUNK);
@@ -131,33 +127,39 @@ pub fn unary_at<T: Real>(level: Level, op: Unary, x: &[T], out: &mut [T]) {
 }
 
 /// All blocks of `range`, on this thread.
-#[inline(always)]
-fn blocks<T: Real, const FMA: bool>(
-    kernel: &Kernel,
+struct Blocks<'a, 'x, T: Real> {
+    kernel: &'a Kernel,
     range: [usize; 2],
-    inputs: &[Slice<'_, T>],
-    shared: &[Shared<T>],
-    scratch: &mut Scratch<T>,
-) {
-    let [start, end] = range;
-    scratch.reserve(kernel.registers);
-    for (register, _, fill) in &kernel.fills {
-        scratch.fill(*register, *fill, inputs, BLOCK.min(end - start));
-    }
-    let mut at = start;
-    while at < end {
-        let n = BLOCK.min(end - at);
-        // SAFETY: `range` belongs to this task alone and lies inside every output, whose length is checked
-        // when `shared` is made; blocks follow each other.
-        let mut outputs: SmallVec<[SliceMut<'_, T>; 4]> = shared.iter().map(|s| unsafe { s.range(at, n) }).collect();
-        let mut frame = Frame { at, n, inputs, offsets: &kernel.offsets, outputs: &mut outputs, scratch };
-        for code in &kernel.code {
-            frame.execute::<FMA>(kernel, code);
+    inputs: &'a [Slice<'x, T>],
+    shared: &'a [Shared<T>],
+    scratch: &'a mut Scratch<T>,
+}
+
+impl<T: Real> Task for Blocks<'_, '_, T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Blocks { kernel, range, inputs, shared, scratch } = self;
+        let [start, end] = range;
+        scratch.reserve(kernel.registers);
+        for (register, _, fill) in &kernel.fills {
+            scratch.fill(*register, *fill, inputs, BLOCK.min(end - start));
         }
-        for (from, j) in &kernel.copies {
-            frame.copy(*from, *j);
+        let mut at = start;
+        while at < end {
+            let n = BLOCK.min(end - at);
+            // SAFETY: `range` belongs to this task alone and lies inside every output, whose length is checked
+            // when `shared` is made; blocks follow each other.
+            let mut outputs: SmallVec<[SliceMut<'_, T>; 4]> =
+                shared.iter().map(|s| unsafe { s.range(at, n) }).collect();
+            let mut frame = Frame { at, n, inputs, offsets: &kernel.offsets, outputs: &mut outputs, scratch };
+            for code in &kernel.code {
+                frame.execute::<FMA>(kernel, code);
+            }
+            for (from, j) in &kernel.copies {
+                frame.copy(*from, *j);
+            }
+            at += n;
         }
-        at += n;
     }
 }
 
@@ -353,13 +355,19 @@ impl<T: Real> Frame<'_, '_, T> {
             (Op::Unary(op), Kind::Int) => self.to_int(to, |f, y| unary_int(op, f.int(a), y)),
             (Op::Binary(op), Kind::Real) => self.to_real(to, |f, y| binary_real(op, f.real(a), f.real(b), y)),
             (Op::Binary(op), Kind::Int) => self.to_int(to, |f, y| binary_int(op, f.int(a), f.int(b), y)),
-            (Op::Binary(op), Kind::Truth) => self.to_truth(to, |f, y| binary_truth(op, f.truth(a), f.truth(b), y)),
+            (Op::Binary(op), Kind::Truth) => {
+                self.to_truth(to, |f, y| binary_truth(op, f.truth(a), f.truth(b), y))
+            }
             (Op::Compare(op), Kind::Real) => self.to_truth(to, |f, y| compare(op, f.real(a), f.real(b), y)),
             (Op::Compare(op), Kind::Int) => self.to_truth(to, |f, y| compare(op, f.int(a), f.int(b), y)),
-            (Op::Compare(op), Kind::Truth) => self.to_truth(to, |f, y| compare(op, f.truth(a), f.truth(b), y)),
+            (Op::Compare(op), Kind::Truth) => {
+                self.to_truth(to, |f, y| compare(op, f.truth(a), f.truth(b), y))
+            }
             (Op::Select, Kind::Real) => self.to_real(to, |f, y| choose(f.truth(a), f.real(b), f.real(c), y)),
             (Op::Select, Kind::Int) => self.to_int(to, |f, y| choose(f.truth(a), f.int(b), f.int(c), y)),
-            (Op::Select, Kind::Truth) => self.to_truth(to, |f, y| choose(f.truth(a), f.truth(b), f.truth(c), y)),
+            (Op::Select, Kind::Truth) => {
+                self.to_truth(to, |f, y| choose(f.truth(a), f.truth(b), f.truth(c), y))
+            }
             (Op::Cast(wanted), kind) => self.cast(kind, wanted, a, to),
             (Op::Unary(_), Kind::Truth) => wrong_kind(),
         }

@@ -9,7 +9,15 @@ fn reference(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Neg => -x,
         Unary::Abs => x.abs(),
-        Unary::Sign => if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x },
+        Unary::Sign => {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                x
+            }
+        }
         Unary::Floor => x.floor(),
         Unary::Ceil => x.ceil(),
         Unary::Round => x.round_ties_even(),
@@ -22,7 +30,13 @@ fn reference(op: Unary, x: f64) -> f64 {
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
         Unary::Tanh => x.tanh(),
-        Unary::Logistic => if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) },
+        Unary::Logistic => {
+            if x < 0.0 {
+                x.exp() / (1.0 + x.exp())
+            } else {
+                1.0 / (1.0 + (-x).exp())
+            }
+        }
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 },
         Unary::Erf => libm::erf(x),
     }
@@ -87,10 +101,15 @@ fn functions_are_accurate_at_every_level() {
 #[test]
 fn a_zero_keeps_its_sign() {
     for level in Level::available() {
-        for op in [Unary::Expm1, Unary::Log1p, Unary::Tanh, Unary::Sin, Unary::Sqrt, Unary::Round, Unary::Erf] {
+        for op in [Unary::Expm1, Unary::Log1p, Unary::Tanh, Unary::Sin, Unary::Sqrt, Unary::Round, Unary::Erf]
+        {
             let mut out = [1.0_f64; 2];
             unary_at(level, op, &[0.0, -0.0], &mut out);
-            assert_eq!([out[0].to_bits(), out[1].to_bits()], [0.0_f64.to_bits(), (-0.0_f64).to_bits()], "{op:?}");
+            assert_eq!(
+                [out[0].to_bits(), out[1].to_bits()],
+                [0.0_f64.to_bits(), (-0.0_f64).to_bits()],
+                "{op:?}"
+            );
         }
     }
 }
@@ -216,7 +235,8 @@ fn minima_and_maxima_propagate_nan() {
         let (a, b) = (p.input(Kind::Real), p.input(Kind::Real));
         let y = p.binary(op, a, b);
         p.output(y);
-        let kernel = Kernel::new(p.finish(), &Shape::from([4]), vec![Layout::contiguous([4]); 2], vec![None; 2]);
+        let kernel =
+            Kernel::new(p.finish(), &Shape::from([4]), vec![Layout::contiguous([4]); 2], vec![None; 2]);
         let mut y = [0.0_f64; 4];
         let (a, b) = ([1.0, f64::NAN, 2.0, f64::NAN], [2.0, 1.0, f64::NAN, f64::NAN]);
         kernel.run(&[Slice::Real(&a), Slice::Real(&b)], &mut [SliceMut::Real(&mut y)]);
