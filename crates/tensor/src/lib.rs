@@ -1,6 +1,7 @@
 //! N-dimensional values with run-time shape and dtype, built on ndarray.
 #![warn(missing_docs)]
 
+mod arithmetic;
 mod convert;
 mod create;
 mod display;
@@ -11,6 +12,8 @@ pub mod io;
 pub mod kernels;
 mod layout;
 pub mod random;
+mod rearrange;
+mod reduce;
 pub mod shape;
 mod tensor;
 
@@ -18,5 +21,6 @@ pub use dtype::{DType, Element, Real};
 pub use error::{Error, Result};
 pub use layout::Layout;
 pub use random::Key;
+pub use reduce::Axes;
 pub use shape::Shape;
 pub use tensor::{ArrayD, Tensor};

@@ -128,14 +128,3 @@ impl Tensor {
         })
     }
 }
-// ---- shim
-#[allow(missing_docs)]
-impl Tensor {
-    pub fn cast(&self, d: DType) -> Tensor {
-        match (self, d) {
-            (Tensor::F64(a), DType::F32) => Tensor::F32(a.mapv(|x| x as f32).into_shared()),
-            (Tensor::F32(a), DType::F64) => Tensor::F64(a.mapv(f64::from).into_shared()),
-            _ => self.clone(),
-        }
-    }
-}
