@@ -13,6 +13,7 @@ mod layout;
 pub mod random;
 pub mod shape;
 mod tensor;
+mod view;
 
 pub use dtype::{DType, Element, Real};
 pub use error::{Error, Result};
