@@ -1,4 +1,49 @@
-//! chainrule: record, differentiate, plan, run.
+//! An autodiff tensor framework: **record → differentiate → plan → run**.
+//!
+//! This crate is the front door. The rooms behind it are crates of their own:
+//!
+//! | crate | holds |
+//! | --- | --- |
+//! | [`tensor`] | n-dimensional values with run-time shape and dtype, kernels, file formats |
+//! | [`graph`] | recording, derivatives of any order, plans, the gradient check |
+//! | [`nn`] | parameters, layers, losses, optimisers, data, training |
+//!
+//! Logistic regression, from the formula to a trained model:
+//!
+//! ```
+//! use chainrule::prelude::*;
+//! use chainrule::{data, loss, progress::Silent};
+//!
+//! fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+//!     Linear::new(1).forward(s, x) // one logit for each row of x
+//! }
+//! fn cost<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
+//!     loss::binary_cross_entropy_with_logits(z, y.expand(1))
+//! }
+//!
+//! let [train, test] = data::breast_cancer()?.split_stratified([0.8, 0.2], Key::new(1))?;
+//! let scale = data::Standardize::fit(&train)?;
+//! let (train, test) = (scale.apply(&train)?, scale.apply(&test)?);
+//! let trainer = Trainer::new(model, cost).optimiser(Sgd::new(0.1)).epochs(20);
+//! let mut params = Params::new();
+//! trainer.fit(&mut params, &train, None, &mut Silent)?;
+//! assert!(trainer.evaluator().accuracy(&params, &test)? > 0.95);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
 pub use chainrule_graph as graph;
 pub use chainrule_nn as nn;
 pub use chainrule_tensor as tensor;
+
+pub use chainrule_nn::{data, loss, metric, optim, plot, progress};
+
+/// What most programs use: `use chainrule::prelude::*;`.
+pub mod prelude {
+    pub use chainrule_graph::{Function, Graph, Kind, Operand, Var, check, hvp, jvp, vjp};
+    pub use chainrule_nn::{
+        Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd,
+        Summary, Trainer,
+    };
+    pub use chainrule_tensor::{DType, Key, Shape, Tensor};
+}

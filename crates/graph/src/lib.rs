@@ -1,1 +1,59 @@
-//! Computation graphs.
+//! Computation graphs: record, differentiate, plan, run — and check.
+//!
+//! ```text
+//! record ──► differentiate ──► plan ──► run
+//! Graph      Graph → Graph     Compiled  kernels on Tensors
+//! ```
+//!
+//! * **record.** Formulas over [`Var`]s record primitives into a [`Graph`]; nothing is computed but shapes.
+//! * **differentiate.** [`Var::grad`], [`jvp`], [`vjp`] and [`hvp`] record derivatives into the same graph, in
+//!   the same primitives. A gradient is a `Var`: print it, compile it, differentiate it again.
+//! * **plan and run.** [`Graph::compile`] plans once (dead code, constants, fusion, buffers); the
+//!   [`Compiled`] function replays without allocating. [`Var::value`] does both for a look at one number;
+//!   [`Function`] traces a closure once per signature.
+//! * **check.** [`check::gradients`] compares any gradient with differences of values.
+//!
+//! ```
+//! use chainrule_graph::{Graph, check};
+//!
+//! let g = Graph::new();
+//! let x = g.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]);
+//! let y = g.constant([[0.0], [1.0], [1.0]]);
+//! let w = g.leaf("w", [[0.1], [-0.2]]);
+//! let b = g.leaf("b", 0.3);
+//!
+//! let z = x.matmul(w) + b;
+//! let loss = (z.softplus() - y * z).mean(&[]); // logistic regression, from logits
+//! let d = loss.grad(&[w, b])?;
+//!
+//! assert_eq!(d[0].shape()[..], [2, 1]);
+//! assert!(check::gradients(loss, &[w, b])?.is_fine());
+//! # Ok::<(), chainrule_graph::Error>(())
+//! ```
+//!
+//! Where a thing lives: `ir` the node list · `var` the handle and its operators · `prim` one file per family of
+//! primitives, each with its one derivative rule · `math` compositions · `diff` the two modes · `exec` planning
+//! and running · `check` the gradient check · `text` dumps and DOT.
+#![forbid(unsafe_code)]
+
+pub mod check;
+mod diff;
+mod error;
+mod exec;
+mod ir;
+mod math;
+mod prim;
+mod text;
+mod var;
+
+pub use chainrule_tensor::kernels::Kind;
+pub use diff::grad::hvp;
+pub use diff::jvp::jvp;
+pub use diff::transpose::vjp;
+pub use error::{Error, ErrorKind, Result};
+pub use exec::compile::{Compiler, Optimise, Precision};
+pub use exec::function::Function;
+pub use exec::machine::Compiled;
+pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, Phase, ScopeGuard, Type};
+pub use prim::{Op, Sample, samples};
+pub use var::{Operand, Var};

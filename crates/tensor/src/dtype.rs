@@ -101,7 +101,7 @@ element! {
 }
 
 /// A float element: `f32` or `f64`. Kernels over reals are written once against this trait.
-pub trait Real: Element + num_traits::Float + std::iter::Sum {
+pub trait Real: Element + crate::kernels::Math + std::iter::Sum {
     /// Rounds an `f64` to this type.
     fn from_f64(value: f64) -> Self;
     /// Widens to `f64`; exact.

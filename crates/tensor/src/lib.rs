@@ -1,6 +1,7 @@
 //! N-dimensional values with run-time shape and dtype, built on ndarray.
 #![warn(missing_docs)]
 
+mod arithmetic;
 mod convert;
 mod create;
 mod display;
@@ -8,9 +9,12 @@ mod dtype;
 mod error;
 mod index;
 pub mod io;
+mod join;
 pub mod kernels;
 mod layout;
+mod product;
 pub mod random;
+mod reduce;
 pub mod shape;
 mod tensor;
 mod view;
@@ -19,5 +23,6 @@ pub use dtype::{DType, Element, Real};
 pub use error::{Error, Result};
 pub use layout::Layout;
 pub use random::Key;
+pub use reduce::Axes;
 pub use shape::Shape;
 pub use tensor::{ArrayD, Tensor};

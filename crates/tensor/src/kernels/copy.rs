@@ -1,1 +1,111 @@
-//! (in work)
+//! Strided copies: joined, padded and rearranged values.
+
+use smallvec::SmallVec;
+
+use crate::Layout;
+
+/// Copies the elements of `src` that lie as `from` says to where `to` says in `dst`; both have one shape.
+///
+/// # Panics
+/// If the shapes differ, or a buffer is too short for its layout.
+///
+/// ```
+/// use chainrule_tensor::{Layout, kernels::copy::copy};
+/// let turned = Layout::contiguous([2, 3]).permute(&[1, 0]);
+/// let mut out = [0; 6];
+/// copy(&[1, 2, 3, 4, 5, 6], &turned, &mut out, &Layout::contiguous([3, 2]));
+/// assert_eq!(out, [1, 4, 2, 5, 3, 6]);
+/// ```
+pub fn copy<E: Copy>(src: &[E], from: &Layout, dst: &mut [E], to: &Layout) {
+    assert!(from.shape == to.shape, "a copy from shape {} to {}", from.shape, to.shape);
+    if from.shape.size() == 0 {
+        return;
+    }
+    // Length, source stride, destination stride; neighbours merged where both sides allow it.
+    let mut axes: SmallVec<[(usize, isize, isize); 4]> = SmallVec::new();
+    for (i, &n) in from.shape.iter().enumerate() {
+        let (s, d) = (from.strides[i], to.strides[i]);
+        match axes.last_mut() {
+            _ if n == 1 => {}
+            Some((m, sm, dm)) if *sm == s * n as isize && *dm == d * n as isize => {
+                (*m, *sm, *dm) = (*m * n, s, d);
+            }
+            _ => axes.push((n, s, d)),
+        }
+    }
+    let (mut s, mut d) = (from.offset as isize, to.offset as isize);
+    let Some((&(n, inner_s, inner_d), outer)) = axes.split_last() else {
+        dst[d as usize] = src[s as usize];
+        return;
+    };
+    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
+    loop {
+        row(src, s, inner_s, dst, d, inner_d, n);
+        // Step the outer axes, the last one fastest.
+        let mut axis = outer.len();
+        loop {
+            let Some(next) = axis.checked_sub(1) else { return };
+            axis = next;
+            let (m, step_s, step_d) = outer[axis];
+            index[axis] += 1;
+            (s, d) = (s + step_s, d + step_d);
+            if index[axis] < m {
+                break;
+            }
+            index[axis] = 0;
+            (s, d) = (s - step_s * m as isize, d - step_d * m as isize);
+        }
+    }
+}
+
+#[inline(always)]
+fn row<E: Copy>(
+    src: &[E],
+    mut s: isize,
+    step_s: isize,
+    dst: &mut [E],
+    mut d: isize,
+    step_d: isize,
+    n: usize,
+) {
+    match (step_s, step_d) {
+        (1, 1) => dst[d as usize..][..n].copy_from_slice(&src[s as usize..][..n]),
+        (0, 1) => dst[d as usize..][..n].fill(src[s as usize]),
+        _ => {
+            for _ in 0..n {
+                dst[d as usize] = src[s as usize];
+                (s, d) = (s + step_s, d + step_d);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_element_arrives(
+            shape in prop::collection::vec(0_usize..5, 0..4),
+            flip: bool, turn: bool,
+        ) {
+            let whole = Layout::contiguous(shape.clone());
+            let n = whole.shape.size();
+            let order: Vec<usize> = if turn { (0..shape.len()).rev().collect() } else { (0..shape.len()).collect() };
+            let mut from = whole.permute(&order);
+            if flip && !shape.is_empty() {
+                from = from.slice(0, from.shape[0].saturating_sub(1), from.shape[0], -1);
+            }
+            let src: Vec<usize> = (0..n).collect();
+            let to = Layout::contiguous(from.shape.clone());
+            let mut there = vec![usize::MAX; n];
+            copy(&src, &from, &mut there, &to);
+            let mut back = vec![usize::MAX; n];
+            copy(&there, &to, &mut back, &from);
+            prop_assert_eq!(src, back);
+        }
+    }
+}

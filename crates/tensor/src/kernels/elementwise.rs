@@ -1,1 +1,294 @@
-//! (in work)
+//! Chains of elementwise operations, run block by block: one kernel for any mix of them.
+//!
+//! A [`Program`] is a straight line of instructions over inputs of equal shape. Bound to a shape and to the
+//! layouts of its inputs it is a [`Kernel`], which runs all instructions on one block of elements before it goes
+//! on to the next, so that everything between the inputs and the outputs stays in the nearest cache.
+//!
+//! ```
+//! use chainrule_tensor::kernels::elementwise::{Binary, Kernel, ProgramBuilder, Scalar, Unary};
+//! use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
+//! use chainrule_tensor::{Layout, Shape};
+//!
+//! // y = tanh(2 x)
+//! let mut program = ProgramBuilder::new();
+//! let x = program.input(Kind::Real);
+//! let two = program.constant(Scalar::Real(2.0));
+//! let product = program.binary(Binary::Mul, two, x);
+//! let y = program.unary(Unary::Tanh, product);
+//! program.output(y);
+//!
+//! let shape = Shape::from([3]);
+//! let kernel = Kernel::new(program.finish(), &shape, vec![Layout::contiguous([3])], vec![None]);
+//! let mut out = [0.0_f64; 3];
+//! kernel.run(&[Slice::Real(&[0.0, 0.5, -0.5])], &mut [SliceMut::Real(&mut out)]);
+//! assert!((out[1] - 1.0_f64.tanh()).abs() < 1e-15);
+//! ```
+
+mod bind;
+mod load;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use super::Kind;
+
+pub use bind::Kernel;
+pub(crate) use run::Scratch;
+pub use run::unary_at;
+
+/// An enum of operations with their names, from one row each: `Exp "exp"` gives `Unary::Exp` and its name.
+macro_rules! operations {
+    ($(#[$doc:meta])* $name:ident { $($(#[$row:meta])* $variant:ident $label:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$row])* $variant),* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The name in messages and dumps.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $label),* }
+            }
+        }
+    };
+}
+
+operations! {
+    /// An elementwise function of one argument.
+    Unary {
+        /// −x.
+        Neg "neg",
+        /// |x|.
+        Abs "abs",
+        /// −1, 0 or 1; NaN for NaN.
+        Sign "sign",
+        /// The greatest whole number not above x.
+        Floor "floor",
+        /// The least whole number not below x.
+        Ceil "ceil",
+        /// The nearest whole number, halves to even.
+        Round "round",
+        /// √x.
+        Sqrt "sqrt",
+        /// 1/√x.
+        Rsqrt "rsqrt",
+        /// eˣ.
+        Exp "exp",
+        /// eˣ − 1.
+        Expm1 "expm1",
+        /// ln x.
+        Log "log",
+        /// ln(1 + x).
+        Log1p "log1p",
+        /// sin x.
+        Sin "sin",
+        /// cos x.
+        Cos "cos",
+        /// tanh x.
+        Tanh "tanh",
+        /// 1/(1 + e⁻ˣ).
+        Logistic "logistic",
+        /// ln(1 + eˣ).
+        Softplus "softplus",
+        /// The error function.
+        Erf "erf",
+    }
+}
+
+operations! {
+    /// An elementwise function of two arguments of one kind.
+    Binary {
+        /// x + y; wraps on integers.
+        Add "add",
+        /// x − y; wraps on integers.
+        Sub "sub",
+        /// x·y; wraps on integers.
+        Mul "mul",
+        /// x/y.
+        Div "div",
+        /// xʸ.
+        Pow "pow",
+        /// The greater; NaN if either is. On truth values: or.
+        Max "max",
+        /// The lesser; NaN if either is. On truth values: and.
+        Min "min",
+    }
+}
+
+operations! {
+    /// A comparison of two values of one kind, giving a truth value; false < true.
+    Compare {
+        /// x = y.
+        Eq "eq",
+        /// x ≠ y.
+        Ne "ne",
+        /// x < y.
+        Lt "lt",
+        /// x ≤ y.
+        Le "le",
+        /// x > y.
+        Gt "gt",
+        /// x ≥ y.
+        Ge "ge",
+    }
+}
+
+impl Unary {
+    /// Whether it is defined on this kind.
+    pub fn takes(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Real => true,
+            Kind::Int => matches!(self, Unary::Neg | Unary::Abs | Unary::Sign),
+            Kind::Truth => false,
+        }
+    }
+}
+
+impl Binary {
+    /// Whether it is defined on this kind.
+    pub fn takes(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Real => true,
+            Kind::Int => !matches!(self, Binary::Div | Binary::Pow),
+            Kind::Truth => matches!(self, Binary::Max | Binary::Min),
+        }
+    }
+}
+
+/// A single value of any kind; reals are rounded to the width that a kernel runs at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar {
+    /// A real.
+    Real(f64),
+    /// An integer.
+    Int(i64),
+    /// A truth value.
+    Truth(bool),
+}
+
+impl Scalar {
+    /// Its kind.
+    pub fn kind(self) -> Kind {
+        match self {
+            Scalar::Real(_) => Kind::Real,
+            Scalar::Int(_) => Kind::Int,
+            Scalar::Truth(_) => Kind::Truth,
+        }
+    }
+}
+
+/// A value in a program under construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reg {
+    index: u32,
+    kind: Kind,
+}
+
+/// What defines a value of a program; operands are earlier values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Definition {
+    Input(usize),
+    Constant(Scalar),
+    Unary(Unary, Reg),
+    Binary(Binary, Reg, Reg),
+    Compare(Compare, Reg, Reg),
+    Select(Reg, Reg, Reg),
+    Cast(Reg),
+}
+
+/// A straight line of elementwise instructions; made by a [`ProgramBuilder`].
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Each value's definition and kind, operands first.
+    values: Vec<(Definition, Kind)>,
+    inputs: usize,
+    outputs: Vec<Reg>,
+}
+
+/// Builds a [`Program`], instruction by instruction.
+///
+/// Operands must be of the kinds that the operation takes ([`Unary::takes`], [`Binary::takes`]; one kind on both
+/// sides; truth as a condition).
+///
+/// # Panics
+/// Each method panics if they are not: that is a fault of the calling code, not of a user's data.
+#[derive(Debug, Default)]
+pub struct ProgramBuilder(Program);
+
+impl ProgramBuilder {
+    /// An empty program.
+    pub fn new() -> Self {
+        ProgramBuilder::default()
+    }
+
+    fn define(&mut self, definition: Definition, kind: Kind) -> Reg {
+        self.0.values.push((definition, kind));
+        Reg { index: self.0.values.len() as u32 - 1, kind }
+    }
+
+    /// The next input.
+    pub fn input(&mut self, kind: Kind) -> Reg {
+        self.0.inputs += 1;
+        self.define(Definition::Input(self.0.inputs - 1), kind)
+    }
+
+    /// A value that is the same everywhere.
+    pub fn constant(&mut self, value: Scalar) -> Reg {
+        self.define(Definition::Constant(value), value.kind())
+    }
+
+    /// `op(x)`.
+    pub fn unary(&mut self, op: Unary, x: Reg) -> Reg {
+        assert!(op.takes(x.kind), "{} does not take {:?}", op.name(), x.kind);
+        self.define(Definition::Unary(op, x), x.kind)
+    }
+
+    /// `op(x, y)`.
+    pub fn binary(&mut self, op: Binary, x: Reg, y: Reg) -> Reg {
+        assert!(op.takes(x.kind) && x.kind == y.kind, "{} of {:?} and {:?}", op.name(), x.kind, y.kind);
+        self.define(Definition::Binary(op, x, y), x.kind)
+    }
+
+    /// `x op y`.
+    pub fn compare(&mut self, op: Compare, x: Reg, y: Reg) -> Reg {
+        assert!(x.kind == y.kind, "{} of {:?} and {:?}", op.name(), x.kind, y.kind);
+        self.define(Definition::Compare(op, x, y), Kind::Truth)
+    }
+
+    /// `yes` where `condition` holds, else `no`.
+    pub fn select(&mut self, condition: Reg, yes: Reg, no: Reg) -> Reg {
+        let fits = condition.kind == Kind::Truth && yes.kind == no.kind;
+        assert!(fits, "select by {:?} of {:?} and {:?}", condition.kind, yes.kind, no.kind);
+        self.define(Definition::Select(condition, yes, no), yes.kind)
+    }
+
+    /// `x` as `kind`: reals are truncated to integers (saturating, NaN becomes 0), truth is 0 or 1, and a number
+    /// is true if it is not 0.
+    pub fn cast(&mut self, x: Reg, kind: Kind) -> Reg {
+        if x.kind == kind { x } else { self.define(Definition::Cast(x), kind) }
+    }
+
+    /// Makes `x` the next output.
+    pub fn output(&mut self, x: Reg) {
+        self.0.outputs.push(x);
+    }
+
+    /// The program.
+    pub fn finish(self) -> Program {
+        self.0
+    }
+}
+
+impl Program {
+    fn operands(definition: &Definition) -> impl Iterator<Item = Reg> {
+        let (a, b, c) = match *definition {
+            Definition::Input(_) | Definition::Constant(_) => (None, None, None),
+            Definition::Unary(_, x) | Definition::Cast(x) => (Some(x), None, None),
+            Definition::Binary(_, x, y) | Definition::Compare(_, x, y) => (Some(x), Some(y), None),
+            Definition::Select(c, x, y) => (Some(c), Some(x), Some(y)),
+        };
+        [a, b, c].into_iter().flatten()
+    }
+}

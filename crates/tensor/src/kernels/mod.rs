@@ -11,10 +11,15 @@
 
 pub mod copy;
 pub mod elementwise;
+mod level;
+mod math;
 pub mod matmul;
 pub mod random;
 pub mod reduce;
 pub mod threads;
+
+pub use level::Level;
+pub(crate) use math::Math;
 
 use crate::Real;
 

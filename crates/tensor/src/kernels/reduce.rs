@@ -1,1 +1,430 @@
-//! (in work)
+//! Reductions of the middle one of three axes: any reduction of adjacent axes looks like that.
+//!
+//! Sums and products are built as trees (pairwise), so rounding errors grow with the logarithm of the length;
+//! the shape alone decides the tree, so the bits do not depend on the number of threads.
+
+use super::level::{Level, Task};
+use super::threads::{self, Pieces};
+use crate::Real;
+
+/// How elements become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// Their sum; 0 of none.
+    Sum,
+    /// Their product; 1 of none.
+    Prod,
+    /// The greatest; −∞ of none, NaN if any is. Of truth values: whether any holds.
+    Max,
+    /// The least; +∞ of none, NaN if any is. Of truth values: whether all hold.
+    Min,
+}
+
+impl Reduction {
+    /// All of them.
+    pub const ALL: &[Reduction] = &[Reduction::Sum, Reduction::Prod, Reduction::Max, Reduction::Min];
+
+    /// The name in messages and dumps.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reduction::Sum => "sum",
+            Reduction::Prod => "prod",
+            Reduction::Max => "max",
+            Reduction::Min => "min",
+        }
+    }
+}
+
+/// Columns that are reduced side by side; also the lanes of a row.
+const WIDTH: usize = 64;
+/// Rows (or groups of [`WIDTH`] elements of one row) that are reduced one after the other.
+const RUN: usize = 32;
+/// A row up to this long is reduced one element after the other.
+const SHORT: usize = 16;
+/// Elements that are worth a second thread.
+const WORTH_A_THREAD: usize = 1 << 18;
+
+/// Reduces the middle axis of `x`, which is `dims` = [outer, n, inner] in row-major order, into `out`
+/// [outer, inner].
+///
+/// # Panics
+/// If a slice has another length than `dims` gives.
+///
+/// ```
+/// use chainrule_tensor::kernels::reduce::{Reduction, reduce};
+/// let mut sums = [0.0; 3];
+/// reduce(Reduction::Sum, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 2, 3], &mut sums);
+/// assert_eq!(sums, [5.0, 7.0, 9.0]);
+/// ```
+pub fn reduce<T: Real>(op: Reduction, x: &[T], dims: [usize; 3], out: &mut [T]) {
+    check(x, dims, out);
+    match op {
+        Reduction::Sum => spread(x, dims, out, Sum),
+        Reduction::Prod => spread(x, dims, out, Prod),
+        Reduction::Max => spread(x, dims, out, Max),
+        Reduction::Min => spread(x, dims, out, Min),
+    }
+}
+
+fn check<X, Y>(x: &[X], [outer, n, inner]: [usize; 3], out: &[Y]) {
+    let fits = x.len() == outer * n * inner && out.len() == outer * inner;
+    assert!(fits, "{} elements cannot be reduced as [{outer}, {n}, {inner}] into {}", x.len(), out.len());
+}
+
+/// An associative operation with a neutral element.
+trait Monoid: Copy + Send + Sync {
+    fn neutral<T: Real>(self) -> T;
+    fn join<T: Real>(self, a: T, b: T) -> T;
+}
+
+/// A monoid from one row.
+macro_rules! monoid {
+    ($($name:ident, $neutral:expr, |$a:ident, $b:ident| $join:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Monoid for $name {
+            #[inline(always)]
+            fn neutral<T: Real>(self) -> T {
+                $neutral
+            }
+            #[inline(always)]
+            fn join<T: Real>(self, $a: T, $b: T) -> T {
+                $join
+            }
+        }
+    )*};
+}
+
+monoid! {
+    Sum, T::zero(), |a, b| a + b;
+    Prod, T::one(), |a, b| a * b;
+    Max, T::neg_infinity(), |a, b| if a > b || a.is_nan() { a } else { b };
+    Min, T::infinity(), |a, b| if a < b || a.is_nan() { a } else { b };
+}
+
+/// Gives every task some of the results; a single long row is cut into parts first.
+fn spread<T: Real, M: Monoid>(x: &[T], [outer, n, inner]: [usize; 3], out: &mut [T], m: M) {
+    if x.len() < WORTH_A_THREAD {
+        return part(x, [outer, n, inner], out, m);
+    }
+    if outer == 1 && inner < WIDTH {
+        // At most 256 partial results per column, a number that depends on the shape alone.
+        const PARTS: usize = 256;
+        let rows = n.div_ceil(PARTS).max(RUN * WIDTH);
+        let parts = n.div_ceil(rows);
+        let mut partial = [T::zero(); PARTS * WIDTH];
+        let partial = &mut partial[..parts * inner];
+        threads::for_chunks(partial, inner.max(1), |i, partial| {
+            let rows = i * rows..n.min((i + 1) * rows);
+            part(&x[rows.start * inner..rows.end * inner], [1, rows.len(), inner], partial, m);
+        });
+        part(partial, [1, parts, inner], out, m);
+    } else if outer > 1 {
+        let rows = (WORTH_A_THREAD / 4).div_ceil(n * inner.max(1)).max(1);
+        threads::for_chunks(out, rows * inner, |i, out| {
+            let first = i * rows;
+            let count = out.len() / inner;
+            part(&x[first * n * inner..(first + count) * n * inner], [count, n, inner], out, m);
+        });
+    } else {
+        // Wide columns: each task takes some of them, from all rows.
+        let tasks = inner.div_ceil(8 * WIDTH);
+        let shared = Pieces::new(out);
+        threads::parallel(tasks, &|i| {
+            let columns = i * 8 * WIDTH..inner.min((i + 1) * 8 * WIDTH);
+            // SAFETY: tasks have disjoint columns inside `out`, which outlives the call.
+            let out = unsafe { std::slice::from_raw_parts_mut(shared.at(columns.start), columns.len()) };
+            Level::detected().run(Columns { x, first: columns.start, stride: inner, n, out, m });
+        });
+    }
+}
+
+/// A part on this thread, at the processor's SIMD level.
+fn part<T: Real, M: Monoid>(x: &[T], dims: [usize; 3], out: &mut [T], m: M) {
+    let [outer, n, inner] = dims;
+    for o in 0..outer {
+        let (x, out) = (&x[o * n * inner..(o + 1) * n * inner], &mut out[o * inner..(o + 1) * inner]);
+        if inner == 1 {
+            Level::detected().run(Row { x, out: &mut out[0], m });
+        } else {
+            Level::detected().run(Columns { x, first: 0, stride: inner, n, out, m });
+        }
+    }
+}
+
+struct Row<'a, T, M> {
+    x: &'a [T],
+    out: &'a mut T,
+    m: M,
+}
+
+impl<T: Real, M: Monoid> Task for Row<'_, T, M> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let m = self.m;
+        if self.x.len() <= SHORT {
+            *self.out = self.x.iter().fold(m.neutral(), |sum, x| m.join(sum, *x));
+            return;
+        }
+        let mut lanes = tree(self.x, WIDTH, WIDTH, self.x.len() / WIDTH, m);
+        // The rest that fills no group of lanes.
+        let rest = &self.x[self.x.len() / WIDTH * WIDTH..];
+        for (lane, x) in lanes.iter_mut().zip(rest) {
+            *lane = m.join(*lane, *x);
+        }
+        let mut width = WIDTH;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                lanes[i] = m.join(lanes[i], lanes[i + width]);
+            }
+        }
+        *self.out = lanes[0];
+    }
+}
+
+struct Columns<'a, T, M> {
+    x: &'a [T],
+    first: usize,
+    stride: usize,
+    n: usize,
+    out: &'a mut [T],
+    m: M,
+}
+
+impl<T: Real, M: Monoid> Task for Columns<'_, T, M> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Columns { x, first, stride, n, out, m } = self;
+        for (i, out) in out.chunks_mut(WIDTH).enumerate() {
+            let from = (first + i * WIDTH).min(x.len());
+            let sums = tree(&x[from..], stride, out.len(), n, m);
+            out.copy_from_slice(&sums[..out.len()]);
+        }
+    }
+}
+
+/// Reduces `n` rows of `width` ≤ [`WIDTH`] elements, `stride` apart, as a tree whose leaves are runs of rows.
+#[inline(always)]
+fn tree<T: Real, M: Monoid>(x: &[T], stride: usize, width: usize, n: usize, m: M) -> [T; WIDTH] {
+    if n <= RUN {
+        return leaf(x, stride, width, 0..n, m);
+    }
+    // A binary counter: level k holds the result of 2ᵏ leaves, joined with its neighbour when that is complete.
+    let mut levels = [[T::zero(); WIDTH]; 48];
+    let mut leaves = 0_usize;
+    let mut row = 0;
+    while row < n {
+        let end = n.min(row + RUN);
+        let mut sums = if width == WIDTH {
+            leaf(x, stride, WIDTH, row..end, m)
+        } else {
+            leaf(x, stride, width, row..end, m)
+        };
+        let mut level = 0;
+        while leaves >> level & 1 == 1 {
+            join(&mut sums, &levels[level], m);
+            level += 1;
+        }
+        levels[level] = sums;
+        leaves += 1;
+        row = end;
+    }
+    let mut sums = [m.neutral(); WIDTH];
+    for (level, part) in levels.iter().enumerate() {
+        if leaves >> level & 1 == 1 {
+            join(&mut sums, part, m);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn leaf<T: Real, M: Monoid>(
+    x: &[T],
+    stride: usize,
+    width: usize,
+    rows: std::ops::Range<usize>,
+    m: M,
+) -> [T; WIDTH] {
+    let mut sums = [m.neutral(); WIDTH];
+    for row in rows {
+        let start = row * stride;
+        for (sum, x) in sums[..width].iter_mut().zip(&x[start..start + width]) {
+            *sum = m.join(*sum, *x);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn join<T: Real, M: Monoid>(sums: &mut [T; WIDTH], earlier: &[T; WIDTH], m: M) {
+    for (sum, earlier) in sums.iter_mut().zip(earlier) {
+        *sum = m.join(*earlier, *sum);
+    }
+}
+
+/// As [`reduce`], for integers; sums and products wrap. The extremes of none are the extremes of `i64`.
+pub fn reduce_int(op: Reduction, x: &[i64], dims: [usize; 3], out: &mut [i64]) {
+    match op {
+        Reduction::Sum => exact(x, dims, out, 0, i64::wrapping_add),
+        Reduction::Prod => exact(x, dims, out, 1, i64::wrapping_mul),
+        Reduction::Max => exact(x, dims, out, i64::MIN, i64::max),
+        Reduction::Min => exact(x, dims, out, i64::MAX, i64::min),
+    }
+}
+
+/// As [`reduce`], for truth values: `Max` (and `Sum`) is any, `Min` (and `Prod`) is all.
+pub fn reduce_truth(op: Reduction, x: &[bool], dims: [usize; 3], out: &mut [bool]) {
+    match op {
+        Reduction::Max | Reduction::Sum => exact(x, dims, out, false, |a, b| a | b),
+        Reduction::Min | Reduction::Prod => exact(x, dims, out, true, |a, b| a & b),
+    }
+}
+
+/// A reduction whose result does not depend on the order.
+fn exact<E: Copy>(x: &[E], dims: [usize; 3], out: &mut [E], neutral: E, join: impl Fn(E, E) -> E) {
+    check(x, dims, out);
+    let [outer, n, inner] = dims;
+    out.fill(neutral);
+    for o in 0..outer {
+        let out = &mut out[o * inner..(o + 1) * inner];
+        for row in 0..n {
+            let start = (o * n + row) * inner;
+            for (y, x) in out.iter_mut().zip(&x[start..start + inner]) {
+                *y = join(*y, *x);
+            }
+        }
+    }
+}
+
+/// Where the greatest (or least) element lies along the middle axis of `dims` = [outer, n, inner]; the first one in
+/// a tie, the first NaN if there is one. `n` must not be 0.
+///
+/// # Panics
+/// If a slice has another length than `dims` gives.
+pub fn arg_reduce<T: Real>(max: bool, x: &[T], dims: [usize; 3], out: &mut [i64]) {
+    check(x, dims, out);
+    let [outer, n, inner] = dims;
+    for o in 0..outer {
+        for i in 0..inner {
+            let at = |row: usize| x[(o * n + row) * inner + i];
+            let mut best = 0;
+            for row in 1..n {
+                let (value, so_far) = (at(row), at(best));
+                let better = if max { value > so_far } else { value < so_far };
+                if !so_far.is_nan() && (better || value.is_nan()) {
+                    best = row;
+                }
+            }
+            out[o * inner + i] = best as i64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn plain(op: Reduction, x: &[f64], [outer, n, inner]: [usize; 3]) -> Vec<f64> {
+        let join = |a: f64, b: f64| match op {
+            Reduction::Sum => a + b,
+            Reduction::Prod => a * b,
+            Reduction::Max => a.max(b),
+            Reduction::Min => a.min(b),
+        };
+        let neutral = match op {
+            Reduction::Sum => 0.0,
+            Reduction::Prod => 1.0,
+            Reduction::Max => f64::NEG_INFINITY,
+            Reduction::Min => f64::INFINITY,
+        };
+        (0..outer * inner)
+            .map(|k| (0..n).map(|r| x[(k / inner * n + r) * inner + k % inner]).fold(neutral, join))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_plain_loop(
+            outer in 0_usize..4,
+            n in prop_oneof![0_usize..5, 60_usize..70, 2000_usize..2100],
+            inner in prop_oneof![Just(1_usize), 0_usize..5, 60_usize..140],
+        ) {
+            let dims = [outer, n, inner];
+            let x: Vec<f64> = (0..outer * n * inner).map(|i| 1.0 + ((i * 7919) % 101) as f64 * 1e-6).collect();
+            for op in Reduction::ALL {
+                let mut out = vec![f64::NAN; outer * inner];
+                reduce(*op, &x, dims, &mut out);
+                for (y, right) in out.iter().zip(plain(*op, &x, dims)) {
+                    prop_assert!(*y == right || (y - right).abs() <= 1e-12 * right.abs(), "{op:?} {y} {right}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_threads() {
+        for dims in [[1, 1_000_003, 1], [1, 5000, 130], [700, 900, 1], [3, 200, 700], [1, 300_000, 3]] {
+            let x: Vec<f32> =
+                (0..dims.iter().product()).map(|i: usize| ((i * 7919) % 1013) as f32 * 0.37).collect();
+            let run = |threads| {
+                threads::set_threads(threads);
+                let mut out = vec![0.0; dims[0] * dims[2]];
+                reduce(Reduction::Sum, &x, dims, &mut out);
+                out
+            };
+            let one = run(1);
+            assert_eq!(one, run(2));
+            assert_eq!(one, run(3));
+            let wide: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+            for (y, right) in one.iter().zip(plain(Reduction::Sum, &wide, dims)) {
+                assert!((f64::from(*y) - right).abs() < 1e-6 * right, "{dims:?}: {y} {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn ten_million_ones_are_ten_million() {
+        let x = vec![1.0_f32; 10_000_000];
+        let mut out = [0.0];
+        reduce(Reduction::Sum, &x, [1, x.len(), 1], &mut out);
+        assert_eq!(out, [1e7]);
+    }
+
+    #[test]
+    fn nan_wins_wherever_it_stands() {
+        for at in [0, 3, 64, 99] {
+            let mut x = vec![1.0_f64; 100];
+            x[at] = f64::NAN;
+            for op in [Reduction::Max, Reduction::Min] {
+                let mut out = [0.0];
+                reduce(op, &x, [1, 100, 1], &mut out);
+                assert!(out[0].is_nan());
+                let mut out = [0.0; 2];
+                reduce(op, &x, [1, 50, 2], &mut out);
+                assert!(out[at % 2].is_nan() && out[1 - at % 2] == 1.0);
+            }
+            let mut out = [0];
+            arg_reduce(true, &x, [1, 100, 1], &mut out);
+            assert_eq!(out, [at as i64]);
+        }
+    }
+
+    #[test]
+    fn integers_and_truth() {
+        let mut out = [0; 2];
+        reduce_int(Reduction::Sum, &[1, 2, 3, 4], [1, 2, 2], &mut out);
+        assert_eq!(out, [4, 6]);
+        reduce_int(Reduction::Max, &[1, 2, 3, 4], [2, 2, 1], &mut out);
+        assert_eq!(out, [2, 4]);
+        let mut out = [false; 2];
+        reduce_truth(Reduction::Max, &[false, false, true, false], [2, 2, 1], &mut out);
+        assert_eq!(out, [false, true]);
+        let mut first = [0; 1];
+        arg_reduce(false, &[3.0, 1.0, 1.0], [1, 3, 1], &mut first);
+        assert_eq!(first, [1]);
+    }
+}

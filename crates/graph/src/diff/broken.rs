@@ -1,0 +1,46 @@
+//! Why a variable has no gradient: the node at which its path to the output breaks.
+
+use crate::error::{Error, ErrorKind};
+use crate::ir::{Graph, NodeId};
+use crate::prim::{Op, Rule};
+
+/// The error for a variable `x` that `y` does not depend on differentiably.
+pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
+    let inner = graph.inner.borrow();
+    let nodes = &inner.nodes;
+    let name = match &nodes[x.index()].op {
+        Op::Input(p) => format!("`{}`", inner.leaves[p.index].name),
+        op => format!("the result of {}", op.name()),
+    };
+    let mut needed = vec![false; nodes.len()];
+    needed[y.index()] = true;
+    for i in (0..nodes.len()).rev().filter(|i| *i <= y.index()) {
+        if needed[i] {
+            nodes[i].args.iter().for_each(|a| needed[a.index()] = true);
+        }
+    }
+    let mut varies = vec![false; nodes.len()];
+    varies[x.index()] = true;
+    let mut used = false;
+    for (i, node) in nodes.iter().enumerate().skip(x.index() + 1) {
+        if !node.args.iter().any(|a| varies[a.index()]) {
+            continue;
+        }
+        used = true;
+        match node.op.rule() {
+            Rule::Flat(why) if needed[i] => {
+                let broken = format!("the path breaks at {}: {why}", node.op.name());
+                return Error::new(ErrorKind::Disconnected { name, broken })
+                    .placed(node.origin.clone())
+                    .operand("variable", nodes[x.index()].ty.clone(), nodes[x.index()].origin.clone())
+                    .hint("remove that operation from the path, or ask for zeros with grad_or_zeros");
+            }
+            Rule::Flat(_) => {}
+            _ => varies[i] = true,
+        }
+    }
+    let broken = if used { "nothing made from it is used by the output" } else { "it is never used" };
+    Error::new(ErrorKind::Disconnected { name, broken: broken.into() })
+        .placed(nodes[x.index()].origin.clone())
+        .hint("use it in the output, leave it out of the list, or ask for zeros with grad_or_zeros")
+}

@@ -1,0 +1,145 @@
+//! Forward mode: tangents from left to right.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Graph, NodeId, Origin, Phase};
+use crate::prim::{Rule, Site};
+use crate::var::Var;
+
+use chainrule_tensor::kernels::Kind;
+
+/// The derivative of `outputs` along `tangents` (the rates of change of `inputs`): one tangent per output.
+///
+/// The result is recorded in the same graph, so it can be differentiated again.
+///
+/// # Errors
+/// A poisoned value; a tangent whose type differs from its input's; an integer or truth input.
+///
+/// ```
+/// use chainrule_graph::{Graph, jvp};
+/// let g = Graph::new();
+/// let x = g.leaf("x", 3.0);
+/// let dy = jvp(&[x * x], &[x], &[g.constant(1.0)])?;
+/// assert_eq!(dy[0].value()?.item::<f64>()?, 6.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[track_caller]
+pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
+    let Some(first) = outputs.first() else { return Ok(Vec::new()) };
+    let graph = first.graph;
+    graph.refuse_poison(outputs)?;
+    graph.refuse_poison(inputs)?;
+    graph.refuse_poison(tangents)?;
+    if inputs.len() != tangents.len() {
+        let why = format!("{} inputs but {} tangents; give one each", inputs.len(), tangents.len());
+        return Err(Error::new(ErrorKind::Gradient(why)));
+    }
+    for (x, t) in inputs.iter().zip(tangents) {
+        refuse_discrete(*x)?;
+        if x.ty() != t.ty() {
+            let why = format!("a tangent has its input's type {}, not {}", x.ty(), t.ty());
+            return Err(Error::new(ErrorKind::Gradient(why)).placed(t.origin()));
+        }
+    }
+    let found = record_tangents(graph, outputs, inputs, tangents);
+    Ok(outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect())
+}
+
+/// Fails unless `x` is real.
+pub(crate) fn refuse_discrete(x: Var<'_>) -> Result<()> {
+    if x.kind() == Kind::Real {
+        return Ok(());
+    }
+    let why = format!("cannot differentiate with respect to {}; only reals have derivatives", x.ty());
+    Err(Error::new(ErrorKind::Gradient(why)).placed(x.origin()))
+}
+
+/// Records the tangent of every node that lies between `inputs` and `outputs`; by node position.
+pub(crate) fn record_tangents<'g>(
+    graph: &'g Graph,
+    outputs: &[Var<'g>],
+    inputs: &[Var<'g>],
+    tangents: &[Var<'g>],
+) -> Vec<Option<Var<'g>>> {
+    let wanted = between(graph, outputs, inputs);
+    let mut t: Vec<Option<Var<'g>>> = vec![None; wanted.len()];
+    for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
+        let id = NodeId(i as u32);
+        let from_args = tangent_of(graph, id, &t);
+        let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
+        t[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
+    }
+    t
+}
+
+/// The tangent of one node from those of its arguments; `None` if none of them varies.
+fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>]) -> Option<Var<'g>> {
+    let node = graph.node(id);
+    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| t[a.index()]).collect();
+    if t.iter().all(Option::is_none) {
+        return None;
+    }
+    let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
+    let _blame =
+        graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin });
+    let site = Site { x: &x, y: graph.var(id) };
+    match node.op.rule() {
+        Rule::Flat(_) => None,
+        Rule::Nonlinear(tangent) => Some(tangent(&t, &site)),
+        Rule::Linear(_) => {
+            let args: Vec<_> = (0..x.len())
+                .map(|i| {
+                    t[i].unwrap_or_else(|| if x[i].kind() == Kind::Real { x[i].like(0.0) } else { x[i] })
+                })
+                .collect();
+            Some(linear(graph, &node.op, &args))
+        }
+        Rule::Multilinear(arguments, _) => arguments
+            .iter()
+            .filter_map(|&i| {
+                let mut args = x.clone();
+                args[i] = t[i]?;
+                Some(linear(graph, &node.op, &args))
+            })
+            .reduce(|a, b| a + b),
+    }
+}
+
+/// `op` applied to tangents; additions of a constant zero fall away.
+fn linear<'g>(graph: &'g Graph, op: &crate::prim::Op, args: &[Var<'g>]) -> Var<'g> {
+    match op {
+        crate::prim::Op::Binary(b) => args[0].binary(b.0, args[1]),
+        op => graph.record(op.clone(), args),
+    }
+}
+
+/// A node recorded for a backward node is itself backward, whatever pass records it.
+pub(crate) fn later(a: Phase, b: Phase) -> Phase {
+    if a == Phase::Backward { a } else { b }
+}
+
+/// Whether each node depends on an input through differentiable operations and is needed for an output.
+fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<bool> {
+    let inner = graph.inner.borrow();
+    let mut varies = vec![false; inner.nodes.len()];
+    for x in inputs {
+        varies[x.id.index()] = true;
+    }
+    let first = inputs.iter().map(|x| x.id.index()).min().unwrap_or(inner.nodes.len());
+    for (i, node) in inner.nodes.iter().enumerate().skip(first) {
+        if node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_)) {
+            varies[i] = true;
+        }
+    }
+    let mut needed = vec![false; inner.nodes.len()];
+    for y in outputs {
+        needed[y.id.index()] = true;
+    }
+    for i in (first..inner.nodes.len()).rev() {
+        if needed[i] && varies[i] {
+            for a in &inner.nodes[i].args {
+                needed[a.index()] = true;
+            }
+        }
+    }
+    (0..inner.nodes.len()).map(|i| varies[i] && needed[i]).collect()
+}

@@ -1,0 +1,146 @@
+//! One error type: what failed, where it was written, and where its operands came from.
+
+use std::fmt;
+
+use chainrule_tensor as tensor;
+
+use crate::ir::{Origin, Type};
+
+/// The result of anything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure while recording, differentiating, compiling or running a graph.
+///
+/// Displayed like a compiler's message: the operation and the rule it breaks, the user's line, then the
+/// lines where the operands were made, then a hint where there is one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Error(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Details {
+    kind: ErrorKind,
+    at: Option<Origin>,
+    operands: Vec<(String, Type, Origin)>,
+    hint: Option<String>,
+}
+
+/// The classes of failure.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A shape, axis, dtype or value rule of the tensor library is broken.
+    #[error(transparent)]
+    Tensor(#[from] tensor::Error),
+    /// An operand is of a kind (real, integer, truth) that the operation does not take.
+    #[error("[{op}] {why}")]
+    Kind {
+        /// The operation.
+        op: &'static str,
+        /// What it was given and what it takes.
+        why: String,
+    },
+    /// Values of two graphs meet in one operation.
+    #[error("[{op}] operands belong to different graphs")]
+    Graphs {
+        /// The operation.
+        op: &'static str,
+    },
+    /// An input has no value bound and is not an argument of the compiled function.
+    #[error("input `{name}` has no value: bind one, or list it among the inputs to compile")]
+    Unbound {
+        /// The input's name.
+        name: String,
+    },
+    /// The wrong number or type of tensors was given to a compiled function.
+    #[error("argument {index} (`{name}`): expected {expected}, found {found}")]
+    Argument {
+        /// Its position.
+        index: usize,
+        /// The input's name.
+        name: String,
+        /// The declared type.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A gradient was asked for that does not exist.
+    #[error("[grad] {0}")]
+    Gradient(String),
+    /// A variable has no differentiable path to the output.
+    #[error(
+        "[grad] no gradient: {name} does not reach the output through differentiable operations; {broken}"
+    )]
+    Disconnected {
+        /// The variable.
+        name: String,
+        /// Where the path breaks.
+        broken: String,
+    },
+    /// A value seen while running is outside what the model declared.
+    #[error("[{op}] {why}")]
+    Value {
+        /// The operation.
+        op: &'static str,
+        /// The value, its position and the accepted range.
+        why: String,
+    },
+}
+
+impl Error {
+    /// An error of `kind` with no place yet.
+    pub fn new(kind: impl Into<ErrorKind>) -> Self {
+        Error(Box::new(Details { kind: kind.into(), at: None, operands: Vec::new(), hint: None }))
+    }
+
+    /// The class of failure, to match on.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Where the failing operation was recorded.
+    pub fn at(&self) -> Option<&Origin> {
+        self.0.at.as_ref()
+    }
+
+    /// The same error, placed at `origin`.
+    pub fn placed(mut self, origin: Origin) -> Self {
+        self.0.at = Some(origin);
+        self
+    }
+
+    /// The same error, with one more operand: what it is, its type, and where it was made.
+    pub fn operand(mut self, what: impl Into<String>, ty: Type, origin: Origin) -> Self {
+        self.0.operands.push((what.into(), ty, origin));
+        self
+    }
+
+    /// The same error, with advice.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.kind)?;
+        if let Some(at) = &self.0.at {
+            write!(f, "\n  --> {at}")?;
+        }
+        for (what, ty, origin) in &self.0.operands {
+            write!(f, "\n   |  {what}: {ty} made at {origin}")?;
+        }
+        if let Some(hint) = &self.0.hint {
+            write!(f, "\n   = hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<tensor::Error> for Error {
+    fn from(error: tensor::Error) -> Self {
+        Error::new(error)
+    }
+}

@@ -1,0 +1,224 @@
+//! Real buffers for virtual ones, by liveness: a buffer is free again after its last reader.
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::{Shape, Tensor};
+
+use super::kernel::Kernel;
+use super::lower::{Lowered, Source, Task, VirtualStep};
+use crate::ir::{Origin, Type};
+
+/// Part of a buffer, from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) buffer: usize,
+    pub(crate) len: usize,
+}
+
+/// One step of a plan.
+pub(crate) struct Step {
+    pub(crate) kernel: Kernel,
+    pub(crate) inputs: Vec<Slot>,
+    pub(crate) outputs: Vec<Slot>,
+    pub(crate) origin: Origin,
+    pub(crate) label: String,
+}
+
+/// Steps over real buffers: all that a replay needs.
+pub(crate) struct Plan {
+    /// Kind and capacity of each buffer.
+    pub(crate) buffers: Vec<(Kind, usize)>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) constants: Vec<(usize, Tensor)>,
+    pub(crate) inputs: Vec<(usize, String, Type)>,
+    /// The buffer of each state and its start value.
+    pub(crate) state: Vec<(usize, Tensor)>,
+    /// Copies that bring a state's next value home where it could not be computed in place: (from, to).
+    pub(crate) carries: Vec<(Slot, usize)>,
+    pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
+}
+
+const NEVER: usize = usize::MAX;
+
+struct Assigner<'a> {
+    lowered: &'a Lowered,
+    /// The last step that reads each virtual buffer; [`NEVER`] is read after all steps.
+    last: Vec<Option<usize>>,
+    real: Vec<Option<usize>>,
+    buffers: Vec<(Kind, usize)>,
+    free: Vec<usize>,
+    /// Buffers of constants, inputs and state, which never become free.
+    fixed: Vec<bool>,
+    reuse: bool,
+}
+
+/// Gives every virtual buffer a real one. Without `reuse` each has one of its own.
+pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
+    let n = lowered.buffers.len();
+    let mut last: Vec<Option<usize>> = vec![None; n];
+    for (s, step) in lowered.steps.iter().enumerate() {
+        step.inputs.iter().for_each(|&v| last[v] = Some(s));
+    }
+    let kept = lowered.outputs.iter().map(|o| o.0).chain(lowered.state.iter().map(|s| s.1));
+    kept.for_each(|v| last[v] = Some(NEVER));
+    let mut a = Assigner {
+        lowered: &lowered,
+        last,
+        real: vec![None; n],
+        buffers: Vec::new(),
+        free: Vec::new(),
+        fixed: Vec::new(),
+        reuse,
+    };
+    let mut constants = Vec::new();
+    let mut inputs: Vec<_> =
+        lowered.inputs.iter().map(|(name, ty)| (NEVER, name.clone(), ty.clone())).collect();
+    let mut state: Vec<_> = lowered.state.iter().map(|(start, _)| (NEVER, start.clone())).collect();
+    for (v, buffer) in lowered.buffers.iter().enumerate() {
+        let place = match &buffer.source {
+            Source::Step => continue,
+            _ => a.fresh(buffer.kind, buffer.len, true),
+        };
+        a.real[v] = Some(place);
+        match &buffer.source {
+            Source::Constant(value) => constants.push((place, value.clone())),
+            Source::Input(i) => inputs[*i].0 = place,
+            Source::State(i) => state[*i].0 = place,
+            Source::Step => {}
+        }
+    }
+    let in_place: Vec<Vec<Option<usize>>> = (0..lowered.steps.len()).map(|s| a.step(s)).collect();
+    let (real, buffers) = (a.real, a.buffers);
+    let slot = |v: usize| Slot { buffer: real[v].unwrap_or(0), len: lowered.buffers[v].len };
+    let outputs = lowered
+        .outputs
+        .iter()
+        .map(|(v, shape)| (slot(*v), lowered.buffers[*v].kind, shape.clone()))
+        .collect();
+    let next = lowered.state.iter().map(|s| slot(s.1));
+    let carries = next.zip(&state).filter(|(n, s)| n.buffer != s.0).map(|(n, s)| (n, s.0)).collect();
+    let slots: Vec<(Vec<Slot>, Vec<Slot>)> = lowered
+        .steps
+        .iter()
+        .map(|s| (s.inputs.iter().map(|v| slot(*v)).collect(), s.outputs.iter().map(|v| slot(*v)).collect()))
+        .collect();
+    let steps = lowered.steps.into_iter().zip(slots).zip(in_place);
+    let steps = steps.map(|((step, (inputs, outputs)), in_place)| Step {
+        kernel: step.work.bind(in_place),
+        inputs,
+        outputs,
+        origin: step.origin,
+        label: step.label,
+    });
+    Plan { steps: steps.collect(), buffers, constants, inputs, state, carries, outputs }
+}
+
+impl Assigner<'_> {
+    fn fresh(&mut self, kind: Kind, len: usize, fixed: bool) -> usize {
+        self.buffers.push((kind, len));
+        self.fixed.push(fixed);
+        self.buffers.len() - 1
+    }
+
+    /// Places the outputs of step `s` and frees what it read last; which inputs are held by which outputs.
+    fn step(&mut self, s: usize) -> Vec<Option<usize>> {
+        let step = &self.lowered.steps[s];
+        let mut in_place = vec![None; step.inputs.len()];
+        for (j, &out) in step.outputs.iter().enumerate() {
+            let place = self.home(s, step, out, &mut in_place, j);
+            let place = place.or_else(|| self.over_input(s, step, out, &mut in_place, j));
+            let place = place.or_else(|| self.recycled(out));
+            let Virtual { kind, len } = self.spec(out);
+            self.real[out] = Some(place.unwrap_or_else(|| self.fresh(kind, len, false)));
+        }
+        if self.reuse {
+            let held: Vec<usize> = step.outputs.iter().filter_map(|o| self.real[*o]).collect();
+            let dead = step.inputs.iter().filter(|v| self.last[**v] == Some(s));
+            let unread = step.outputs.iter().filter(|v| self.last[**v].is_none());
+            let mut freed: Vec<usize> = dead
+                .filter_map(|v| self.real[*v].filter(|r| !held.contains(r)))
+                .chain(unread.filter_map(|v| self.real[*v]))
+                .filter(|r| !self.fixed[*r])
+                .collect();
+            freed.sort_unstable();
+            freed.dedup();
+            self.free.extend(freed);
+        }
+        in_place
+    }
+
+    fn spec(&self, v: usize) -> Virtual {
+        Virtual { kind: self.lowered.buffers[v].kind, len: self.lowered.buffers[v].len }
+    }
+
+    /// The buffer of the state that `out` is the next value of, if nobody needs the old value after this step.
+    fn home(
+        &self,
+        s: usize,
+        step: &VirtualStep,
+        out: usize,
+        in_place: &mut [Option<usize>],
+        j: usize,
+    ) -> Option<usize> {
+        if !self.reuse {
+            return None;
+        }
+        let i = self.lowered.state.iter().position(|(_, next)| *next == out)?;
+        let is_old = |b: &super::lower::Virtual| matches!(b.source, Source::State(k) if k == i);
+        let old = self.lowered.buffers.iter().position(is_old)?;
+        match self.last[old] {
+            Some(last) if last > s => return None,
+            Some(last) if last == s => self.claim(step, old, in_place, j).then_some(())?,
+            _ => {}
+        }
+        self.real[old]
+    }
+
+    /// The buffer of an input that is read last by this elementwise step.
+    fn over_input(
+        &self,
+        s: usize,
+        step: &VirtualStep,
+        out: usize,
+        in_place: &mut [Option<usize>],
+        j: usize,
+    ) -> Option<usize> {
+        if !self.reuse {
+            return None;
+        }
+        let want = self.spec(out);
+        let fits = |v: usize| {
+            let spec = self.spec(v);
+            self.last[v] == Some(s)
+                && self.real[v].is_some_and(|r| !self.fixed[r])
+                && spec.kind == want.kind
+                && spec.len == want.len
+        };
+        let input = step.inputs.iter().copied().find(|v| fits(*v) && self.claim(step, *v, in_place, j))?;
+        self.real[input]
+    }
+
+    /// Marks the reads of virtual buffer `v` as held by output `j`, if the step reads each element of it only
+    /// where it writes it.
+    fn claim(&self, step: &VirtualStep, v: usize, in_place: &mut [Option<usize>], j: usize) -> bool {
+        let Task::Map { layouts, .. } = &step.work else { return false };
+        let reads = || (0..step.inputs.len()).filter(|&k| self.real[step.inputs[k]] == self.real[v]);
+        if reads().any(|k| in_place[k].is_some() || !layouts[k].is_contiguous()) {
+            return false;
+        }
+        reads().for_each(|k| in_place[k] = Some(j));
+        true
+    }
+
+    /// A free buffer of the right kind and length.
+    fn recycled(&mut self, out: usize) -> Option<usize> {
+        let want = self.spec(out);
+        let fits = |r: &usize| self.buffers[*r] == (want.kind, want.len);
+        let i = self.free.iter().rposition(fits)?;
+        Some(self.free.swap_remove(i))
+    }
+}
+
+struct Virtual {
+    kind: Kind,
+    len: usize,
+}

@@ -1,0 +1,188 @@
+//! What the user asks of the planner.
+
+use chainrule_tensor::{DType, Tensor};
+
+use super::machine::Compiled;
+use super::{buffers, fold, fuse, lower};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Graph, NodeId};
+use crate::prim::Op;
+use crate::var::Var;
+
+/// The width that reals have when a graph runs. A graph itself knows only that they are real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32 bits: for training.
+    F32,
+    /// 64 bits: for checking.
+    F64,
+}
+
+impl Precision {
+    /// The dtype of a real at this width.
+    pub fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        }
+    }
+
+    /// f32 if the bound reals of the graph are all f32 and there is one, else f64.
+    pub(crate) fn of_leaves(graph: &Graph) -> Precision {
+        let inner = graph.inner.borrow();
+        let bound = inner.leaves.iter().filter_map(|l| l.value.as_ref()).chain(&inner.constants);
+        let mut reals = bound.map(Tensor::dtype).filter(|d| d.is_real()).peekable();
+        if reals.peek().is_some() && reals.all(|d| d == DType::F32) { Precision::F32 } else { Precision::F64 }
+    }
+}
+
+/// Which optimisations the planner makes; all by default. None of them changes a result by a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Optimise {
+    /// Compute what depends on constants only once, at planning time.
+    pub fold: bool,
+    /// Run chains of elementwise nodes block by block in one pass.
+    pub fuse: bool,
+    /// Let values share buffers when their lifetimes allow it, and work in place.
+    pub reuse: bool,
+}
+
+impl Optimise {
+    /// Everything.
+    pub const ALL: Optimise = Optimise { fold: true, fuse: true, reuse: true };
+    /// Nothing: one kernel per node, one buffer per value. The reference that plans are tested against.
+    pub const NONE: Optimise = Optimise { fold: false, fuse: false, reuse: false };
+}
+
+/// Gathers what is to be compiled; made by [`Graph::compiler`].
+#[must_use]
+pub struct Compiler<'g> {
+    pub(crate) graph: &'g Graph,
+    pub(crate) inputs: Vec<NodeId>,
+    pub(crate) outputs: Vec<NodeId>,
+    pub(crate) state: Vec<(NodeId, NodeId)>,
+    pub(crate) precision: Precision,
+    pub(crate) optimise: Optimise,
+}
+
+impl Graph {
+    /// Plans a function from `inputs` to `outputs`, with all other leaves at their bound values, in f32.
+    ///
+    /// # Errors
+    /// The error of a poisoned output; a needed leaf without value that is not among the inputs.
+    ///
+    /// ```
+    /// use chainrule_graph::{Graph, Kind};
+    /// use chainrule_tensor::Tensor;
+    /// let g = Graph::new();
+    /// let x = g.input("x", [3], Kind::Real);
+    /// let mut f = g.compile(&[x], &[(x * x).sum(&[])])?;
+    /// let y = f.run(&[Tensor::from([1.0_f32, 2.0, 3.0])])?;
+    /// assert_eq!(y[0].item::<f32>()?, 14.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compile(&self, inputs: &[Var<'_>], outputs: &[Var<'_>]) -> Result<Compiled> {
+        self.compiler(inputs, outputs).build()
+    }
+
+    /// As [`compile`](Graph::compile), with choices to be made before [`Compiler::build`].
+    pub fn compiler(&self, inputs: &[Var<'_>], outputs: &[Var<'_>]) -> Compiler<'_> {
+        let ids = |vars: &[Var<'_>]| vars.iter().map(|v| v.id).collect();
+        Compiler {
+            graph: self,
+            inputs: ids(inputs),
+            outputs: ids(outputs),
+            state: Vec::new(),
+            precision: Precision::F32,
+            optimise: Optimise::ALL,
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// Leaves that keep a value from run to run, with their next values: parameters, optimiser moments.
+    /// They start at their bound values and are updated in place in the plan's own buffers.
+    pub fn state(mut self, updates: &[(Var<'_>, Var<'_>)]) -> Self {
+        self.state = updates.iter().map(|(old, new)| (old.id, new.id)).collect();
+        self
+    }
+
+    /// The width of reals.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Which optimisations to make.
+    pub fn optimise(mut self, optimise: Optimise) -> Self {
+        self.optimise = optimise;
+        self
+    }
+
+    /// Makes the plan.
+    ///
+    /// # Errors
+    /// The error of a poisoned output; a needed leaf without value that is neither input nor state; an input
+    /// or state that is not a leaf, or whose update has another type.
+    pub fn build(self) -> Result<Compiled> {
+        let graph = self.graph;
+        let wanted: Vec<NodeId> =
+            self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();
+        for id in wanted.iter().chain(&self.inputs).chain(self.state.iter().map(|s| &s.0)) {
+            if id.index() >= graph.len() {
+                return Err(Error::new(ErrorKind::Graphs { op: "compile" }));
+            }
+            if let Some(error) = graph.error_of(*id) {
+                return Err(error);
+            }
+        }
+        self.check_leaves()?;
+        let live = fuse::live(graph, &wanted);
+        let folded = if self.optimise.fold { fold::fold(&self, &live)? } else { fold::Folded::new() };
+        let live = if folded.is_empty() { live } else { fuse::live_above(graph, &wanted, &folded) };
+        self.check_bound(&live)?;
+        let order = fuse::schedule(&self, &live, &folded);
+        let program = lower::lower(&self, &order, folded)?;
+        Ok(Compiled::new(buffers::assign(program, self.optimise.reuse), self.precision))
+    }
+
+    fn check_leaves(&self) -> Result<()> {
+        let inner = self.graph.inner.borrow();
+        for id in self.inputs.iter().chain(self.state.iter().map(|s| &s.0)) {
+            let node = &inner.nodes[id.index()];
+            if !matches!(node.op, Op::Input(_)) {
+                let why =
+                    format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
+                return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone()));
+            }
+        }
+        for (old, new) in &self.state {
+            let (old, new) = (&inner.nodes[old.index()], &inner.nodes[new.index()]);
+            if old.ty != new.ty {
+                let why = format!("a state of type {} cannot be updated to {}", old.ty, new.ty);
+                return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(new.origin.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a leaf gets its value when the function runs, or keeps one between runs.
+    pub(crate) fn varies(&self, id: NodeId) -> bool {
+        self.inputs.contains(&id) || self.state.iter().any(|s| s.0 == id)
+    }
+
+    fn check_bound(&self, live: &[NodeId]) -> Result<()> {
+        let inner = self.graph.inner.borrow();
+        for id in live.iter().copied().chain(self.state.iter().map(|s| s.0)) {
+            let node = &inner.nodes[id.index()];
+            if let Op::Input(input) = &node.op {
+                let leaf = &inner.leaves[input.index];
+                if leaf.value.is_none() && !self.inputs.contains(&id) {
+                    let kind = ErrorKind::Unbound { name: leaf.name.to_string() };
+                    return Err(Error::new(kind).placed(node.origin.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+}

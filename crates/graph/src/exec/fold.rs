@@ -1,0 +1,73 @@
+//! Constant folding: what depends on constants only is computed at planning time.
+
+use std::collections::HashMap;
+
+use chainrule_tensor::{Layout, Tensor};
+
+use super::compile::{Compiler, Optimise};
+use crate::error::Result;
+use crate::ir::NodeId;
+use crate::prim::{Lowering, Op};
+
+/// Values computed at planning time.
+pub(crate) type Folded = HashMap<NodeId, Tensor>;
+
+/// A folded value may be this many elements; beyond, memory costs more than computing again.
+const LARGEST: usize = 1 << 20;
+
+/// Computes the nodes that depend on constants only and feed a node that does not.
+pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
+    let frontier = frontier(compiler, live);
+    if frontier.is_empty() {
+        return Ok(Folded::new());
+    }
+    let compiler = Compiler {
+        graph: compiler.graph,
+        inputs: Vec::new(),
+        outputs: frontier.clone(),
+        state: Vec::new(),
+        precision: compiler.precision,
+        optimise: Optimise { fold: false, ..compiler.optimise },
+    };
+    let mut function = compiler.build()?;
+    let values = function.run(&[])?;
+    Ok(frontier.into_iter().zip(values.iter().cloned()).collect())
+}
+
+fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
+    let inner = compiler.graph.inner.borrow();
+    let mut constant = vec![false; inner.nodes.len()];
+    let mut needed = vec![false; inner.nodes.len()];
+    for &id in live {
+        let node = &inner.nodes[id.index()];
+        constant[id.index()] = match &node.op {
+            Op::Input(p) => !compiler.varies(id) && inner.leaves[p.index].value.is_some(),
+            _ => node.args.iter().all(|a| constant[a.index()]),
+        };
+        if !constant[id.index()] {
+            node.args.iter().for_each(|a| needed[a.index()] = true);
+        }
+    }
+    let mut frontier = Vec::new();
+    for &id in live.iter().rev() {
+        let node = &inner.nodes[id.index()];
+        if !(constant[id.index()] && needed[id.index()]) {
+            continue;
+        }
+        // Layouts decide only whether a view needs a copy, not whether an operation is one.
+        let layouts: Vec<_> =
+            node.args.iter().map(|a| Layout::contiguous(inner.nodes[a.index()].ty.shape.clone())).collect();
+        match node.op.lower(&layouts, &node.ty) {
+            Lowering::Leaf => {}
+            Lowering::View(_) => node.args.iter().for_each(|a| needed[a.index()] = true),
+            Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => {
+                frontier.push(id)
+            }
+            Lowering::Elementwise(_) | Lowering::Kernel(_) => {
+                node.args.iter().for_each(|a| needed[a.index()] = true);
+            }
+        }
+    }
+    frontier.reverse();
+    frontier
+}

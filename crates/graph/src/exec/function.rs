@@ -1,0 +1,79 @@
+//! A Rust closure as a function on tensors: traced once per signature, then replayed.
+
+use std::collections::HashMap;
+
+use chainrule_tensor::{DType, Shape, Tensor};
+
+use super::compile::Precision;
+use super::machine::Compiled;
+use crate::error::Result;
+use crate::ir::{Graph, type_of};
+use crate::var::Var;
+
+/// A formula written as a closure, compiled once per signature (the shapes and dtypes of its arguments).
+///
+/// The closure may use the whole language of [`Var`], derivatives included. Reals are computed in f64 if any
+/// argument is f64, else in f32.
+///
+/// ```
+/// use chainrule_graph::Function;
+/// use chainrule_tensor::Tensor;
+/// let mut gradient = Function::new(|_, x| (x[0] * x[0] * x[1]).sum(&[]).grad(x));
+/// let (a, b) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]));
+/// let d = gradient.call(&[a, b])?;
+/// assert_eq!(d[0], Tensor::from([6.0, 16.0]));
+/// assert_eq!(d[1], Tensor::from([1.0, 4.0]));
+/// assert_eq!(gradient.signatures(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Function<F> {
+    trace: F,
+    compiled: HashMap<Vec<(Shape, DType)>, Compiled>,
+}
+
+impl<F> Function<F>
+where
+    F: for<'g> Fn(&'g Graph, &[Var<'g>]) -> Result<Vec<Var<'g>>>,
+{
+    /// A function that records `trace` when it meets a new signature.
+    pub fn new(trace: F) -> Self {
+        Function { trace, compiled: HashMap::new() }
+    }
+
+    /// The results for `arguments`; overwritten by the next call with the same signature unless cloned.
+    ///
+    /// # Errors
+    /// Whatever recording, differentiating, compiling or running reports.
+    pub fn call(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
+        let signature: Vec<_> = arguments.iter().map(|a| (Shape::from(a.shape()), a.dtype())).collect();
+        if !self.compiled.contains_key(&signature) {
+            let compiled = self.compile(arguments)?;
+            self.compiled.insert(signature.clone(), compiled);
+        }
+        match self.compiled.get_mut(&signature) {
+            Some(compiled) => compiled.run(arguments),
+            None => unreachable!("inserted above"),
+        }
+    }
+
+    /// How many signatures have been compiled.
+    pub fn signatures(&self) -> usize {
+        self.compiled.len()
+    }
+
+    fn compile(&self, arguments: &[Tensor]) -> Result<Compiled> {
+        let graph = Graph::new();
+        let inputs: Vec<_> = arguments
+            .iter()
+            .enumerate()
+            .map(|(i, a)| {
+                let ty = type_of(a);
+                graph.input(&format!("x{i}"), ty.shape, ty.kind)
+            })
+            .collect();
+        let outputs = (self.trace)(&graph, &inputs)?;
+        let wide = arguments.iter().any(|a| a.dtype() == DType::F64);
+        let precision = if wide { Precision::F64 } else { Precision::F32 };
+        graph.compiler(&inputs, &outputs).precision(precision).build()
+    }
+}

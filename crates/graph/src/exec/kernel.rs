@@ -1,0 +1,110 @@
+//! The closed set of kernels that a plan is made of; all numbers come from the tensor library.
+
+use chainrule_tensor::kernels::matmul::MatMul;
+use chainrule_tensor::kernels::reduce::{self, Reduction};
+use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random};
+use chainrule_tensor::{Layout, Real};
+
+use crate::error::ErrorKind;
+
+/// One kernel with all that is known of it at planning time.
+pub(crate) enum Kernel {
+    /// A fused elementwise program.
+    Map(elementwise::Kernel),
+    /// A batched matrix product.
+    MatMul(MatMul),
+    /// A reduction of the middle of three axes.
+    Reduce { op: Reduction, dims: [usize; 3] },
+    /// Position of the extreme along the middle of three axes.
+    ArgReduce { max: bool, dims: [usize; 3] },
+    /// Each argument copied to its place in the result, after filling it with zeros if places are left.
+    Place { parts: Vec<(Layout, Layout)>, fill: bool },
+    /// Uniform reals drawn with the key in the argument.
+    Uniform { stream: u64 },
+    /// A copy that fails on an element outside `0..end`.
+    InRange { end: i64, what: &'static str },
+    /// 0, 1, 2, …
+    Iota,
+}
+
+impl Kernel {
+    /// A matrix product of operands that lie so; their shapes have been checked.
+    pub(crate) fn matmul(a: &Layout, b: &Layout) -> Kernel {
+        match MatMul::new(a, b) {
+            Ok(product) => Kernel::MatMul(product),
+            Err(error) => unreachable!("recording checks the shapes of a product: {error}"),
+        }
+    }
+
+    /// Name for plan dumps.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Kernel::Map(_) => "map",
+            Kernel::MatMul(_) => "matmul",
+            Kernel::Reduce { op, .. } => op.name(),
+            Kernel::ArgReduce { max: true, .. } => "argmax",
+            Kernel::ArgReduce { .. } => "argmin",
+            Kernel::Place { .. } => "place",
+            Kernel::Uniform { .. } => "uniform",
+            Kernel::InRange { .. } => "in_range",
+            Kernel::Iota => "iota",
+        }
+    }
+
+    /// Computes the outputs from the inputs.
+    pub(crate) fn run<T: Real>(
+        &self,
+        inputs: &[Slice<'_, T>],
+        outputs: &mut [SliceMut<'_, T>],
+    ) -> Result<(), ErrorKind> {
+        use {Slice as In, SliceMut as Out};
+        match (self, inputs, outputs) {
+            (Kernel::Map(kernel), inputs, outputs) => kernel.run(inputs, outputs),
+            (Kernel::MatMul(product), [In::Real(a), In::Real(b)], [Out::Real(y)]) => product.run(a, b, y),
+            (Kernel::Reduce { op, dims }, [In::Real(x)], [Out::Real(y)]) => reduce::reduce(*op, x, *dims, y),
+            (Kernel::Reduce { op, dims }, [In::Int(x)], [Out::Int(y)]) => {
+                reduce::reduce_int(*op, x, *dims, y)
+            }
+            (Kernel::Reduce { op, dims }, [In::Truth(x)], [Out::Truth(y)]) => {
+                reduce::reduce_truth(*op, x, *dims, y);
+            }
+            (Kernel::ArgReduce { max, dims }, [In::Real(x)], [Out::Int(y)]) => {
+                reduce::arg_reduce(*max, x, *dims, y);
+            }
+            (Kernel::Place { parts, fill }, inputs, [y]) => {
+                if *fill {
+                    clear(y);
+                }
+                for ((from, to), x) in parts.iter().zip(inputs) {
+                    match (x, &mut *y) {
+                        (In::Real(x), Out::Real(y)) => copy::copy(x, from, y, to),
+                        (In::Int(x), Out::Int(y)) => copy::copy(x, from, y, to),
+                        (In::Truth(x), Out::Truth(y)) => copy::copy(x, from, y, to),
+                        _ => unreachable!("recording gives all parts one kind"),
+                    }
+                }
+            }
+            (Kernel::Uniform { stream }, [In::Int(key)], [Out::Real(y)]) => {
+                random::uniform([key[0] as u64, key[1] as u64, *stream], y);
+            }
+            (Kernel::InRange { end, what }, [In::Int(x)], [Out::Int(y)]) => {
+                if let Some(i) = x.iter().position(|v| !(0..*end).contains(v)) {
+                    let why = format!("{what} {} at position {i} is outside 0..{end}", x[i]);
+                    return Err(ErrorKind::Value { op: "in_range", why });
+                }
+                y.copy_from_slice(x);
+            }
+            (Kernel::Iota, [], [Out::Int(y)]) => y.iter_mut().zip(0..).for_each(|(y, i)| *y = i),
+            (kernel, ..) => unreachable!("recording gives {} operands of the right kinds", kernel.name()),
+        }
+        Ok(())
+    }
+}
+
+fn clear<T: Real>(y: &mut SliceMut<'_, T>) {
+    match y {
+        SliceMut::Real(y) => y.fill(T::zero()),
+        SliceMut::Int(y) => y.fill(0),
+        SliceMut::Truth(y) => y.fill(false),
+    }
+}

@@ -1,0 +1,349 @@
+//! Scheduled work as steps over virtual buffers, each written once.
+
+use std::collections::HashMap;
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Reg, Scalar};
+use chainrule_tensor::{Layout, Shape, Tensor};
+
+use super::compile::Compiler;
+use super::fold::Folded;
+use super::fuse::Work;
+use super::kernel::Kernel;
+use crate::error::Result;
+use crate::ir::{Node, NodeId, Origin};
+use crate::prim::{Lowering, Op};
+
+/// A buffer that is written by one step, or given.
+#[derive(Clone, Debug)]
+pub(crate) struct Virtual {
+    pub(crate) kind: Kind,
+    pub(crate) len: usize,
+    pub(crate) source: Source,
+}
+
+/// Where a virtual buffer's content comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A step.
+    Step,
+    /// A value known at planning time.
+    Constant(Tensor),
+    /// Argument `i` of the compiled function.
+    Input(usize),
+    /// The value that state `i` has before the run.
+    State(usize),
+}
+
+/// What a step does. An elementwise kernel is bound to its buffers only when it is known which of them it
+/// works on in place.
+pub(crate) enum Task {
+    Map { program: Program, shape: Shape, layouts: Vec<Layout> },
+    Kernel(Kernel),
+}
+
+/// One step over virtual buffers.
+pub(crate) struct VirtualStep {
+    pub(crate) work: Task,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) outputs: Vec<usize>,
+    pub(crate) origin: Origin,
+    pub(crate) label: String,
+}
+
+/// Steps over virtual buffers, and which buffers are arguments, state and results.
+pub(crate) struct Lowered {
+    pub(crate) buffers: Vec<Virtual>,
+    pub(crate) steps: Vec<VirtualStep>,
+    /// Name and type of each argument.
+    pub(crate) inputs: Vec<(String, crate::ir::Type)>,
+    /// For each state: its start value, shape, and the buffer that holds its next value.
+    pub(crate) state: Vec<(Tensor, usize)>,
+    /// The buffer and shape of each result.
+    pub(crate) outputs: Vec<(usize, Shape)>,
+}
+
+/// Where a node's value is.
+#[derive(Clone, Debug)]
+enum Place {
+    Immediate(Scalar),
+    At(usize, Layout),
+}
+
+struct Lowerer<'a> {
+    nodes: &'a [Node],
+    places: HashMap<NodeId, Place>,
+    /// Nodes whose value is needed outside the group that computes it.
+    shared: Vec<bool>,
+    out: Lowered,
+}
+
+/// Lowers the scheduled work.
+pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> Result<Lowered> {
+    let inner = compiler.graph.inner.borrow();
+    let mut lowerer = Lowerer {
+        nodes: &inner.nodes,
+        places: HashMap::new(),
+        shared: shared(&inner.nodes, compiler, order),
+        out: Lowered {
+            buffers: Vec::new(),
+            steps: Vec::new(),
+            inputs: Vec::new(),
+            state: Vec::new(),
+            outputs: Vec::new(),
+        },
+    };
+    for (id, value) in folded {
+        lowerer.given(id, Source::Constant(value));
+    }
+    for (i, id) in compiler.inputs.iter().enumerate() {
+        let node = &inner.nodes[id.index()];
+        if let Op::Input(p) = &node.op {
+            lowerer.out.inputs.push((inner.leaves[p.index].name.to_string(), node.ty.clone()));
+        }
+        lowerer.given(*id, Source::Input(i));
+    }
+    for (i, (old, _)) in compiler.state.iter().enumerate() {
+        lowerer.given(*old, Source::State(i));
+    }
+    let leaf = |id: NodeId| match &inner.nodes[id.index()].op {
+        Op::Input(p) => inner.leaves[p.index].value.clone(),
+        Op::Constant(p) => Some(inner.constants[p.index].clone()),
+        _ => None,
+    };
+    let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
+    let used =
+        order.iter().flat_map(Work::nodes).flat_map(|id| inner.nodes[id.index()].args.iter()).chain(wanted);
+    for id in used {
+        if let (false, Some(value)) = (lowerer.places.contains_key(id), leaf(*id)) {
+            lowerer.given(*id, Source::Constant(value));
+        }
+    }
+    for work in order {
+        match work {
+            Work::Fused(group) => lowerer.fused(group),
+            Work::Kernel(id) => lowerer.kernel(*id),
+            Work::View(id) => lowerer.view(*id),
+        }
+    }
+    for (i, (old, new)) in compiler.state.iter().enumerate() {
+        let start = match &inner.nodes[old.index()].op {
+            Op::Input(p) => inner.leaves[p.index].value.clone(),
+            _ => None,
+        };
+        let next = lowerer.own(*new);
+        if let Some(start) = start {
+            debug_assert_eq!(lowerer.out.state.len(), i);
+            lowerer.out.state.push((start, next));
+        }
+    }
+    for id in &compiler.outputs {
+        let buffer = lowerer.own(*id);
+        lowerer.out.outputs.push((buffer, inner.nodes[id.index()].ty.shape.clone()));
+    }
+    Ok(lowerer.out)
+}
+
+/// Whether a node's value leaves the unit of work that computes it.
+fn shared(nodes: &[Node], compiler: &Compiler<'_>, order: &[Work]) -> Vec<bool> {
+    let mut unit = vec![usize::MAX; nodes.len()];
+    for (i, work) in order.iter().enumerate() {
+        work.nodes().iter().for_each(|id| unit[id.index()] = i);
+    }
+    let mut shared = vec![false; nodes.len()];
+    for id in order.iter().flat_map(Work::nodes) {
+        for a in &nodes[id.index()].args {
+            shared[a.index()] |= unit[a.index()] != unit[id.index()];
+        }
+    }
+    let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
+    wanted.for_each(|id| shared[id.index()] = true);
+    shared
+}
+
+impl Work {
+    /// The nodes of this unit.
+    pub(crate) fn nodes(&self) -> &[NodeId] {
+        match self {
+            Work::Fused(group) => group,
+            Work::Kernel(id) | Work::View(id) => std::slice::from_ref(id),
+        }
+    }
+}
+
+impl Lowerer<'_> {
+    fn buffer(&mut self, kind: Kind, len: usize, source: Source) -> usize {
+        self.out.buffers.push(Virtual { kind, len, source });
+        self.out.buffers.len() - 1
+    }
+
+    /// A node whose value is not computed by a step.
+    fn given(&mut self, id: NodeId, source: Source) {
+        let ty = self.nodes[id.index()].ty.clone();
+        let buffer = self.buffer(ty.kind, ty.shape.size(), source);
+        self.places.insert(id, Place::At(buffer, Layout::contiguous(ty.shape)));
+    }
+
+    fn place(&self, id: NodeId) -> Place {
+        let node = &self.nodes[id.index()];
+        match &node.op {
+            Op::Scalar(s) => Place::Immediate(s.immediate()),
+            _ => match self.places.get(&id) {
+                Some(place) => place.clone(),
+                None => unreachable!("{} is scheduled before its users", node.op.name()),
+            },
+        }
+    }
+
+    fn step(&mut self, work: Task, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
+        self.out.steps.push(VirtualStep { work, inputs, outputs, origin, label });
+    }
+
+    /// A fused group: one program, an output for each node that is needed outside.
+    fn fused(&mut self, group: &[NodeId]) {
+        let shape = self.nodes[group[0].index()].ty.shape.clone();
+        let origin = self.nodes[group[group.len() - 1].index()].origin.clone();
+        let mut program = ProgramBuilder::new();
+        let mut regs: HashMap<NodeId, Reg> = HashMap::new();
+        let mut inputs: Vec<(usize, Layout, Reg)> = Vec::new();
+        for id in group {
+            let node = &self.nodes[id.index()];
+            let args: Vec<Reg> = node
+                .args
+                .iter()
+                .map(|a| {
+                    *regs.entry(*a).or_insert_with(|| match self.place(*a) {
+                        Place::Immediate(value) => program.constant(value),
+                        Place::At(buffer, layout) => {
+                            let known = inputs.iter().find(|(b, l, _)| *b == buffer && *l == layout);
+                            known.map(|k| k.2).unwrap_or_else(|| {
+                                let reg = program.input(self.out.buffers[buffer].kind);
+                                inputs.push((buffer, layout, reg));
+                                reg
+                            })
+                        }
+                    })
+                })
+                .collect();
+            if let Lowering::Elementwise(instruction) = node.op.lower(&[], &node.ty) {
+                let reg = instruction.emit(&mut program, &args);
+                regs.insert(*id, reg);
+            }
+        }
+        let mut outputs = Vec::new();
+        for id in group {
+            if !self.shared[id.index()] {
+                continue;
+            }
+            let ty = &self.nodes[id.index()].ty;
+            program.output(regs[id]);
+            let buffer = self.buffer(ty.kind, ty.shape.size(), Source::Step);
+            outputs.push(buffer);
+            self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
+        }
+        let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
+        let (buffers, layouts) = inputs.into_iter().map(|(b, l, _)| (b, l)).unzip();
+        let work = Task::Map { program: program.finish(), shape, layouts };
+        self.step(work, buffers, outputs, origin, names.join(" "));
+    }
+
+    fn kernel(&mut self, id: NodeId) {
+        let node = &self.nodes[id.index()];
+        let mut buffers = Vec::new();
+        let mut layouts = Vec::new();
+        for a in &node.args {
+            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.contiguous(*a) };
+            buffers.push(buffer);
+            layouts.push(layout);
+        }
+        let Lowering::Kernel(kernel) = node.op.lower(&layouts, &node.ty) else {
+            unreachable!("{} was scheduled as a kernel", node.op.name())
+        };
+        let out = self.buffer(node.ty.kind, node.ty.shape.size(), Source::Step);
+        self.places.insert(id, Place::At(out, Layout::contiguous(node.ty.shape.clone())));
+        self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
+    }
+
+    fn view(&mut self, id: NodeId) {
+        let node = &self.nodes[id.index()];
+        let place = match self.place(node.args[0]) {
+            Place::Immediate(value) => Place::Immediate(value),
+            Place::At(buffer, layout) => match node.op.lower(&[layout], &node.ty) {
+                Lowering::View(Some(view)) => Place::At(buffer, view),
+                _ => {
+                    let (buffer, layout) = self.contiguous(node.args[0]);
+                    match node.op.lower(&[layout], &node.ty) {
+                        Lowering::View(Some(view)) => Place::At(buffer, view),
+                        _ => unreachable!("a contiguous buffer has a {} view", node.op.name()),
+                    }
+                }
+            },
+        };
+        self.places.insert(id, place);
+    }
+
+    /// A node's value in some buffer, in any layout.
+    fn strided(&mut self, id: NodeId) -> (usize, Layout) {
+        match self.place(id) {
+            Place::At(buffer, layout) => (buffer, layout),
+            Place::Immediate(_) => self.copied(id),
+        }
+    }
+
+    /// A node's value in some buffer, row-major from its start.
+    fn contiguous(&mut self, id: NodeId) -> (usize, Layout) {
+        match self.place(id) {
+            Place::At(buffer, layout) if layout.is_contiguous() => (buffer, layout),
+            _ => self.copied(id),
+        }
+    }
+
+    /// A buffer that holds this node's value and nothing else, written by a step.
+    fn own(&mut self, id: NodeId) -> usize {
+        match self.place(id) {
+            Place::At(buffer, layout)
+                if layout.is_contiguous()
+                    && self.out.buffers[buffer].len == layout.shape.size()
+                    && matches!(self.out.buffers[buffer].source, Source::Step) =>
+            {
+                buffer
+            }
+            _ => self.copied(id).0,
+        }
+    }
+
+    /// A fresh copy of a node's value.
+    fn copied(&mut self, id: NodeId) -> (usize, Layout) {
+        let node = &self.nodes[id.index()];
+        let ty = node.ty.clone();
+        let mut program = ProgramBuilder::new();
+        let (inputs, layouts) = match self.place(id) {
+            Place::Immediate(value) => {
+                let reg = program.constant(value);
+                program.output(reg);
+                (Vec::new(), Vec::new())
+            }
+            Place::At(buffer, layout) => {
+                let reg = program.input(ty.kind);
+                program.output(reg);
+                (vec![buffer], vec![layout])
+            }
+        };
+        let out = self.buffer(ty.kind, ty.shape.size(), Source::Step);
+        let work = Task::Map { program: program.finish(), shape: ty.shape.clone(), layouts };
+        self.step(work, inputs, vec![out], node.origin.clone(), "copy".into());
+        (out, Layout::contiguous(ty.shape))
+    }
+}
+
+impl Task {
+    /// The kernel of this step, given which inputs are held by which outputs.
+    pub(crate) fn bind(self, in_place: Vec<Option<usize>>) -> Kernel {
+        match self {
+            Task::Map { program, shape, layouts } => {
+                Kernel::Map(elementwise::Kernel::new(program, &shape, layouts, in_place))
+            }
+            Task::Kernel(kernel) => kernel,
+        }
+    }
+}

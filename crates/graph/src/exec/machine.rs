@@ -1,0 +1,333 @@
+//! Replays a plan: takes each step's outputs out of the store, lends it the inputs, puts the outputs back.
+
+use std::fmt;
+
+use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
+use chainrule_tensor::{Real, Tensor};
+use smallvec::SmallVec;
+
+use super::buffers::{Plan, Slot};
+use super::compile::Precision;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::type_of;
+
+/// A compiled function with its buffers: [`run`](Compiled::run) it as often as you like.
+///
+/// A run allocates nothing, as long as its arguments are contiguous and in the compiled precision, and the
+/// results of the run before have been dropped.
+pub struct Compiled {
+    plan: Plan,
+    store: Store,
+    outputs: Vec<Tensor>,
+}
+
+enum Store {
+    F32(Vec<Buffer<f32>>),
+    F64(Vec<Buffer<f64>>),
+}
+
+/// The content of one buffer.
+enum Buffer<T> {
+    Real(Vec<T>),
+    Int(Vec<i64>),
+    Truth(Vec<bool>),
+    /// A constant or an argument, read where it lies.
+    Tensor(Tensor),
+    /// Lent to the running step, or an argument between runs.
+    Absent,
+}
+
+impl Compiled {
+    pub(crate) fn new(plan: Plan, precision: Precision) -> Self {
+        let store = match precision {
+            Precision::F32 => Store::F32(buffers(&plan)),
+            Precision::F64 => Store::F64(buffers(&plan)),
+        };
+        let outputs = plan
+            .outputs
+            .iter()
+            .map(|(slot, kind, shape)| match (kind, precision) {
+                (Kind::Real, Precision::F32) => filled(vec![0.0_f32; slot.len], shape),
+                (Kind::Real, Precision::F64) => filled(vec![0.0_f64; slot.len], shape),
+                (Kind::Int, _) => filled(vec![0_i64; slot.len], shape),
+                (Kind::Truth, _) => filled(vec![false; slot.len], shape),
+            })
+            .collect();
+        Compiled { plan, store, outputs }
+    }
+
+    /// The width of reals.
+    pub fn precision(&self) -> Precision {
+        match self.store {
+            Store::F32(_) => Precision::F32,
+            Store::F64(_) => Precision::F64,
+        }
+    }
+
+    /// Computes the results for `arguments`, and the next value of every state.
+    ///
+    /// The results are overwritten by the next run, unless you clone them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a wrong number, shape or kind of arguments; [`ErrorKind::Value`] for data
+    /// outside what the model declared, such as a label beyond the classes. State is unchanged then.
+    pub fn run(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
+        self.check(arguments)?;
+        match &mut self.store {
+            Store::F32(store) => replay(&self.plan, store, arguments, &mut self.outputs)?,
+            Store::F64(store) => replay(&self.plan, store, arguments, &mut self.outputs)?,
+        }
+        Ok(&self.outputs)
+    }
+
+    fn check(&self, arguments: &[Tensor]) -> Result<()> {
+        let wanted = &self.plan.inputs;
+        if arguments.len() != wanted.len() {
+            return Err(Error::new(ErrorKind::Argument {
+                index: arguments.len().min(wanted.len()),
+                name: wanted.get(arguments.len()).map_or_else(String::new, |w| w.1.clone()),
+                expected: format!("{} arguments", wanted.len()),
+                found: format!("{}", arguments.len()),
+            }));
+        }
+        for (index, ((_, name, ty), found)) in wanted.iter().zip(arguments).enumerate() {
+            if ty.kind != kind_of(found) || ty.shape[..] != *found.shape() {
+                return Err(Error::new(ErrorKind::Argument {
+                    index,
+                    name: name.clone(),
+                    expected: ty.to_string(),
+                    found: type_of(found).to_string(),
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// The present value of each state, in the order given to the compiler.
+    pub fn state(&self) -> Vec<Tensor> {
+        fn go<T: Real>(plan: &Plan, store: &[Buffer<T>]) -> Vec<Tensor> {
+            let of = |(buffer, start): &(usize, Tensor)| {
+                let mut out = prepared::<T>(start);
+                write(&mut out, store[*buffer].slice(start.size()));
+                out
+            };
+            plan.state.iter().map(of).collect()
+        }
+        match &self.store {
+            Store::F32(store) => go(&self.plan, store),
+            Store::F64(store) => go(&self.plan, store),
+        }
+    }
+
+    /// Sets each state, in the order given to the compiler.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a wrong number, shape or kind.
+    pub fn set_state(&mut self, values: &[Tensor]) -> Result<()> {
+        let state = &self.plan.state;
+        for (index, (value, (_, start))) in values.iter().zip(state).enumerate() {
+            if values.len() != state.len() || type_of(value) != type_of(start) {
+                return Err(Error::new(ErrorKind::Argument {
+                    index,
+                    name: "state".into(),
+                    expected: format!("{} ({} states)", type_of(start), state.len()),
+                    found: format!("{} ({} values)", type_of(value), values.len()),
+                }));
+            }
+        }
+        match &mut self.store {
+            Store::F32(store) => load(&mut *store, state.iter().map(|s| s.0).zip(values)),
+            Store::F64(store) => load(&mut *store, state.iter().map(|s| s.0).zip(values)),
+        }
+        Ok(())
+    }
+
+    /// Bytes of all buffers that runs work in, without arguments and constants.
+    pub fn bytes(&self) -> usize {
+        let width = |kind: Kind| match kind {
+            Kind::Real => self.precision().dtype().size(),
+            Kind::Int => 8,
+            Kind::Truth => 1,
+        };
+        let given: Vec<usize> =
+            self.plan.inputs.iter().map(|i| i.0).chain(self.plan.constants.iter().map(|c| c.0)).collect();
+        let own = self.plan.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
+        own.map(|(_, (kind, len))| width(*kind) * len).sum()
+    }
+}
+
+/// The plan as text: one line per step with its kernel, operations and buffers.
+impl fmt::Display for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "plan: {} steps, {} buffers, {} bytes",
+            self.plan.steps.len(),
+            self.plan.buffers.len(),
+            self.bytes()
+        )?;
+        let list =
+            |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
+        for step in &self.plan.steps {
+            let (outputs, inputs) = (list(&step.outputs), list(&step.inputs));
+            writeln!(f, "  {outputs} = {}({inputs})  {}  ; {}", step.kernel.name(), step.label, step.origin)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<T: Real> Buffer<T> {
+    fn slice(&self, len: usize) -> Slice<'_, T> {
+        match self {
+            Buffer::Real(v) => Slice::Real(&v[..len]),
+            Buffer::Int(v) => Slice::Int(&v[..len]),
+            Buffer::Truth(v) => Slice::Truth(&v[..len]),
+            Buffer::Tensor(t) => lend(t),
+            // Lent out: the step works on it in place and does not look at this slice.
+            Buffer::Absent => Slice::Real(&[]),
+        }
+    }
+
+    fn slice_mut(&mut self, len: usize) -> SliceMut<'_, T> {
+        match self {
+            Buffer::Real(v) => SliceMut::Real(&mut v[..len]),
+            Buffer::Int(v) => SliceMut::Int(&mut v[..len]),
+            Buffer::Truth(v) => SliceMut::Truth(&mut v[..len]),
+            Buffer::Tensor(_) | Buffer::Absent => {
+                unreachable!("steps write only to buffers of the plan's own")
+            }
+        }
+    }
+}
+
+/// The elements of a contiguous tensor of the right dtype.
+fn lend<T: Real>(tensor: &Tensor) -> Slice<'_, T> {
+    if let Some(reals) = tensor.as_slice::<T>() {
+        return Slice::Real(reals);
+    }
+    match (tensor.as_slice::<i64>(), tensor.as_slice::<bool>()) {
+        (Some(ints), _) => Slice::Int(ints),
+        (_, Some(truths)) => Slice::Truth(truths),
+        _ => unreachable!("arguments are made contiguous and brought to the compiled precision"),
+    }
+}
+
+/// `tensor` as a replay reads it; free if it is contiguous and its reals have width `T`.
+fn prepared<T: Real>(tensor: &Tensor) -> Tensor {
+    let right = if tensor.dtype().is_real() { tensor.cast(T::DTYPE) } else { tensor.clone() };
+    right.to_contiguous()
+}
+
+fn buffers<T: Real>(plan: &Plan) -> Vec<Buffer<T>> {
+    let mut given = vec![false; plan.buffers.len()];
+    plan.inputs.iter().for_each(|i| given[i.0] = true);
+    plan.constants.iter().for_each(|c| given[c.0] = true);
+    let empty = |(i, (kind, len)): (usize, &(Kind, usize))| match kind {
+        _ if given[i] => Buffer::Absent,
+        Kind::Real => Buffer::Real(vec![T::zero(); *len]),
+        Kind::Int => Buffer::Int(vec![0; *len]),
+        Kind::Truth => Buffer::Truth(vec![false; *len]),
+    };
+    let mut store: Vec<Buffer<T>> = plan.buffers.iter().enumerate().map(empty).collect();
+    for (buffer, value) in &plan.constants {
+        store[*buffer] = Buffer::Tensor(prepared::<T>(value));
+    }
+    load(&mut store, plan.state.iter().map(|s| (s.0, &s.1)));
+    store
+}
+
+/// Copies values into buffers.
+fn load<'a, T: Real>(store: &mut [Buffer<T>], values: impl Iterator<Item = (usize, &'a Tensor)>) {
+    for (buffer, value) in values {
+        let value = prepared::<T>(value);
+        copy_slice(lend(&value), store[buffer].slice_mut(value.size()));
+    }
+}
+
+fn replay<T: Real>(
+    plan: &Plan,
+    store: &mut [Buffer<T>],
+    arguments: &[Tensor],
+    results: &mut [Tensor],
+) -> Result<()> {
+    for ((buffer, ..), argument) in plan.inputs.iter().zip(arguments) {
+        store[*buffer] = Buffer::Tensor(prepared::<T>(argument));
+    }
+    let done = steps(plan, store);
+    for (buffer, ..) in &plan.inputs {
+        store[*buffer] = Buffer::Absent;
+    }
+    done?;
+    for ((slot, ..), result) in plan.outputs.iter().zip(results) {
+        write(result, store[slot.buffer].slice(slot.len));
+    }
+    for (from, to) in &plan.carries {
+        let mut home = std::mem::replace(&mut store[*to], Buffer::Absent);
+        copy_slice(store[from.buffer].slice(from.len), home.slice_mut(from.len));
+        store[*to] = home;
+    }
+    Ok(())
+}
+
+fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>]) -> Result<()> {
+    for step in &plan.steps {
+        let mut taken: SmallVec<[Buffer<T>; 4]> =
+            step.outputs.iter().map(|s| std::mem::replace(&mut store[s.buffer], Buffer::Absent)).collect();
+        let done = {
+            let inputs: SmallVec<[Slice<'_, T>; 16]> =
+                step.inputs.iter().map(|s| store[s.buffer].slice(s.len)).collect();
+            let mut outputs: SmallVec<[SliceMut<'_, T>; 4]> =
+                taken.iter_mut().zip(&step.outputs).map(|(b, s)| b.slice_mut(s.len)).collect();
+            step.kernel.run(&inputs, &mut outputs)
+        };
+        for (slot, buffer) in step.outputs.iter().zip(taken) {
+            store[slot.buffer] = buffer;
+        }
+        done.map_err(|kind| Error::new(kind).placed(step.origin.clone()))?;
+    }
+    Ok(())
+}
+
+fn copy_slice<T: Real>(from: Slice<'_, T>, to: SliceMut<'_, T>) {
+    match (from, to) {
+        (Slice::Real(from), SliceMut::Real(to)) => to.copy_from_slice(from),
+        (Slice::Int(from), SliceMut::Int(to)) => to.copy_from_slice(from),
+        (Slice::Truth(from), SliceMut::Truth(to)) => to.copy_from_slice(from),
+        _ => unreachable!("a value and its buffer are of one kind"),
+    }
+}
+
+/// Writes `from` over the elements of `to`; in place if nobody else holds them.
+fn write<T: Real>(to: &mut Tensor, from: Slice<'_, T>) {
+    fn over<E: chainrule_tensor::Element>(to: &mut Tensor, from: &[E]) {
+        if let Some(out) = E::unwrap_mut(to).and_then(|a| a.as_slice_mut()) {
+            out.copy_from_slice(from);
+        }
+    }
+    match from {
+        Slice::Real(from) => over(to, from),
+        Slice::Int(from) => over(to, from),
+        Slice::Truth(from) => over(to, from),
+    }
+}
+
+fn filled<E: chainrule_tensor::Element>(elements: Vec<E>, shape: &chainrule_tensor::Shape) -> Tensor {
+    match Tensor::from_vec(elements, shape) {
+        Ok(tensor) => tensor,
+        Err(error) => unreachable!("made with the shape's size: {error}"),
+    }
+}
+
+fn kind_of(tensor: &Tensor) -> Kind {
+    match tensor {
+        Tensor::F32(_) | Tensor::F64(_) => Kind::Real,
+        Tensor::I64(_) => Kind::Int,
+        Tensor::Bool(_) => Kind::Truth,
+    }
+}

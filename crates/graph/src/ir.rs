@@ -1,0 +1,388 @@
+//! The intermediate representation: one flat, append-only, interned list of nodes.
+//!
+//! A node's arguments stand before it, so the order of the list is a topological order; equal nodes are
+//! one node, so common subexpressions cost nothing. Nothing here computes.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::{Shape, Tensor};
+use smallvec::SmallVec;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::prim::Op;
+use crate::prim::leaf::{Constant, Input, Poison, Scalar};
+use crate::var::Var;
+
+/// Shape and kind of a node: all that recording needs to know of a value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Type {
+    /// The length of each axis.
+    pub shape: Shape,
+    /// Real, integer or truth.
+    pub kind: Kind,
+}
+
+impl Type {
+    /// A real of `shape`.
+    pub fn real(shape: impl Into<Shape>) -> Self {
+        Type { shape: shape.into(), kind: Kind::Real }
+    }
+
+    /// The same kind in another shape.
+    pub fn shaped(&self, shape: impl Into<Shape>) -> Self {
+        Type { shape: shape.into(), kind: self.kind }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Real => "real",
+            Kind::Int => "int",
+            Kind::Truth => "truth",
+        };
+        write!(f, "{kind}{}", self.shape)
+    }
+}
+
+/// Whether a node was written by the user or recorded by differentiation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Written by the user.
+    Forward,
+    /// A tangent, left to right.
+    Tangent,
+    /// A cotangent, right to left.
+    Backward,
+}
+
+/// Where a node comes from: the user's source line, the scope path, and the phase.
+///
+/// A node recorded by differentiation has the line and scope of the forward node it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The user's line.
+    pub location: &'static Location<'static>,
+    /// The scope path, such as `hidden`, or empty.
+    pub scope: Arc<str>,
+    /// Forward, or recorded by differentiation.
+    pub phase: Phase,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.location.file(), self.location.line(), self.location.column())?;
+        if !self.scope.is_empty() {
+            write!(f, " in `{}`", self.scope)?;
+        }
+        match self.phase {
+            Phase::Forward => Ok(()),
+            Phase::Tangent => f.write_str(" (tangent)"),
+            Phase::Backward => f.write_str(" (backward)"),
+        }
+    }
+}
+
+/// Position of a node in its graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// The position as an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Arguments of a node.
+pub type Args = SmallVec<[NodeId; 3]>;
+
+/// One recorded operation.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The primitive, with its attributes.
+    pub op: Op,
+    /// The nodes it is applied to.
+    pub args: Args,
+    /// Shape and kind of its value.
+    pub ty: Type,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A leaf's name, and its value if one is bound.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) name: Arc<str>,
+    pub(crate) value: Option<Tensor>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) nodes: Vec<Node>,
+    interned: HashMap<(Op, Args), NodeId>,
+    pub(crate) errors: Vec<Error>,
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) constants: Vec<Tensor>,
+    scopes: Vec<(u64, Arc<str>)>,
+    next_scope: u64,
+    blame: Vec<Origin>,
+}
+
+/// A recording: the formulas of a model, its derivatives, and where each part was written.
+///
+/// Recording computes nothing but shapes. Values come from [`Var::value`], [`Graph::compile`] or
+/// [`Function`](crate::Function).
+///
+/// ```
+/// use chainrule_graph::Graph;
+/// let g = Graph::new();
+/// let (a, b, c) = (g.leaf("a", 5.0), g.leaf("b", 3.0), g.leaf("c", 2.0));
+/// let j = 3.0 * (a + b * c);
+/// assert_eq!(j.value()?.item::<f64>()?, 33.0);
+/// let dj = j.grad(&[a, b, c])?;
+/// assert_eq!(dj[1].value()?.item::<f64>()?, 6.0); // dJ/db = 3c
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+pub struct Graph {
+    pub(crate) inner: RefCell<Inner>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Graph::default()
+    }
+
+    /// Number of recorded nodes.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().nodes.len()
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A named leaf with a value: a parameter or datum that can be differentiated and rebound.
+    #[track_caller]
+    pub fn leaf(&self, name: &str, value: impl Into<Tensor>) -> Var<'_> {
+        let value = value.into();
+        let ty = type_of(&value);
+        self.new_leaf(name, ty, Some(value))
+    }
+
+    /// A named leaf without a value: an argument of the function to be compiled.
+    #[track_caller]
+    pub fn input(&self, name: &str, shape: impl Into<Shape>, kind: Kind) -> Var<'_> {
+        self.new_leaf(name, Type { shape: shape.into(), kind }, None)
+    }
+
+    #[track_caller]
+    pub(crate) fn new_leaf(&self, name: &str, ty: Type, value: Option<Tensor>) -> Var<'_> {
+        let index = {
+            let mut inner = self.inner.borrow_mut();
+            inner.leaves.push(Leaf { name: name.into(), value });
+            inner.leaves.len() - 1
+        };
+        self.record(Op::Input(Input { index, ty }), &[])
+    }
+
+    /// A value fixed at recording time, of any shape.
+    #[track_caller]
+    pub fn constant(&self, value: impl Into<Tensor>) -> Var<'_> {
+        let value = value.into();
+        let ty = type_of(&value);
+        if value.size() == 1 && value.shape().is_empty() {
+            if let Some(scalar) = Scalar::of(&value) {
+                return self.record(Op::Scalar(scalar), &[]);
+            }
+        }
+        let index = {
+            let mut inner = self.inner.borrow_mut();
+            inner.constants.push(value);
+            inner.constants.len() - 1
+        };
+        self.record(Op::Constant(Constant { index, ty }), &[])
+    }
+
+    /// Records `op` applied to `args`: infers its type, or records a poisoned node that carries the error.
+    #[track_caller]
+    pub(crate) fn record<'g>(&'g self, op: Op, args: &[Var<'g>]) -> Var<'g> {
+        let here = Location::caller();
+        if let Some(foreign) = args.iter().find(|a| !std::ptr::eq(a.graph, self)) {
+            let error = Error::new(ErrorKind::Graphs { op: op.name() });
+            let origin = self.origin(here);
+            return self.poison(error.operand("operand", foreign.ty(), foreign.origin()).placed(origin));
+        }
+        if let Some(poisoned) = args.iter().find(|a| a.is_poisoned()) {
+            return *poisoned;
+        }
+        let ids: Args = args.iter().map(|a| a.id).collect();
+        let inferred = {
+            let inner = self.inner.borrow();
+            let types: SmallVec<[&Type; 4]> = ids.iter().map(|id| &inner.nodes[id.index()].ty).collect();
+            op.infer(&types)
+        };
+        let ty = match inferred {
+            Ok(ty) => ty,
+            Err(kind) => {
+                let mut error = Error::new(kind).placed(self.origin(here));
+                for (i, a) in args.iter().enumerate() {
+                    let names = ["left", "right"];
+                    let what = if args.len() == 2 { names[i].into() } else { format!("operand {i}") };
+                    error = error.operand(what, a.ty(), a.origin());
+                }
+                return self.poison(error);
+            }
+        };
+        let inner = &mut *self.inner.borrow_mut();
+        let id = NodeId(inner.nodes.len() as u32);
+        let origin = inner.origin(here);
+        let id = match inner.interned.entry((op, ids)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                let (op, args) = free.key().clone();
+                inner.nodes.push(Node { op, args, ty, origin });
+                *free.insert(id)
+            }
+        };
+        Var { graph: self, id }
+    }
+
+    /// A node that carries `error` to whoever asks for a value of it or of anything made from it.
+    #[track_caller]
+    pub fn poison(&self, error: Error) -> Var<'_> {
+        let origin = self.origin(Location::caller());
+        let mut inner = self.inner.borrow_mut();
+        inner.errors.push(error);
+        let op = Op::Poison(Poison { index: inner.errors.len() - 1 });
+        let id = NodeId(inner.nodes.len() as u32);
+        inner.nodes.push(Node { op, args: Args::new(), ty: Type::real(()), origin });
+        Var { graph: self, id }
+    }
+
+    /// The origin that a node recorded at `here` gets at this moment.
+    pub(crate) fn origin(&self, here: &'static Location<'static>) -> Origin {
+        self.inner.borrow().origin(here)
+    }
+
+    /// Puts all that is recorded while the guard lives under the scope `path` (a full path such as `block.hidden`).
+    pub fn enter(&self, path: &str) -> ScopeGuard<'_> {
+        let mut inner = self.inner.borrow_mut();
+        inner.next_scope += 1;
+        let id = inner.next_scope;
+        inner.scopes.push((id, path.into()));
+        ScopeGuard { graph: self, id }
+    }
+
+    /// Attributes all that is recorded while the guard lives to the line `here`, so that a library function
+    /// composed of several primitives blames its caller. The outermost guard wins.
+    ///
+    /// ```
+    /// # use chainrule_graph::{Graph, Var};
+    /// #[track_caller]
+    /// fn square<'g>(x: Var<'g>) -> Var<'g> {
+    ///     let _here = x.graph().blame(std::panic::Location::caller());
+    ///     x * x
+    /// }
+    /// ```
+    pub fn blame(&self, here: &'static Location<'static>) -> BlameGuard<'_> {
+        let origin = self.origin(here);
+        self.blame_origin(origin)
+    }
+
+    pub(crate) fn blame_origin(&self, origin: Origin) -> BlameGuard<'_> {
+        self.inner.borrow_mut().blame.push(origin);
+        BlameGuard { graph: self }
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> Node {
+        self.inner.borrow().nodes[id.index()].clone()
+    }
+
+    pub(crate) fn var(&self, id: NodeId) -> Var<'_> {
+        Var { graph: self, id }
+    }
+
+    /// Every recorded node, in order.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.inner.borrow().nodes.clone()
+    }
+
+    /// The error that a poisoned node carries.
+    pub(crate) fn error_of(&self, id: NodeId) -> Option<Error> {
+        let inner = self.inner.borrow();
+        match &inner.nodes[id.index()].op {
+            Op::Poison(p) => Some(inner.errors[p.index].clone()),
+            _ => None,
+        }
+    }
+
+    /// Fails with the first error that any of `vars` carries.
+    pub(crate) fn refuse_poison(&self, vars: &[Var<'_>]) -> Result<()> {
+        match vars.iter().find_map(|v| v.graph.error_of(v.id)) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    fn origin(&self, here: &'static Location<'static>) -> Origin {
+        let scope = || self.scopes.last().map_or_else(|| Arc::from(""), |(_, path)| path.clone());
+        // A derivative belongs to its forward node, whoever asked for it; else the outermost caller is to blame.
+        let derived = self.blame.iter().rev().find(|o| o.phase != Phase::Forward);
+        match derived.or(self.blame.first()) {
+            Some(blamed) if blamed.phase == Phase::Forward => Origin { scope: scope(), ..blamed.clone() },
+            Some(blamed) => blamed.clone(),
+            None => Origin { location: here, scope: scope(), phase: Phase::Forward },
+        }
+    }
+}
+
+/// Leaves a scope when dropped; see [`Graph::enter`].
+pub struct ScopeGuard<'g> {
+    graph: &'g Graph,
+    id: u64,
+}
+
+impl Drop for ScopeGuard<'_> {
+    fn drop(&mut self) {
+        self.graph.inner.borrow_mut().scopes.retain(|(id, _)| *id != self.id);
+    }
+}
+
+/// Ends an attribution when dropped; see [`Graph::blame`].
+pub struct BlameGuard<'g> {
+    graph: &'g Graph,
+}
+
+impl Drop for BlameGuard<'_> {
+    fn drop(&mut self) {
+        self.graph.inner.borrow_mut().blame.pop();
+    }
+}
+
+/// The graph's view of a tensor's type.
+pub(crate) fn type_of(tensor: &Tensor) -> Type {
+    let kind = match tensor {
+        Tensor::F32(_) | Tensor::F64(_) => Kind::Real,
+        Tensor::I64(_) => Kind::Int,
+        Tensor::Bool(_) => Kind::Truth,
+    };
+    Type { shape: tensor.shape().into(), kind }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Graph({} nodes)", self.len())
+    }
+}

@@ -1,0 +1,5 @@
+//! Compositions: functions written in primitives, with no rule of their own.
+
+mod activation;
+mod softmax;
+mod stats;

@@ -1,0 +1,101 @@
+//! Values side by side along an axis.
+
+use chainrule_tensor::{Layout, shape};
+
+use super::slice::Slice;
+use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use crate::error::ErrorKind;
+use crate::exec::kernel::Kernel;
+use crate::ir::{Graph, Type};
+use crate::var::Var;
+
+/// The arguments joined along `axis`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Concat {
+    axis: usize,
+}
+
+impl Graph {
+    /// `parts` joined along `axis`, which each of them has; all other axes must be equal.
+    #[track_caller]
+    pub fn concat<'g>(&'g self, parts: &[Var<'g>], axis: isize) -> Var<'g> {
+        let Some(first) = parts.first() else {
+            let at = self.origin(std::panic::Location::caller());
+            let why = "needs at least one operand".into();
+            let error = crate::Error::new(chainrule_tensor::Error::Value { op: "concat", why });
+            return self.poison(error.placed(at));
+        };
+        let checked = shape::axis("concat", axis, &first.shape());
+        first.try_record(checked, |axis| self.record(Op::Concat(Concat { axis }), parts))
+    }
+
+    /// `parts` of equal shape along a new axis.
+    #[track_caller]
+    pub fn stack<'g>(&'g self, parts: &[Var<'g>], axis: isize) -> Var<'g> {
+        let parts: Vec<_> = parts.iter().map(|p| p.expand(axis)).collect();
+        self.concat(&parts, axis)
+    }
+}
+
+impl Concat {
+    /// Where argument `i` begins along the axis, given all shapes.
+    fn start<'a>(&self, i: usize, shapes: impl Iterator<Item = &'a [usize]>) -> usize {
+        shapes.take(i).map(|s| s[self.axis]).sum()
+    }
+}
+
+impl Primitive for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn attributes(&self) -> String {
+        format!("axis={}", self.axis)
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        if let Some(other) = args.iter().find(|a| a.kind != args[0].kind) {
+            return Err(wrong_kind("concat", format!("joins {} with {other}; cast one", args[0])));
+        }
+        let shapes: Vec<&[usize]> = args.iter().map(|a| &a.shape[..]).collect();
+        Ok(args[0].shaped(shape::concat(&shapes, self.axis)?))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        Derivative::Linear(|p, i, ct, s| {
+            let shapes: Vec<_> = s.x.iter().map(|x| x.shape()).collect();
+            let start = p.start(i, shapes.iter().map(|s| &s[..]));
+            ct.slice_to(Slice { axis: p.axis, start, len: shapes[i][p.axis], step: 1 })
+        })
+    }
+
+    fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
+        let whole = Layout::contiguous(ty.shape.clone());
+        let place = |i: usize| {
+            let start = self.start(i, args.iter().map(|a| &a.shape[..]));
+            (args[i].clone(), whole.slice(self.axis, start, args[i].shape[self.axis], 1))
+        };
+        Lowering::Kernel(Kernel::Place { parts: (0..args.len()).map(place).collect(), fill: false })
+    }
+
+    fn strided(&self) -> bool {
+        true
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new("concat (2, 1) and (2, 2)", &[&[2, 1], &[2, 2]], -2.0..2.0, |x| {
+                x[0].graph().concat(x, 1).square()
+            }),
+            Sample::new("concat (0,) and (2,)", &[&[0], &[2]], -2.0..2.0, |x| {
+                x[0].graph().concat(x, 0).square()
+            }),
+            Sample::new("concat x and x", &[&[3]], -2.0..2.0, |x| {
+                x[0].graph().concat(&[x[0], x[0]], 0).square()
+            }),
+            Sample::new("stack two (2, 2)", &[&[2, 2], &[2, 2]], -2.0..2.0, |x| {
+                x[0].graph().stack(&[x[0].t(), x[1]], 1).square()
+            }),
+        ]
+    }
+}

@@ -1,0 +1,84 @@
+//! Matrix products, batched.
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::{Layout, Shape, shape};
+
+use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use crate::error::ErrorKind;
+use crate::exec::kernel::Kernel;
+use crate::ir::Type;
+use crate::var::Var;
+
+/// `(…, m, k)` times `(…, k, n)` with equal leading axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatMul;
+
+impl<'g> Var<'g> {
+    /// Matrix product `(…, m, k) x (…, k, n) → (…, m, n)`; the leading axes broadcast. Transposes cost nothing:
+    /// `a.t().matmul(b)` reads `a` in place.
+    #[track_caller]
+    pub fn matmul(self, right: Var<'g>) -> Var<'g> {
+        if self.is_poisoned() || right.is_poisoned() {
+            return if self.is_poisoned() { self } else { right };
+        }
+        let (a, b) = (self.shape(), right.shape());
+        let Ok(out) = shape::matmul(&a, &b) else {
+            // Recorded as it is: the shape rule makes the error, with both operands.
+            return self.record(Op::MatMul(MatMul), &[right]);
+        };
+        let batched =
+            |s: &Shape| -> Shape { out[..out.len() - 2].iter().chain(&s[s.len() - 2..]).copied().collect() };
+        self.broadcast_to(batched(&a)).record(Op::MatMul(MatMul), &[right.broadcast_to(batched(&b))])
+    }
+}
+
+impl Primitive for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        if let Some(other) = args.iter().find(|a| a.kind != Kind::Real) {
+            return Err(wrong_kind("matmul", format!("does not take {other}; cast it with .real() first")));
+        }
+        Ok(args[0].shaped(shape::matmul(&args[0].shape, &args[1].shape)?))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        Derivative::Multilinear(&[0, 1], |_, i, ct, s| match i {
+            0 => ct.matmul(s.x[1].t()),
+            _ => s.x[0].t().matmul(ct),
+        })
+    }
+
+    fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
+        Lowering::Kernel(Kernel::matmul(&args[0], &args[1]))
+    }
+
+    fn strided(&self) -> bool {
+        true
+    }
+
+    fn samples() -> Vec<Sample> {
+        let shapes: [[&[usize]; 2]; 6] = [
+            [&[2, 3], &[3, 2]],
+            [&[1, 3], &[3, 1]],
+            [&[2, 0], &[0, 3]],
+            [&[0, 2], &[2, 3]],
+            [&[2, 2, 3], &[2, 3, 1]],
+            [&[2, 1, 2, 3], &[2, 3, 2]],
+        ];
+        let mut all: Vec<_> = shapes
+            .iter()
+            .map(|s| {
+                Sample::new(&format!("matmul {:?} x {:?}", s[0], s[1]), s, -2.0..2.0, |x| {
+                    x[0].matmul(x[1]).square()
+                })
+            })
+            .collect();
+        all.push(Sample::new("matmul of transposes", &[&[3, 2], &[4, 3]], -2.0..2.0, |x| {
+            x[0].t().matmul(x[1].t()).square()
+        }));
+        all
+    }
+}

@@ -1,0 +1,200 @@
+//! The primitives: all that a graph is made of.
+//!
+//! One file per family. A file holds the user's methods, the shape rule, the one derivative rule, the
+//! lowering to a kernel and the sample cases that drive the generated tests. To add a primitive: write its
+//! file, add one line to [`primitives!`], and the compiler names nothing else.
+
+pub(crate) mod arg;
+pub(crate) mod binary;
+pub(crate) mod broadcast;
+pub(crate) mod cast;
+pub(crate) mod compare;
+pub(crate) mod concat;
+pub(crate) mod flip;
+pub(crate) mod leaf;
+pub(crate) mod matmul;
+pub(crate) mod pad;
+pub(crate) mod permute;
+pub(crate) mod random;
+pub(crate) mod range;
+pub(crate) mod reduce;
+pub(crate) mod reshape;
+pub(crate) mod select;
+pub(crate) mod slice;
+pub(crate) mod stop;
+pub(crate) mod unary;
+
+use chainrule_tensor::Layout;
+
+use crate::error::ErrorKind;
+use crate::exec::elementwise::Instruction;
+use crate::exec::kernel::Kernel;
+use crate::ir::Type;
+use crate::var::Var;
+
+/// A sample case of a primitive: a name and a formula over real leaves of given shapes, drawn from an
+/// interval on which the formula is smooth. Every generated test runs over all samples.
+#[derive(Clone)]
+pub struct Sample {
+    /// What is special about this case, such as `sum axis 0 of (2, 3)`.
+    pub name: String,
+    /// Shapes of the real leaves.
+    pub shapes: Vec<Vec<usize>>,
+    /// The interval the leaves are drawn from.
+    pub range: std::ops::Range<f64>,
+    /// The formula.
+    pub formula: std::rc::Rc<dyn for<'g> Fn(&[Var<'g>]) -> Var<'g>>,
+}
+
+impl Sample {
+    /// A sample over leaves of `shapes`, drawn from `range`.
+    pub(crate) fn new<F>(name: &str, shapes: &[&[usize]], range: std::ops::Range<f64>, formula: F) -> Self
+    where
+        F: for<'g> Fn(&[Var<'g>]) -> Var<'g> + 'static,
+    {
+        let shapes = shapes.iter().map(|s| s.to_vec()).collect();
+        Sample { name: name.into(), shapes, range, formula: std::rc::Rc::new(formula) }
+    }
+}
+
+/// The operands and the result of a node whose derivative is being recorded: `y = op(x[0], x[1], …)`.
+pub(crate) struct Site<'a, 'g> {
+    /// The operands.
+    pub(crate) x: &'a [Var<'g>],
+    /// The result.
+    pub(crate) y: Var<'g>,
+}
+
+/// The one derivative rule of a primitive `P`.
+pub(crate) enum Derivative<P> {
+    /// Linear in all real arguments together (sum, reshape, concat …): the tangent is the same operation on the
+    /// tangents. Given the cotangent of the result, the function records that of argument `i`.
+    Linear(for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>),
+    /// Linear in each of the listed arguments while the others are fixed (mul, matmul …). Same function.
+    Multilinear(&'static [usize], for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>),
+    /// Anything smooth: the function records the tangent of the result, linear in the tangents `t` of the
+    /// arguments (`None` where an argument does not vary). It is transposed, so it may multiply a tangent by
+    /// values but not divide a tangent: write `t * (1.0 / x)`.
+    Nonlinear(for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>),
+    /// No derivative, for the reason given.
+    Flat(&'static str),
+}
+
+/// How a primitive is carried out.
+pub(crate) enum Lowering {
+    /// One instruction of a fused elementwise loop.
+    Elementwise(Instruction),
+    /// No work: another layout over argument 0's buffer. `None`: this buffer's order does not allow it, copy first.
+    View(Option<Layout>),
+    /// A kernel of its own.
+    Kernel(Kernel),
+    /// A value known before the plan runs: an input, a constant.
+    Leaf,
+}
+
+/// What the rest of the crate may ask of a primitive.
+pub(crate) trait Primitive {
+    /// The name in messages, dumps and pictures.
+    fn name(&self) -> &'static str;
+    /// Attributes for dumps, such as `axes=0..1`; empty if there are none.
+    fn attributes(&self) -> String {
+        String::new()
+    }
+    /// The type of the result, or the rule that the arguments break.
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind>;
+    /// The one derivative rule.
+    fn derivative(&self) -> Derivative<Self>
+    where
+        Self: Sized;
+    /// How it is carried out on arguments that lie as `args` says.
+    fn lower(&self, args: &[Layout], ty: &Type) -> Lowering;
+    /// Whether the kernel reads arguments of any layout; otherwise they are made contiguous first.
+    fn strided(&self) -> bool {
+        false
+    }
+    /// Sample cases.
+    fn samples() -> Vec<Sample>
+    where
+        Self: Sized;
+}
+
+/// Makes the closed set [`Op`] from the list of primitives, and passes each question on to the right one.
+///
+/// `primitives! { unary::Unary }` gives `enum Op { Unary(unary::Unary) }` with, for each method of
+/// [`Primitive`], a `match` of one arm per primitive: `Op::Unary(p) => p.name()`.
+macro_rules! primitives {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        /// A primitive with its attributes.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        pub enum Op {
+            $($name($module::$name)),*
+        }
+
+        impl Op {
+            pub(crate) fn attributes(&self) -> String {
+                match self { $(Op::$name(p) => p.attributes()),* }
+            }
+            pub(crate) fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+                match self { $(Op::$name(p) => p.infer(args)),* }
+            }
+            pub(crate) fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
+                match self { $(Op::$name(p) => p.lower(args, ty)),* }
+            }
+            pub(crate) fn strided(&self) -> bool {
+                match self { $(Op::$name(p) => p.strided()),* }
+            }
+            /// The name in messages, dumps and pictures.
+            pub fn name(&self) -> &'static str {
+                match self { $(Op::$name(p) => p.name()),* }
+            }
+            /// The form of the derivative rule, with the attributes bound.
+            pub(crate) fn rule(&self) -> Rule<'_> {
+                match self { $(Op::$name(p) => match p.derivative() {
+                    Derivative::Linear(f) => Rule::Linear(Box::new(move |i, ct, s| f(p, i, ct, s))),
+                    Derivative::Multilinear(l, f) => Rule::Multilinear(l, Box::new(move |i, ct, s| f(p, i, ct, s))),
+                    Derivative::Nonlinear(f) => Rule::Nonlinear(Box::new(move |t, s| f(p, t, s))),
+                    Derivative::Flat(why) => Rule::Flat(why),
+                }),* }
+            }
+        }
+
+        /// The sample cases of all primitives, by primitive.
+        pub fn samples() -> Vec<(&'static str, Vec<Sample>)> {
+            vec![$((stringify!($name), $module::$name::samples())),*]
+        }
+    };
+}
+
+pub(crate) type Transpose<'p> = Box<dyn for<'a, 'g> Fn(usize, Var<'g>, &Site<'a, 'g>) -> Var<'g> + 'p>;
+pub(crate) type Tangent<'p> = Box<dyn for<'a, 'g> Fn(&[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g> + 'p>;
+
+/// A [`Derivative`] with its primitive's attributes bound.
+pub(crate) enum Rule<'p> {
+    Linear(Transpose<'p>),
+    Multilinear(&'static [usize], Transpose<'p>),
+    Nonlinear(Tangent<'p>),
+    Flat(&'static str),
+}
+
+primitives! {
+    leaf::Input, leaf::Scalar, leaf::Constant, leaf::Iota, leaf::Poison,
+    unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
+    reshape::Reshape, permute::Permute, broadcast::Broadcast,
+    slice::Slice, pad::Pad, concat::Concat, flip::Flip,
+    reduce::Reduce, arg::ArgReduce, matmul::MatMul,
+    random::Uniform, range::InRange, stop::StopGradient,
+}
+
+impl Op {
+    /// Name and attributes, as in dumps: `sum[axes=0..1]`.
+    pub fn label(&self) -> String {
+        let attributes = self.attributes();
+        if attributes.is_empty() { self.name().into() } else { format!("{}[{attributes}]", self.name()) }
+    }
+}
+
+/// An [`ErrorKind`] for an operand of the wrong kind.
+pub(crate) fn wrong_kind(op: &'static str, why: impl Into<String>) -> ErrorKind {
+    ErrorKind::Kind { op, why: why.into() }
+}

@@ -1,0 +1,79 @@
+//! The axes in another order.
+
+use chainrule_tensor::{Layout, shape};
+use smallvec::SmallVec;
+
+use super::{Derivative, Lowering, Op, Primitive, Sample};
+use crate::error::ErrorKind;
+use crate::ir::Type;
+use crate::var::Var;
+
+/// Axis `i` of the result is axis `axes[i]` of the argument.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Permute {
+    axes: SmallVec<[usize; 4]>,
+}
+
+impl<'g> Var<'g> {
+    /// The axes in a new order: axis `i` of the result is `axes[i]` of this.
+    #[track_caller]
+    pub fn permute(self, axes: &[isize]) -> Var<'g> {
+        let checked = shape::permute(&self.shape(), axes);
+        self.try_record(checked, |axes| self.permute_to(axes))
+    }
+
+    /// The last two axes exchanged: the transpose of a matrix, or of each matrix in a batch.
+    #[track_caller]
+    pub fn t(self) -> Var<'g> {
+        let rank = self.rank() as isize;
+        let mut axes: SmallVec<[isize; 4]> = (0..rank).collect();
+        if rank < 2 {
+            let why = "a transpose needs at least 2 axes; make a vector a row (1, n) or a column (n, 1)";
+            return self.fail(chainrule_tensor::Error::shape("t", [&self.shape()[..]], why));
+        }
+        axes.swap(rank as usize - 2, rank as usize - 1);
+        self.permute(&axes)
+    }
+
+    #[track_caller]
+    fn permute_to(self, axes: SmallVec<[usize; 4]>) -> Var<'g> {
+        if axes.is_sorted() { self } else { self.record(Op::Permute(Permute { axes }), &[]) }
+    }
+}
+
+impl Primitive for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn attributes(&self) -> String {
+        format!("axes={:?}", self.axes)
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let shape: chainrule_tensor::Shape = self.axes.iter().map(|&a| args[0].shape[a]).collect();
+        Ok(args[0].shaped(shape))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        Derivative::Linear(|p, _, ct, _| {
+            let mut inverse = p.axes.clone();
+            for (i, &a) in p.axes.iter().enumerate() {
+                inverse[a] = i;
+            }
+            ct.permute_to(inverse)
+        })
+    }
+
+    fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
+        Lowering::View(Some(args[0].permute(&self.axes)))
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new("permute (2, 3, 2)", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].permute(&[2, 0, 1]).square()),
+            Sample::new("transpose (2, 3)", &[&[2, 3]], -2.0..2.0, |x| x[0].t().square()),
+            Sample::new("transpose (0, 3)", &[&[0, 3]], -2.0..2.0, |x| x[0].t().square()),
+        ]
+    }
+}

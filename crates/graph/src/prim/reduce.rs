@@ -1,0 +1,147 @@
+//! Sum, maximum and minimum over axes.
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::kernels::reduce::Reduction;
+use chainrule_tensor::{Layout, Shape, shape};
+
+use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use crate::error::ErrorKind;
+use crate::exec::kernel::Kernel;
+use crate::ir::Type;
+use crate::var::Var;
+
+/// A reduction of the adjacent axes `start..end`, which disappear.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reduce {
+    op: Reduction,
+    start: usize,
+    end: usize,
+}
+
+impl<'g> Var<'g> {
+    /// Sum over `axes`, which disappear; over all axes if none is named.
+    #[track_caller]
+    pub fn sum(self, axes: &[isize]) -> Var<'g> {
+        self.reduce(Reduction::Sum, axes)
+    }
+
+    /// Greatest element over `axes`, which disappear; over all axes if none is named. NaN if any is NaN.
+    /// Ties share the derivative evenly.
+    #[track_caller]
+    pub fn max(self, axes: &[isize]) -> Var<'g> {
+        self.reduce(Reduction::Max, axes)
+    }
+
+    /// Least element over `axes`, which disappear; over all axes if none is named. NaN if any is NaN.
+    /// Ties share the derivative evenly.
+    #[track_caller]
+    pub fn min(self, axes: &[isize]) -> Var<'g> {
+        self.reduce(Reduction::Min, axes)
+    }
+
+    /// `reduced` (a reduction of this value over `axes`) with those axes back at length 1, ready to broadcast.
+    #[track_caller]
+    pub fn keep(self, axes: &[isize], reduced: Var<'g>) -> Var<'g> {
+        let shape = self.shape();
+        self.try_record(shape::axes("keep", axes, &shape), |axes| {
+            let kept: Shape =
+                (0..shape.len()).map(|i| if axes.contains(&i) { 1 } else { shape[i] }).collect();
+            reduced.reshape_to(kept)
+        })
+    }
+
+    #[track_caller]
+    fn reduce(self, op: Reduction, axes: &[isize]) -> Var<'g> {
+        let checked = shape::axes(op.name(), axes, &self.shape());
+        self.try_record(checked, |axes| {
+            // One node per run of adjacent axes, last run first so that earlier positions stay valid.
+            let mut out = self;
+            let mut end = axes.len();
+            while end > 0 {
+                let mut start = end - 1;
+                while start > 0 && axes[start - 1] + 1 == axes[start] {
+                    start -= 1;
+                }
+                out = out.record(Op::Reduce(Reduce { op, start: axes[start], end: axes[end - 1] + 1 }), &[]);
+                end = start;
+            }
+            out
+        })
+    }
+}
+
+impl Reduce {
+    /// `y` (a reduction of `x`) repeated over the reduced axes.
+    fn spread<'g>(&self, y: Var<'g>, x: Var<'g>) -> Var<'g> {
+        let shape = x.shape();
+        let kept: Shape = (0..shape.len())
+            .map(|i| if (self.start..self.end).contains(&i) { 1 } else { shape[i] })
+            .collect();
+        y.reshape_to(kept).broadcast_to(shape)
+    }
+
+    fn apply<'g>(&self, op: Reduction, x: Var<'g>) -> Var<'g> {
+        x.record(Op::Reduce(Reduce { op, ..self.clone() }), &[])
+    }
+}
+
+impl Primitive for Reduce {
+    fn name(&self) -> &'static str {
+        self.op.name()
+    }
+
+    fn attributes(&self) -> String {
+        format!("axes={}..{}", self.start, self.end)
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let ty = args[0];
+        if ty.kind == Kind::Truth && self.op == Reduction::Sum {
+            return Err(wrong_kind("sum", format!("does not take {ty}; count with .int().sum(…)")));
+        }
+        let reduced: usize = ty.shape[self.start..self.end].iter().product();
+        if reduced == 0 && matches!(self.op, Reduction::Max | Reduction::Min) {
+            let why = "an empty axis has no extreme";
+            return Err(chainrule_tensor::Error::shape(self.name(), [&ty.shape[..]], why).into());
+        }
+        let shape: Shape = ty.shape[..self.start].iter().chain(&ty.shape[self.end..]).copied().collect();
+        Ok(ty.shaped(shape))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        match self.op {
+            Reduction::Sum => Derivative::Linear(|p, _, ct, s| p.spread(ct, s.x[0])),
+            Reduction::Max | Reduction::Min => Derivative::Nonlinear(|p, t, s| {
+                let taken = s.x[0].equal(p.spread(s.y, s.x[0])).real();
+                let tangent = t[0].unwrap_or_else(|| s.x[0].like(0.0));
+                p.apply(Reduction::Sum, tangent * taken) * (1.0 / p.apply(Reduction::Sum, taken))
+            }),
+            Reduction::Prod => Derivative::Flat("products are recorded as a tree of multiplications"),
+        }
+    }
+
+    fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
+        let shape = &args[0].shape;
+        let size = |axes: &[usize]| axes.iter().product::<usize>();
+        let dims = [size(&shape[..self.start]), size(&shape[self.start..self.end]), size(&shape[self.end..])];
+        Lowering::Kernel(Kernel::Reduce { op: self.op, dims })
+    }
+
+    fn samples() -> Vec<Sample> {
+        let mut all = vec![
+            Sample::new("sum of nothing", &[&[0, 3]], -2.0..2.0, |x| x[0].sum(&[0]).square()),
+            Sample::new("sum of everything", &[&[2, 3]], -2.0..2.0, |x| x[0].sum(&[]).square()),
+            Sample::new("sum of a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().sum(&[0]).square()),
+            Sample::new("sum of axes 0 and 2", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].sum(&[0, 2]).square()),
+        ];
+        for op in [Reduction::Sum, Reduction::Max, Reduction::Min] {
+            for (shape, axis) in [(vec![3], 0), (vec![2, 3], 0), (vec![2, 3], 1), (vec![2, 1, 3], 1)] {
+                let title = format!("{} axis {axis} of {shape:?}", op.name());
+                all.push(Sample::new(&title, &[&shape], -2.0..2.0, move |x| {
+                    x[0].reduce(op, &[axis]).square()
+                }));
+            }
+        }
+        all
+    }
+}

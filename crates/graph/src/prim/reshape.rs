@@ -1,0 +1,80 @@
+//! The same elements in the same order under another shape.
+
+use chainrule_tensor::{Layout, Shape, shape};
+
+use super::{Derivative, Lowering, Op, Primitive, Sample};
+use crate::error::ErrorKind;
+use crate::ir::Type;
+use crate::var::Var;
+
+/// A new shape of equal size.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reshape {
+    shape: Shape,
+}
+
+impl<'g> Var<'g> {
+    /// The same elements in row-major order under another shape; one length may be -1 and is computed.
+    #[track_caller]
+    pub fn reshape(self, to: &[isize]) -> Var<'g> {
+        let checked = shape::reshape(&self.shape(), to);
+        self.try_record(checked, |shape| self.reshape_to(shape))
+    }
+
+    /// All axes in one.
+    #[track_caller]
+    pub fn flatten(self) -> Var<'g> {
+        self.reshape(&[-1])
+    }
+
+    /// A new axis of length 1 before `axis` (negative counts from the end of the result).
+    #[track_caller]
+    pub fn expand(self, axis: isize) -> Var<'g> {
+        let shape = self.shape();
+        let longer: Shape = shape.iter().copied().chain([1]).collect();
+        self.try_record(shape::axis("expand", axis, &longer), |axis| {
+            let mut axes = shape.to_vec();
+            axes.insert(axis, 1);
+            self.reshape_to(axes.into())
+        })
+    }
+
+    /// `self` under `shape`, which must have the same size.
+    #[track_caller]
+    pub(crate) fn reshape_to(self, shape: Shape) -> Var<'g> {
+        if self.shape() == shape || self.is_poisoned() {
+            self
+        } else {
+            self.record(Op::Reshape(Reshape { shape }), &[])
+        }
+    }
+}
+
+impl Primitive for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        Ok(args[0].shaped(&self.shape))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        Derivative::Linear(|_, _, ct, s| ct.reshape_to(s.x[0].shape()))
+    }
+
+    fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
+        Lowering::View(args[0].reshape(&self.shape))
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new("reshape (2, 3) to (3, 2)", &[&[2, 3]], -2.0..2.0, |x| {
+                x[0].reshape(&[3, 2]).square()
+            }),
+            Sample::new("reshape a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().reshape(&[-1]).square()),
+            Sample::new("reshape of no elements", &[&[0, 3]], -2.0..2.0, |x| x[0].reshape(&[3, 0]).square()),
+            Sample::new("reshape (1,) to ()", &[&[1]], -2.0..2.0, |x| x[0].reshape(&[]).square()),
+        ]
+    }
+}

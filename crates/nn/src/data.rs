@@ -1,0 +1,32 @@
+//! Data: examples with their targets, how they are read, split, shuffled, batched and standardised.
+//!
+//! A [`Dataset`] is checked once, when it is made, so everything after it may rely on finite numbers and
+//! labels that name a class. From there:
+//!
+//! | step | by |
+//! | --- | --- |
+//! | read | [`digits`], [`breast_cancer`], [`iris`], [`wine`] (embedded) · [`mnist()`] and [`idx`] · [`Table`] (CSV) |
+//! | split | [`Dataset::split`], [`Dataset::split_stratified`] |
+//! | scale | [`Standardize`], fitted on the training part only |
+//! | feed | [`Dataset::batches`], newly shuffled each epoch |
+
+mod batches;
+mod classes;
+mod dataset;
+mod embedded;
+pub mod idx;
+mod mnist;
+mod one_hot;
+mod rows;
+mod split;
+mod standardize;
+mod table;
+
+pub use batches::{Batch, Batches, Remainder};
+pub use classes::Classes;
+pub use dataset::Dataset;
+pub use embedded::{breast_cancer, digits, iris, wine};
+pub use mnist::{FASHION, Mnist, mnist};
+pub use one_hot::one_hot;
+pub use standardize::Standardize;
+pub use table::{Column, Header, Table};

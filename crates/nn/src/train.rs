@@ -1,0 +1,229 @@
+//! Training: a model and a loss as one graph, one plan per batch size, replayed.
+
+mod evaluate;
+mod step;
+
+use chainrule_graph::check::{Checker, Report};
+use chainrule_graph::{Graph, Var};
+use chainrule_tensor::Key;
+
+use crate::data::{Batch, Dataset};
+use crate::error::{Error, Result};
+use crate::optim::{Adam, Optimiser};
+use crate::params::Params;
+use crate::penalty::Penalty;
+use crate::progress::Progress;
+use crate::scope::{Mode, Scope};
+use crate::{History, Layer, metric};
+
+pub use evaluate::{Evaluation, Evaluator};
+pub use step::Step;
+
+/// A function from prediction and target to a single number; every function of that form is one.
+pub trait Loss {
+    /// Records the loss, the mean over the batch.
+    #[track_caller]
+    fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g>;
+}
+
+impl<F> Loss for F
+where
+    F: for<'g> Fn(Var<'g>, Var<'g>) -> Var<'g>,
+{
+    fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
+        self(prediction, target)
+    }
+}
+
+/// A model, its loss, and how to train it.
+///
+/// A training step (forward, loss with penalty, backward, optimiser) is one graph and one plan; parameters and
+/// the optimiser's memory are updated in place in the plan's own buffers. The same seed gives the same bits.
+///
+/// ```
+/// use chainrule_graph::Var;
+/// use chainrule_nn::data::{Standardize, iris};
+/// use chainrule_nn::{Adam, Layer, Linear, Params, Scope, Trainer, loss, progress::Silent};
+/// use chainrule_tensor::Key;
+///
+/// fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+///     let h = Linear::new(8).forward(&s.at("hidden"), x).tanh();
+///     Linear::new(3).forward(&s.at("output"), h)
+/// }
+/// let [train, test] = iris()?.split_stratified([0.8, 0.2], Key::new(1))?;
+/// let scale = Standardize::fit(&train)?;
+/// let (train, test) = (scale.apply(&train)?, scale.apply(&test)?);
+///
+/// let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Adam::new(0.03)).epochs(30);
+/// let mut params = Params::new();
+/// assert!(trainer.check(&mut params, &train.select(&[0, 50, 100])?, 20)?.is_fine());
+/// let history = trainer.fit(&mut params, &train, None, &mut Silent)?;
+/// assert!(history.last("train loss").expect("30 epochs").1 < 0.2);
+/// assert!(trainer.evaluator().accuracy(&params, &test)? > 0.9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Trainer<M, L> {
+    model: M,
+    loss: L,
+    optimiser: Box<dyn Optimiser>,
+    penalty: Penalty,
+    epochs: usize,
+    batch: usize,
+    seed: u64,
+}
+
+impl<M: Layer, L: Loss> Trainer<M, L> {
+    /// With Adam at rate 0.001, no penalty, 10 epochs, batches of 64, seed 0.
+    pub fn new(model: M, loss: L) -> Self {
+        Trainer {
+            model,
+            loss,
+            optimiser: Box::new(Adam::new(0.001)),
+            penalty: Penalty::NONE,
+            epochs: 10,
+            batch: 64,
+            seed: 0,
+        }
+    }
+
+    /// How gradients change parameters.
+    pub fn optimiser(mut self, optimiser: impl Optimiser + 'static) -> Self {
+        self.optimiser = Box::new(optimiser);
+        self
+    }
+
+    /// What is added to the loss for large weights.
+    pub fn penalty(mut self, penalty: Penalty) -> Self {
+        self.penalty = penalty;
+        self
+    }
+
+    /// How often every example is seen.
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.epochs = epochs;
+        self
+    }
+
+    /// How many examples a step sees.
+    pub fn batch_size(mut self, examples: usize) -> Self {
+        self.batch = examples;
+        self
+    }
+
+    /// Seeds initialisation, shuffling and dropout.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// Trains `params` on `train`; missing parameters are drawn first. After each epoch the history gets the
+    /// mean `train loss` (penalty included), and, where `dev` is given, `dev loss` and, for classification,
+    /// `dev accuracy`.
+    ///
+    /// # Errors
+    /// Any error in the model, with the user's line; a parameter that the loss does not depend on; a label
+    /// outside the classes; [`Error::Diverged`] when the loss is NaN or infinite. `params` are then those at
+    /// the end of the last whole epoch.
+    pub fn fit(
+        &self,
+        params: &mut Params,
+        train: &Dataset,
+        dev: Option<&Dataset>,
+        progress: &mut dyn Progress,
+    ) -> Result<History> {
+        let mut history = History::new();
+        let mut evaluator = self.evaluator();
+        let shuffle = Key::new(self.seed).named("shuffle");
+        let batches = train.examples().div_ceil(self.batch.max(1));
+        let mut steps: Vec<Step> = Vec::new();
+        progress.begin(self.epochs);
+        for epoch in 1..=self.epochs {
+            let mut total = 0.0;
+            for (i, batch) in train.batches(self.batch)?.shuffled(shuffle.at(epoch as u64)).enumerate() {
+                let examples = batch.features.shape()[0];
+                self.turn_to(&mut steps, params, &batch, train.examples())?;
+                let loss = steps[0].run(&batch)?;
+                if !loss.is_finite() {
+                    return Err(Error::Diverged { epoch, batch: i + 1, loss });
+                }
+                total += loss * examples as f64;
+                progress.batch(i + 1, batches);
+            }
+            if let Some(step) = steps.first() {
+                *params = step.params();
+            }
+            history.record(epoch, "train loss", total / train.examples() as f64);
+            if let Some(dev) = dev {
+                let measured = evaluator.run(params, dev)?;
+                history.record(epoch, "dev loss", measured.loss);
+                if dev.classes().is_some() {
+                    let accuracy = metric::accuracy(&measured.classes, dev.targets())?;
+                    history.record(epoch, "dev accuracy", accuracy);
+                }
+            }
+            progress.epoch(epoch, &history);
+        }
+        progress.finish();
+        Ok(history)
+    }
+
+    /// Puts the step for this batch's size first, with the state of the one that was first.
+    fn turn_to(&self, steps: &mut Vec<Step>, params: &Params, batch: &Batch, examples: usize) -> Result<()> {
+        let fits = |s: &Step| s.examples() == batch.features.shape()[0];
+        let next = match steps.iter().position(fits) {
+            Some(0) => return Ok(()),
+            Some(i) => steps.remove(i),
+            None => self.step(params.clone(), batch, examples)?,
+        };
+        steps.insert(0, next);
+        if let [next, before, ..] = &mut steps[..] {
+            next.set_state(&before.state())?;
+        }
+        Ok(())
+    }
+
+    /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
+    /// the penalty is divided by.
+    ///
+    /// # Errors
+    /// As [`fit`](Trainer::fit).
+    pub fn step(&self, params: Params, batch: &Batch, examples: usize) -> Result<Step> {
+        step::compile(self, params, batch, examples)
+    }
+
+    /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
+    /// differences in f64, on `data` (a few examples), for up to `elements` elements of each parameter.
+    /// Missing parameters are drawn and added to `params`.
+    ///
+    /// # Errors
+    /// Any error in the model; a parameter that the loss does not depend on.
+    pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report> {
+        let graph = Graph::new();
+        let (x, y) = (graph.constant(data.features().clone()), graph.constant(data.targets().clone()));
+        let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
+        let objective = self.objective(&scope, x, y, data.examples());
+        let parameters: Vec<Var<'_>> = scope.traced().into_iter().map(|(_, v)| v).collect();
+        let report = Checker::default().elements(elements).check(objective, &parameters)?;
+        *params = scope.params();
+        Ok(report)
+    }
+
+    /// Records the loss of a batch with the penalty.
+    fn objective<'g>(&self, scope: &Scope<'g>, x: Var<'g>, y: Var<'g>, examples: usize) -> Var<'g> {
+        let loss = self.loss.of(self.model.forward(scope, x), y);
+        if self.penalty == Penalty::NONE {
+            return loss;
+        }
+        loss + self.penalty.of(scope.graph(), &scope.traced(), examples)
+    }
+
+    /// Measures the model on data, without dropout or penalty.
+    pub fn evaluator(&self) -> Evaluator<'_, M, L> {
+        Evaluator::new(&self.model, &self.loss)
+    }
+}

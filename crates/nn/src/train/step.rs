@@ -1,0 +1,101 @@
+//! One training step as one compiled plan.
+
+use chainrule_graph::{Compiled, Graph, Var};
+use chainrule_tensor::{DType, Tensor};
+
+use super::{Loss, Trainer};
+use crate::Layer;
+use crate::data::Batch;
+use crate::error::Result;
+use crate::optim::Memory;
+use crate::params::Params;
+use crate::scope::{Mode, Scope};
+
+/// A compiled training step: loss, gradient and update for batches of one size. A run allocates nothing.
+///
+/// Made by [`Trainer::step`]; a loop of one's own is `for batch in … { step.run(&batch)?; }`.
+pub struct Step {
+    compiled: Compiled,
+    examples: usize,
+    paths: Vec<String>,
+}
+
+impl Step {
+    /// The number of examples in a batch.
+    pub fn examples(&self) -> usize {
+        self.examples
+    }
+
+    /// Takes one step; the loss before it, penalty included.
+    ///
+    /// # Errors
+    /// A batch of another size or type; a label outside the classes.
+    pub fn run(&mut self, batch: &Batch) -> Result<f64> {
+        let outputs = self.compiled.run(&[batch.features.clone(), batch.targets.clone()])?;
+        Ok(outputs[0].item::<f64>()?)
+    }
+
+    /// The present parameters.
+    pub fn params(&self) -> Params {
+        self.paths.iter().cloned().zip(self.compiled.state()).collect()
+    }
+
+    /// Parameters, the optimiser's memory, and seed and number of the step: all that training goes on from.
+    pub fn state(&self) -> Vec<Tensor> {
+        self.compiled.state()
+    }
+
+    /// Goes on from a [`state`](Step::state) of a step of the same training.
+    ///
+    /// # Errors
+    /// A state of another model or optimiser.
+    pub fn set_state(&mut self, state: &[Tensor]) -> Result<()> {
+        Ok(self.compiled.set_state(state)?)
+    }
+
+    /// The plan, to print or measure.
+    pub fn plan(&self) -> &Compiled {
+        &self.compiled
+    }
+}
+
+pub(super) fn compile<M: Layer, L: Loss>(
+    trainer: &Trainer<M, L>,
+    params: Params,
+    batch: &Batch,
+    examples: usize,
+) -> Result<Step> {
+    let graph = Graph::new();
+    let x = input(&graph, "features", &batch.features);
+    let y = input(&graph, "targets", &batch.targets);
+    // Seed and number of the step: the key of everything random, and Adam's clock.
+    let clock = graph.leaf("clock", Tensor::from([trainer.seed as i64, 0]));
+    let ticked = clock + graph.constant(Tensor::from([0_i64, 1]));
+    let scope = Scope::with_key(&graph, params, Mode::Train, trainer.seed, clock);
+    let objective = trainer.objective(&scope, x, y, examples);
+    let parameters = scope.traced();
+    let vars: Vec<Var<'_>> = parameters.iter().map(|(_, v)| *v).collect();
+    let gradients = objective.grad(&vars)?;
+    let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape(&[]).real());
+    let mut updates: Vec<(Var<'_>, Var<'_>)> = Vec::new();
+    for ((path, parameter), gradient) in parameters.iter().zip(gradients) {
+        memory.turn_to(path);
+        updates.push((*parameter, trainer.optimiser.next(&mut memory, *parameter, gradient)));
+    }
+    updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
+    updates.push((clock, ticked));
+    let compiled = graph.compiler(&[x, y], &[objective]).state(&updates).build()?;
+    let paths = parameters.into_iter().map(|(path, _)| path).collect();
+    Ok(Step { compiled, examples: batch.features.shape()[0], paths })
+}
+
+/// An argument of the type of `example`.
+pub(super) fn input<'g>(graph: &'g Graph, name: &str, example: &Tensor) -> Var<'g> {
+    use chainrule_graph::Kind;
+    let kind = match example.dtype() {
+        DType::F32 | DType::F64 => Kind::Real,
+        DType::I64 => Kind::Int,
+        DType::Bool => Kind::Truth,
+    };
+    graph.input(name, example.shape(), kind)
+}

@@ -1,0 +1,258 @@
+//! A program bound to a shape and to the layouts of its inputs: registers assigned, reads and writes decided.
+
+use super::load::Walk;
+use super::{Binary, Compare, Definition, Program, Reg, Scalar, Unary};
+use crate::kernels::Kind;
+use crate::{Layout, Shape};
+
+/// A [`Program`] ready to run over one shape; made once, at planning time.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Number of elements of each output.
+    pub(super) len: usize,
+    /// What is the same for every block: constants and inputs that repeat one element.
+    pub(super) fills: Vec<(usize, Kind, Fill)>,
+    pub(super) code: Vec<Code>,
+    /// Values copied to outputs at the end of each block, because they could not be computed there.
+    pub(super) copies: Vec<(Place, usize)>,
+    /// Where each contiguous input begins.
+    pub(super) offsets: Vec<usize>,
+    pub(super) walks: Vec<Walk>,
+    pub(super) kinds: Vec<Kind>,
+    /// Registers of each kind: reals, integers, truth values.
+    pub(super) registers: [usize; 3],
+    /// Rough cost of one element in tenths of a nanosecond.
+    pub(super) cost: usize,
+}
+
+/// Where an operand of the present block lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Register(usize),
+    Input(usize),
+    Output(usize),
+}
+
+/// What a register holds throughout a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fill {
+    Constant(Scalar),
+    Element { input: usize, at: usize },
+}
+
+/// One instruction on blocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Code {
+    pub(super) op: Op,
+    /// The kind of the operands (of the branches, for a select).
+    pub(super) kind: Kind,
+    pub(super) to: Place,
+    pub(super) args: [Place; 3],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Op {
+    /// Gathers a strided input: which input, by which walk.
+    Load(usize, usize),
+    Unary(Unary),
+    Binary(Binary),
+    Compare(Compare),
+    Select,
+    Cast(Kind),
+}
+
+const END: usize = usize::MAX;
+
+impl Kernel {
+    /// Binds `program` to `shape`. Input `k` lies as `inputs[k]` says, whose shape is `shape` (broadcast axes
+    /// have stride 0). `in_place[k] = Some(j)` says that input `k` is what output `j`'s buffer holds before the
+    /// run: its layout is contiguous, and the slice given for it is ignored.
+    ///
+    /// # Panics
+    /// If a layout has another shape, or the number of layouts is not the number of inputs.
+    pub fn new(program: Program, shape: &Shape, inputs: Vec<Layout>, in_place: Vec<Option<usize>>) -> Kernel {
+        assert!(
+            inputs.len() == program.inputs && in_place.len() == program.inputs,
+            "a layout for each input"
+        );
+        assert!(inputs.iter().all(|l| l.shape == *shape), "layouts have the shape {shape}");
+        Binder::new(&program, &inputs, &in_place).bind(shape.size())
+    }
+}
+
+struct Binder<'a> {
+    program: &'a Program,
+    inputs: &'a [Layout],
+    in_place: &'a [Option<usize>],
+    /// The last instruction that reads each value; [`END`] if it is copied to an output after all of them.
+    last: Vec<Option<usize>>,
+    places: Vec<Option<Place>>,
+    free: [Vec<usize>; 3],
+    kernel: Kernel,
+}
+
+fn bank(kind: Kind) -> usize {
+    match kind {
+        Kind::Real => 0,
+        Kind::Int => 1,
+        Kind::Truth => 2,
+    }
+}
+
+impl<'a> Binder<'a> {
+    fn new(program: &'a Program, inputs: &'a [Layout], in_place: &'a [Option<usize>]) -> Self {
+        let mut last = vec![None; program.values.len()];
+        for (i, (definition, _)) in program.values.iter().enumerate() {
+            Program::operands(definition).for_each(|r| last[r.index as usize] = Some(i));
+        }
+        let kinds = program.outputs.iter().map(|r| r.kind).collect();
+        let kernel = Kernel {
+            len: 0,
+            fills: Vec::new(),
+            code: Vec::new(),
+            copies: Vec::new(),
+            offsets: inputs.iter().map(|l| l.offset).collect(),
+            walks: Vec::new(),
+            kinds,
+            registers: [0; 3],
+            cost: 0,
+        };
+        let places = vec![None; program.values.len()];
+        Binder { program, inputs, in_place, last, places, free: Default::default(), kernel }
+    }
+
+    fn bind(mut self, len: usize) -> Kernel {
+        self.kernel.len = len;
+        self.kernel.cost = self.inputs.len() + self.program.outputs.len();
+        let direct = self.direct_outputs();
+        for (i, (definition, kind)) in self.program.values.iter().enumerate() {
+            if self.last[i].is_none() {
+                continue;
+            }
+            match *definition {
+                Definition::Constant(value) => self.fill(i, *kind, Fill::Constant(value)),
+                Definition::Input(k) => self.input(i, k, *kind),
+                _ => self.instruction(i, *kind, direct[i]),
+            }
+            self.release(i);
+        }
+        for (j, reg) in self.program.outputs.iter().enumerate() {
+            let from = self.place(*reg);
+            if from != Place::Output(j) {
+                self.kernel.copies.push((from, j));
+            }
+        }
+        // What is read from an output's old content goes before anything is written there.
+        self.kernel.copies.sort_by_key(|(from, _)| !matches!(from, Place::Output(_)));
+        self.kernel
+    }
+
+    /// The outputs that can be computed where they belong: nothing reads the old content any more.
+    fn direct_outputs(&mut self) -> Vec<Option<usize>> {
+        let mut direct = vec![None; self.program.values.len()];
+        for (j, reg) in self.program.outputs.iter().enumerate() {
+            let v = reg.index as usize;
+            let computed =
+                !matches!(self.program.values[v].0, Definition::Input(_) | Definition::Constant(_));
+            let old_is_read = self.program.values.iter().enumerate().any(|(i, (definition, _))| {
+                matches!(definition, Definition::Input(k) if self.in_place[*k] == Some(j))
+                    && self.last[i].is_some_and(|last| last >= v)
+            });
+            if computed && direct[v].is_none() && !old_is_read {
+                direct[v] = Some(j);
+            }
+            // Never released: it is there at the end.
+            self.last[v] = Some(END);
+        }
+        direct
+    }
+
+    fn place(&self, reg: Reg) -> Place {
+        match self.places[reg.index as usize] {
+            Some(place) => place,
+            None => unreachable!("operands are defined before their users"),
+        }
+    }
+
+    fn register(&mut self, kind: Kind) -> usize {
+        let b = bank(kind);
+        self.free[b].pop().unwrap_or_else(|| {
+            self.kernel.registers[b] += 1;
+            self.kernel.registers[b] - 1
+        })
+    }
+
+    /// A register that is filled once and never released.
+    fn fill(&mut self, i: usize, kind: Kind, fill: Fill) {
+        // A register of its own: one that was in use before would be overwritten in the next block.
+        let register = self.kernel.registers[bank(kind)];
+        self.kernel.registers[bank(kind)] += 1;
+        self.kernel.fills.push((register, kind, fill));
+        self.places[i] = Some(Place::Register(register));
+    }
+
+    fn input(&mut self, i: usize, k: usize, kind: Kind) {
+        let layout = &self.inputs[k];
+        if let Some(j) = self.in_place[k] {
+            self.places[i] = Some(Place::Output(j));
+        } else if (Layout { offset: 0, ..layout.clone() }).is_contiguous() {
+            self.places[i] = Some(Place::Input(k));
+        } else if layout.is_splat() {
+            self.fill(i, kind, Fill::Element { input: k, at: layout.offset });
+        } else {
+            let walk = Walk::new(layout);
+            self.kernel.cost += walk.cost();
+            self.kernel.walks.push(walk);
+            let to = Place::Register(self.register(kind));
+            self.places[i] = Some(to);
+            let op = Op::Load(k, self.kernel.walks.len() - 1);
+            self.kernel.code.push(Code { op, kind, to, args: [to; 3] });
+        }
+    }
+
+    fn instruction(&mut self, i: usize, kind: Kind, direct: Option<usize>) {
+        let definition = &self.program.values[i].0;
+        let to = match direct {
+            Some(j) => Place::Output(j),
+            None => Place::Register(self.register(kind)),
+        };
+        let mut args = [to; 3];
+        for (slot, reg) in args.iter_mut().zip(Program::operands(definition)) {
+            *slot = self.place(reg);
+        }
+        let (op, kind) = match *definition {
+            Definition::Unary(op, x) => (Op::Unary(op), x.kind),
+            Definition::Binary(op, x, _) => (Op::Binary(op), x.kind),
+            Definition::Compare(op, x, _) => (Op::Compare(op), x.kind),
+            Definition::Select(_, yes, _) => (Op::Select, yes.kind),
+            Definition::Cast(x) => (Op::Cast(kind), x.kind),
+            Definition::Input(_) | Definition::Constant(_) => unreachable!("bound elsewhere"),
+        };
+        self.kernel.cost += match op {
+            Op::Unary(Unary::Sin | Unary::Cos | Unary::Erf) | Op::Binary(Binary::Pow) => 100,
+            Op::Unary(Unary::Neg | Unary::Abs | Unary::Sign) => 1,
+            Op::Unary(_) | Op::Binary(Binary::Div) => 4,
+            _ => 1,
+        };
+        self.places[i] = Some(to);
+        self.kernel.code.push(Code { op, kind, to, args });
+    }
+
+    /// Frees the registers of operands that value `i` was the last to read.
+    fn release(&mut self, i: usize) {
+        let mut operands: Vec<Reg> = Program::operands(&self.program.values[i].0).collect();
+        operands.sort_unstable_by_key(|r| r.index);
+        operands.dedup();
+        for reg in operands.into_iter().filter(|r| self.last[r.index as usize] == Some(i)) {
+            let filled = self.is_filled(reg);
+            if let (Some(Place::Register(r)), false) = (self.places[reg.index as usize], filled) {
+                self.free[bank(reg.kind)].push(r);
+            }
+        }
+    }
+
+    fn is_filled(&self, reg: Reg) -> bool {
+        let place = self.places[reg.index as usize];
+        self.kernel.fills.iter().any(|(r, kind, _)| *kind == reg.kind && place == Some(Place::Register(*r)))
+    }
+}

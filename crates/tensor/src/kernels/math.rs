@@ -1,0 +1,226 @@
+//! Scalar functions written so that a plain loop over them becomes SIMD code.
+//!
+//! No branches, no table look-ups, only arithmetic, comparisons and bit patterns. `FMA` says whether the code
+//! is compiled for a processor with fused multiply-add; without it `mul_add` would be a call into libm, some
+//! ninety times slower than the polynomial around it.
+
+use std::cell::RefCell;
+
+use num_traits::Float;
+
+use super::elementwise::Scratch;
+
+/// The functions of one float type: what the two differ in.
+pub trait Math: Float + Default + Send + Sync + 'static {
+    /// Rounds an `f64` to this type.
+    fn lit(value: f64) -> Self;
+    /// Lends the registers of this thread.
+    fn with_scratch(run: impl FnOnce(&mut Scratch<Self>));
+    /// Whole numbers of this size and above have no fraction.
+    const WHOLE: Self;
+    /// a·b + c, fused where the processor can.
+    fn fma<const FMA: bool>(a: Self, b: Self, c: Self) -> Self;
+    /// x = n ln 2 + r with whole n and |r| ≤ ½ ln 2; `x` must be within the range of exponents.
+    fn reduce<const FMA: bool>(x: Self) -> (Power<Self>, Self);
+    /// eʳ − 1 for |r| ≤ ½ ln 2.
+    fn expm1_core<const FMA: bool>(r: Self) -> Self;
+    /// ln x for positive finite x, normal or not.
+    fn ln_core<const FMA: bool>(x: Self) -> Self;
+    /// Where eˣ is 0, infinite; where tanh and expm1 have reached their limits.
+    const LIMITS: Limits<Self>;
+    /// The error function.
+    fn erf(self) -> Self;
+}
+
+/// Arguments beyond which a function is constant to rounding.
+pub struct Limits<T> {
+    zero: T,
+    infinite: T,
+    minus_one: T,
+    tanh: T,
+}
+
+/// 2ⁿ in two factors, so that neither overflows where the product does not.
+pub struct Power<T> {
+    half: T,
+    rest: T,
+}
+
+#[inline(always)]
+fn clamp<T: Math>(x: T, low: T, high: T) -> T {
+    // Comparisons are false for NaN, which therefore passes.
+    let x = if x < low { low } else { x };
+    if x > high { high } else { x }
+}
+
+/// The nearest whole number, halves to even.
+#[inline(always)]
+pub(super) fn round_even<T: Math>(x: T) -> T {
+    // The sum has no room for a fraction, so it is rounded as all arithmetic is.
+    let y = (x.abs() + T::WHOLE) - T::WHOLE;
+    if x.abs() < T::WHOLE { y.copysign(x) } else { x }
+}
+
+#[inline(always)]
+pub(super) fn exp<T: Math, const FMA: bool>(x: T) -> T {
+    let (power, r) = T::reduce::<FMA>(clamp(x, T::LIMITS.zero, T::LIMITS.infinite));
+    let y = T::expm1_core::<FMA>(r) + T::one();
+    y * power.half * power.rest
+}
+
+#[inline(always)]
+pub(super) fn expm1<T: Math, const FMA: bool>(x: T) -> T {
+    let (power, r) = T::reduce::<FMA>(clamp(x, T::LIMITS.minus_one, T::LIMITS.infinite));
+    let p = T::expm1_core::<FMA>(r);
+    // 2ⁿ(p + 1) − 1, with half of 2ⁿ at a time, since 2ⁿ alone may overflow.
+    let half = T::lit(0.5);
+    let t = power.half * half * power.rest;
+    let y = (T::fma::<FMA>(t, p, t - half)) * T::lit(2.0);
+    // Keeps the sign of a zero.
+    if x == T::zero() { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn ln<T: Math, const FMA: bool>(x: T) -> T {
+    let y = T::ln_core::<FMA>(x);
+    let y = if x == T::infinity() { x } else { y };
+    let y = if x == T::zero() { T::neg_infinity() } else { y };
+    if x < T::zero() || x.is_nan() { T::nan() } else { y }
+}
+
+#[inline(always)]
+pub(super) fn ln_1p<T: Math, const FMA: bool>(x: T) -> T {
+    let one = T::one();
+    let u = one + x;
+    // What rounding 1 + x has lost, as a correction of the first order.
+    let lost = (x - (u - one)) / u;
+    let y = T::ln_core::<FMA>(u) + lost;
+    let y = if x == T::infinity() || x == T::zero() { x } else { y };
+    let y = if u == T::zero() { T::neg_infinity() } else { y };
+    if u < T::zero() || x.is_nan() { T::nan() } else { y }
+}
+
+#[inline(always)]
+pub(super) fn tanh<T: Math, const FMA: bool>(x: T) -> T {
+    let two = T::lit(2.0);
+    let e = expm1::<T, FMA>(clamp(x.abs(), T::zero(), T::LIMITS.tanh) * two);
+    (e / (e + two)).copysign(x)
+}
+
+#[inline(always)]
+pub(super) fn logistic<T: Math, const FMA: bool>(x: T) -> T {
+    let e = exp::<T, FMA>(-x.abs());
+    let numerator = if x < T::zero() { e } else { T::one() };
+    numerator / (T::one() + e)
+}
+
+#[inline(always)]
+pub(super) fn softplus<T: Math, const FMA: bool>(x: T) -> T {
+    let above = if x < T::zero() { T::zero() } else { x };
+    above + ln_1p::<T, FMA>(exp::<T, FMA>(-x.abs()))
+}
+
+/// Both float types from one text: the polynomials differ in length, the bit patterns in width.
+///
+/// `math!(f32, i32, 23, 127, …)` gives `impl Math for f32` with 23 mantissa bits and exponent bias 127.
+macro_rules! math {
+    (
+        $float:ident, $int:ident, $bits:ident, mantissa $mantissa:literal, bias $bias:literal,
+        ln2 $ln2_high:literal $ln2_low:literal, limits $limits:expr,
+        exp [$($exp:literal),*], ln [$($ln:literal),*], erf $erf:path, registers $registers:ident
+    ) => {
+        thread_local! {
+            static $registers: RefCell<Scratch<$float>> = const { RefCell::new(Scratch::new()) };
+        }
+
+        impl Math for $float {
+            const WHOLE: $float = (1_u64 << $mantissa) as $float;
+
+            #[inline(always)]
+            fn lit(value: f64) -> Self {
+                value as $float
+            }
+
+            fn with_scratch(run: impl FnOnce(&mut Scratch<Self>)) {
+                $registers.with_borrow_mut(run);
+            }
+
+            const LIMITS: Limits<$float> = $limits;
+
+            #[inline(always)]
+            fn fma<const FMA: bool>(a: Self, b: Self, c: Self) -> Self {
+                if FMA { a.mul_add(b, c) } else { a * b + c }
+            }
+
+            #[inline(always)]
+            fn reduce<const FMA: bool>(x: Self) -> (Power<Self>, Self) {
+                // Adding 1.5 · 2^mantissa rounds to a whole number and leaves it in the low bits.
+                const ROUND: $float = 1.5 * (1_u64 << $mantissa) as $float;
+                let shifted = Self::fma::<FMA>(x, std::$float::consts::LOG2_E, ROUND);
+                let n = shifted - ROUND;
+                let r = Self::fma::<FMA>(n, -$ln2_high, x);
+                let r = Self::fma::<FMA>(n, -$ln2_low, r);
+                let n = (shifted.to_bits() as $int).wrapping_sub(ROUND.to_bits() as $int);
+                let half = n >> 1;
+                let power = |n: $int| <$float>::from_bits((n.wrapping_add($bias) << $mantissa) as $bits);
+                (Power { half: power(half), rest: power(n.wrapping_sub(half)) }, r)
+            }
+
+            #[inline(always)]
+            fn expm1_core<const FMA: bool>(r: Self) -> Self {
+                // The Taylor series without its first two terms, over r².
+                let mut p: $float = 0.0;
+                $(p = Self::fma::<FMA>(p, r, 1.0 / $exp);)*
+                Self::fma::<FMA>(p * r, r, r)
+            }
+
+            #[inline(always)]
+            fn ln_core<const FMA: bool>(x: Self) -> Self {
+                // Subnormal numbers have no exponent to read: scale them up first.
+                const SCALE: $float = (1_u64 << $mantissa) as $float;
+                let small = x < <$float>::MIN_POSITIVE;
+                let bits = (if small { x * SCALE } else { x }).to_bits() as $int;
+                // x = 2ᵉ m with √½ ≤ m < √2.
+                const ROOT: $int = (std::$float::consts::FRAC_1_SQRT_2).to_bits() as $int;
+                let e = bits.wrapping_sub(ROOT) >> $mantissa;
+                let m = <$float>::from_bits(bits.wrapping_sub(e << $mantissa) as $bits);
+                let e = if small { e - $mantissa } else { e };
+                let e = e as $float;
+                // ln m = f − (f²/2 − s (f²/2 + R)), s = f/(2 + f): the series of 2 artanh s around f.
+                let f = m - 1.0;
+                let s = f / (2.0 + f);
+                let z = s * s;
+                let mut series: $float = 0.0;
+                $(series = Self::fma::<FMA>(series, z, 2.0 / $ln);)*
+                let half = 0.5 * f * f;
+                let tail = Self::fma::<FMA>(s, Self::fma::<FMA>(series, z, half), e * $ln2_low);
+                Self::fma::<FMA>(e, $ln2_high, f - (half - tail))
+            }
+
+            #[inline(always)]
+            fn erf(self) -> Self {
+                $erf(self)
+            }
+        }
+    };
+}
+
+math!(
+    f32, i32, u32, mantissa 23, bias 127,
+    // 0.693359375 has nine bits, so its product with an exponent is exact.
+    ln2 0.693359375 -2.12194440e-4,
+    limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
+    exp [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
+    ln [11.0, 9.0, 7.0, 5.0, 3.0],
+    erf libm::erff, registers REGISTERS_F32
+);
+
+math!(
+    f64, i64, u64, mantissa 52, bias 1023,
+    // The upper part has 33 bits, so its product with an exponent is exact.
+    ln2 6.93147180369123816490e-01 1.90821492927058770002e-10,
+    limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
+    exp [6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
+    ln [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0],
+    erf libm::erf, registers REGISTERS_F64
+);

@@ -1,0 +1,178 @@
+//! Reductions over axes.
+
+use crate::arithmetic::refused;
+use crate::kernels::reduce::{Reduction, arg_reduce, reduce, reduce_int, reduce_truth};
+use crate::{DType, Element, Error, Result, Shape, Tensor, shape};
+
+/// What becomes of the axes that a reduction has summed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axes {
+    /// They disappear.
+    Drop,
+    /// They stay with length 1, so that the result broadcasts against the operand.
+    Keep,
+}
+
+/// Methods from rows: `sum Sum "…"` gives `pub fn sum(&self, axes: &[isize], reduced: Axes) -> Result<Tensor>`.
+macro_rules! reductions {
+    ($($method:ident $op:ident $doc:literal;)*) => {
+        impl Tensor {$(
+            #[doc = $doc]
+            ///
+            /// Over `axes` (negative counts from the end), or over all of them if none is named.
+            ///
+            /// # Errors
+            /// [`Error::Axis`] for an axis out of range, [`Error::Shape`] for one named twice or for an extreme of
+            /// nothing, [`Error::DType`] for a dtype without this operation.
+            pub fn $method(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+                self.reduction(Reduction::$op, axes, reduced)
+            }
+        )*}
+    };
+}
+
+reductions! {
+    sum Sum "The sum, built as a tree, so that rounding errors stay small.";
+    prod Prod "The product.";
+    max Max "The greatest element; NaN if any is NaN.";
+    min Min "The least element; NaN if any is NaN.";
+}
+
+impl Tensor {
+    /// The mean, of reals.
+    ///
+    /// # Errors
+    /// As [`sum`](Tensor::sum).
+    ///
+    /// ```
+    /// # use chainrule_tensor::{Axes, Tensor};
+    /// let t = Tensor::from([[1.0, 2.0], [3.0, 6.0]]);
+    /// assert_eq!(t.mean(&[0], Axes::Drop)?, Tensor::from([2.0, 4.0]));
+    /// assert_eq!(t.mean(&[1], Axes::Keep)?, Tensor::from([[1.5], [4.5]]));
+    /// # Ok::<(), chainrule_tensor::Error>(())
+    /// ```
+    pub fn mean(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+        if !self.dtype().is_real() {
+            return Err(refused("mean", self.dtype(), "cast it to f32 or f64 first"));
+        }
+        let n: usize = shape::axes("mean", axes, self.shape())?.iter().map(|a| self.shape()[*a]).product();
+        self.sum(axes, reduced)?.div(&Tensor::from(n as f64).cast(self.dtype()))
+    }
+
+    /// The variance (divided by n), in two passes: first the mean, then the mean square of what is left.
+    ///
+    /// # Errors
+    /// As [`sum`](Tensor::sum).
+    pub fn var(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+        let centred = self.sub(&self.mean(axes, Axes::Keep)?)?;
+        centred.mul(&centred)?.mean(axes, reduced)
+    }
+
+    /// Where the greatest element lies along `axis`, which disappears: the first in a tie, the first NaN if there
+    /// is one.
+    ///
+    /// # Errors
+    /// As [`max`](Tensor::max); reals only.
+    pub fn argmax(&self, axis: isize) -> Result<Tensor> {
+        self.arg("argmax", true, axis)
+    }
+
+    /// Where the least element lies along `axis`, which disappears: the first in a tie, the first NaN if there is
+    /// one.
+    ///
+    /// # Errors
+    /// As [`min`](Tensor::min); reals only.
+    pub fn argmin(&self, axis: isize) -> Result<Tensor> {
+        self.arg("argmin", false, axis)
+    }
+
+    /// Whether all elements hold, of truth values.
+    ///
+    /// # Errors
+    /// As [`sum`](Tensor::sum); truth values only.
+    pub fn all(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+        self.truth("all")?.reduction(Reduction::Min, axes, reduced)
+    }
+
+    /// Whether any element holds, of truth values.
+    ///
+    /// # Errors
+    /// As [`sum`](Tensor::sum); truth values only.
+    pub fn any(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+        self.truth("any")?.reduction(Reduction::Max, axes, reduced)
+    }
+
+    fn truth(&self, op: &'static str) -> Result<&Tensor> {
+        if self.dtype() == DType::Bool {
+            Ok(self)
+        } else {
+            Err(refused(op, self.dtype(), "compare it first"))
+        }
+    }
+
+    fn reduction(&self, op: Reduction, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+        let own = Shape::from(self.shape());
+        let axes = shape::axes(op.name(), axes, &own)?;
+        let extreme = matches!(op, Reduction::Max | Reduction::Min) && self.dtype() != DType::Bool;
+        if extreme && axes.iter().any(|a| own[*a] == 0) {
+            return Err(Error::shape(op.name(), [&own[..]], "an empty axis has no extreme"));
+        }
+        if self.dtype() == DType::Bool && !matches!(op, Reduction::Max | Reduction::Min) {
+            return Err(refused(op.name(), DType::Bool, "count with cast(DType::I64) first"));
+        }
+        let left = (0..own.len()).filter(|a| !axes.contains(a));
+        let shape: Shape = match reduced {
+            Axes::Drop => left.clone().map(|a| own[a]).collect(),
+            Axes::Keep => (0..own.len()).map(|a| if axes.contains(&a) { 1 } else { own[a] }).collect(),
+        };
+        let size = |axes: &[usize]| axes.iter().product::<usize>();
+        let (x, dims) = match axes[..] {
+            // Neighbouring axes are reduced where they lie; others come last first.
+            [first, .., last] | [first @ last] if last + 1 - first == axes.len() => {
+                (self.clone(), [size(&own[..first]), size(&own[first..=last]), size(&own[last + 1..])])
+            }
+            _ => {
+                let order: Vec<isize> =
+                    left.clone().chain(axes.iter().copied()).map(|a| a as isize).collect();
+                let n = axes.iter().map(|a| own[*a]).product();
+                (self.permute(&order)?, [left.map(|a| own[a]).product(), n, 1])
+            }
+        };
+        let x = x.to_contiguous();
+        match &x {
+            Tensor::F32(_) => reduced_by(&x, dims, shape, |x, y: &mut [f32]| reduce(op, x, dims, y)),
+            Tensor::F64(_) => reduced_by(&x, dims, shape, |x, y: &mut [f64]| reduce(op, x, dims, y)),
+            Tensor::I64(_) => reduced_by(&x, dims, shape, |x, y: &mut [i64]| reduce_int(op, x, dims, y)),
+            Tensor::Bool(_) => reduced_by(&x, dims, shape, |x, y: &mut [bool]| reduce_truth(op, x, dims, y)),
+        }
+    }
+
+    fn arg(&self, op: &'static str, max: bool, axis: isize) -> Result<Tensor> {
+        let own = Shape::from(self.shape());
+        let axis = shape::axis(op, axis, &own)?;
+        if own[axis] == 0 {
+            return Err(Error::shape(op, [&own[..]], "an empty axis has no extreme"));
+        }
+        let size = |axes: &[usize]| axes.iter().product::<usize>();
+        let dims = [size(&own[..axis]), own[axis], size(&own[axis + 1..])];
+        let x = self.to_contiguous();
+        let mut out = vec![0_i64; dims[0] * dims[2]];
+        match (x.as_slice::<f32>(), x.as_slice::<f64>()) {
+            (Some(x), _) => arg_reduce(max, x, dims, &mut out),
+            (_, Some(x)) => arg_reduce(max, x, dims, &mut out),
+            _ => return Err(refused(op, self.dtype(), "cast it to f32 or f64 first")),
+        }
+        Tensor::from_vec(out, own.without(axis))
+    }
+}
+
+fn reduced_by<E: Element>(
+    x: &Tensor,
+    dims: [usize; 3],
+    shape: Shape,
+    kernel: impl FnOnce(&[E], &mut [E]),
+) -> Result<Tensor> {
+    let mut out = vec![E::default(); dims[0] * dims[2]];
+    kernel(x.as_slice::<E>().unwrap_or_default(), &mut out);
+    Tensor::from_vec(out, shape)
+}
