@@ -1,44 +1,240 @@
-//! shim
-use crate::{Layout, Real, Result, Shape};
-/// shim
-#[derive(Debug)]
+//! Batched matrix products of operands that lie in memory in any way.
+//!
+//! The engine is the crate `gemm` on one thread. The result is cut into blocks by its shape alone, and no block
+//! shares its sums with another, so the bits do not depend on how many threads take the blocks.
+
+use smallvec::SmallVec;
+
+use super::threads::{self, Pieces};
+use crate::{DType, Error, Layout, Real, Result, Shape, shape};
+
+/// Multiplications that are worth a second thread.
+const WORTH_A_THREAD: usize = 1 << 20;
+/// A result is cut into blocks while each keeps so many multiplications …
+const BLOCK: usize = 1 << 21;
+/// … and its longer side so many elements.
+const SIDE: usize = 64;
+/// Small products of a batch are taken together until they are so many multiplications.
+const GROUP: usize = 1 << 18;
+
+/// The product of two matrices, or of two batches of them, prepared once for the way its operands lie.
+///
+/// ```
+/// use chainrule_tensor::{Layout, kernels::matmul::MatMul};
+/// // (1, 2) x (2, 2), the second one transposed in memory.
+/// let (a, b) = (Layout::contiguous([1, 2]), Layout::contiguous([2, 2]).permute(&[1, 0]));
+/// let mut out = [0.0; 2];
+/// MatMul::new(&a, &b)?.run(&[1.0, 10.0], &[1.0, 2.0, 3.0, 4.0], &mut out);
+/// assert_eq!(out, [21.0, 43.0]);
+/// # Ok::<(), chainrule_tensor::Error>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct MatMul {
-    a: Layout,
-    b: Layout,
     out: Shape,
+    /// Rows, columns and depth of one product.
+    size: [usize; 3],
+    /// The batch axes, those that the rows could not take in: length, stride in a, stride in b.
+    batch: SmallVec<[(usize, isize, isize); 4]>,
+    a: Operand,
+    b: Operand,
+    /// Rows and columns of a block of the result.
+    block: [usize; 2],
+    /// Blocks that make one task.
+    group: usize,
 }
-#[allow(missing_docs)]
-impl MatMul {
-    pub fn new(a: &Layout, b: &Layout) -> Result<MatMul> {
-        Ok(MatMul { a: a.clone(), b: b.clone(), out: crate::shape::matmul(&a.shape, &b.shape)? })
+
+/// Where a matrix lies: its first element, the strides of its rows and columns, the buffer length it needs.
+#[derive(Clone, Copy, Debug)]
+struct Operand {
+    offset: isize,
+    strides: [isize; 2],
+    needs: usize,
+}
+
+impl Operand {
+    fn new(name: &str, layout: &Layout) -> Result<Self> {
+        let rank = layout.shape.len();
+        let value = |why| Error::Value { op: "matmul", why };
+        let Some([first, end]) = span(layout) else {
+            return Err(value(format!("the strides of {name} reach beyond any buffer")));
+        };
+        if first < 0 {
+            return Err(value(format!("the strides of {name} reach {} elements before its buffer", -first)));
+        }
+        let strides = [layout.strides[rank - 2], layout.strides[rank - 1]];
+        Ok(Operand { offset: layout.offset as isize, strides, needs: end as usize })
     }
+}
+
+/// The first index that a layout touches and the one after the last; `None` if they fit no integer.
+fn span(layout: &Layout) -> Option<[isize; 2]> {
+    if layout.shape.contains(&0) {
+        return Some([0, 0]);
+    }
+    let offset = isize::try_from(layout.offset).ok()?;
+    let (mut first, mut last) = (offset, offset);
+    for (&n, &stride) in layout.shape.iter().zip(&layout.strides) {
+        let reach = isize::try_from(n - 1).ok()?.checked_mul(stride)?;
+        first = first.checked_add(reach.min(0))?;
+        last = last.checked_add(reach.max(0))?;
+    }
+    Some([first, last.checked_add(1)?])
+}
+
+impl MatMul {
+    /// Prepares the product of operands of shapes (…, m, k) and (…, k, n); leading axes broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not fit each other, or a layout reaches before the start of its buffer.
+    pub fn new(a: &Layout, b: &Layout) -> Result<MatMul> {
+        let out = shape::matmul(&a.shape, &b.shape)?;
+        let (lead, matrix) = out.split_at(out.len() - 2);
+        let (mut m, n, k) = (matrix[0], matrix[1], a.shape[a.shape.len() - 1]);
+        let whole = |rows, columns| lead.iter().copied().chain([rows, columns]).collect::<Shape>();
+        let (a, b) = (a.broadcast(&whole(m, k)), b.broadcast(&whole(k, n)));
+        let (mut left, right) = (Operand::new("the left operand", &a)?, Operand::new("the right operand", &b)?);
+
+        let mut batch: SmallVec<[_; 4]> = (0..lead.len())
+            .map(|i| (lead[i], a.strides[i], b.strides[i]))
+            .filter(|axis| axis.0 != 1)
+            .collect();
+        // A batch of left matrices stacked one under the other, with one right matrix, is a single tall product.
+        while let Some(&(len, step_a, 0)) = batch.last()
+            && (m == 1 || step_a == left.strides[0] * m as isize)
+        {
+            if m == 1 {
+                left.strides[0] = step_a;
+            }
+            m *= len;
+            batch.pop();
+        }
+        let size = [m, n, k];
+        let block = cut(size);
+        let work = (block[0] * block[1]).saturating_mul(k);
+        let group = (GROUP / work.max(1)).max(1);
+        Ok(MatMul { out, size, batch, a: left, b: right, block, group })
+    }
+
+    /// The shape of the result: (…, m, n).
+    pub fn out_shape(&self) -> &Shape {
+        &self.out
+    }
+
+    /// Computes the product into `out`, which is row-major.
+    ///
+    /// # Panics
+    /// If `a` or `b` is shorter than its layout needs, or `out` has another length than the result.
     pub fn run<T: Real>(&self, a: &[T], b: &[T], out: &mut [T]) {
-        let r = self.out.len();
-        let (m, n) = (self.out[r - 2], self.out[r - 1]);
-        let k = self.a.shape[r - 1];
-        let batch: usize = self.out[..r - 2].iter().product();
-        for z in 0..batch {
-            let mut f = z;
-            let (mut oa, mut ob) = (self.a.offset as isize, self.b.offset as isize);
-            for d in (0..r - 2).rev() {
-                let i = (f % self.out[d]) as isize;
-                f /= self.out[d];
-                oa += i * self.a.strides[d];
-                ob += i * self.b.strides[d];
+        assert!(a.len() >= self.a.needs, "the left operand has {} elements, not {}", a.len(), self.a.needs);
+        assert!(b.len() >= self.b.needs, "the right operand has {} elements, not {}", b.len(), self.b.needs);
+        assert!(
+            out.len() == self.out.size(),
+            "the result has {} elements, not {}",
+            self.out.size(),
+            out.len()
+        );
+        let [m, n, k] = self.size;
+        if out.is_empty() || k == 0 {
+            out.fill(T::zero());
+            return;
+        }
+        let [down, across] = [m.div_ceil(self.block[0]), n.div_ceil(self.block[1])];
+        let blocks = out.len() / (m * n) * down * across;
+        let whole = Pieces::new(out);
+        let task = |task: usize| {
+            for i in task * self.group..blocks.min((task + 1) * self.group) {
+                let (matrix, row, column) = (i / (down * across), i / across % down, i % across);
+                // SAFETY: each block is computed once, by one task; the lengths of the buffers are checked.
+                unsafe { self.block(a, b, &whole, matrix, [row, column]) };
             }
-            for i in 0..m {
-                for j in 0..n {
-                    let mut s = T::zero();
-                    for l in 0..k {
-                        s = s + a[(oa
-                            + i as isize * self.a.strides[r - 2]
-                            + l as isize * self.a.strides[r - 1]) as usize]
-                            * b[(ob + l as isize * self.b.strides[r - 2] + j as isize * self.b.strides[r - 1])
-                                as usize];
-                    }
-                    out[(z * m + i) * n + j] = s;
-                }
-            }
+        };
+        let tasks = blocks.div_ceil(self.group);
+        if out.len().saturating_mul(k) < WORTH_A_THREAD {
+            (0..tasks).for_each(task);
+        } else {
+            threads::parallel(tasks, &task);
+        }
+    }
+
+    /// One block of one product of the batch.
+    ///
+    /// # Safety
+    /// The buffers are as long as `run` demands, no size is 0, and nobody else touches this block meanwhile.
+    unsafe fn block<T: Real>(&self, a: &[T], b: &[T], out: &Pieces<T>, matrix: usize, at: [usize; 2]) {
+        let [m, n, k] = self.size;
+        let (row, column) = (at[0] * self.block[0], at[1] * self.block[1]);
+        let (rows, columns) = (self.block[0].min(m - row), self.block[1].min(n - column));
+        let (mut from_a, mut from_b) = (self.a.offset, self.b.offset);
+        let mut rest = matrix;
+        for (len, step_a, step_b) in self.batch.iter().rev() {
+            let i = (rest % len) as isize;
+            rest /= len;
+            from_a += i * step_a;
+            from_b += i * step_b;
+        }
+        from_a += row as isize * self.a.strides[0];
+        from_b += column as isize * self.b.strides[1];
+        // SAFETY: the block lies inside the result, and the operands' indices inside their spans, which lie inside
+        // their buffers.
+        unsafe {
+            let c = out.at((matrix * m + row) * n + column);
+            let (a, b) = (a.as_ptr().offset(from_a), b.as_ptr().offset(from_b));
+            engine([rows, columns, k], (a, self.a.strides), (b, self.b.strides), (c, [n as isize, 1]));
         }
     }
 }
+
+/// Rows and columns of the blocks of a result.
+fn cut([m, n, k]: [usize; 3]) -> [usize; 2] {
+    let mut block = [m, n];
+    loop {
+        let long = usize::from(block[1] >= block[0]);
+        let half = block[long].div_ceil(2).next_multiple_of(16);
+        if half < SIDE || half >= block[long] || (half * block[1 - long]).saturating_mul(k) < BLOCK {
+            return block;
+        }
+        block[long] = half;
+    }
+}
+
+/// `c = a · b` on this thread.
+///
+/// # Safety
+/// All elements of the m x k, k x n and m x n matrices at these addresses, with these strides of rows and columns,
+/// are in bounds, and those of `c` are nobody else's.
+unsafe fn engine<T: Real>(
+    [m, n, k]: [usize; 3],
+    (a, a_strides): (*const T, [isize; 2]),
+    (b, b_strides): (*const T, [isize; 2]),
+    (c, c_strides): (*mut T, [isize; 2]),
+) {
+    // `gemm` knows the element by its type and panics at others.
+    debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
+    // SAFETY: the caller's promise. `c` is not read.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c,
+            c_strides[1],
+            c_strides[0],
+            false,
+            a,
+            a_strides[1],
+            a_strides[0],
+            b,
+            b_strides[1],
+            b_strides[0],
+            T::zero(),
+            T::one(),
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;
