@@ -92,7 +92,8 @@ impl MatMul {
         let (mut m, n, k) = (matrix[0], matrix[1], a.shape[a.shape.len() - 1]);
         let whole = |rows, columns| lead.iter().copied().chain([rows, columns]).collect::<Shape>();
         let (a, b) = (a.broadcast(&whole(m, k)), b.broadcast(&whole(k, n)));
-        let (mut left, right) = (Operand::new("the left operand", &a)?, Operand::new("the right operand", &b)?);
+        let (mut left, right) =
+            (Operand::new("the left operand", &a)?, Operand::new("the right operand", &b)?);
 
         let mut batch: SmallVec<[_; 4]> = (0..lead.len())
             .map(|i| (lead[i], a.strides[i], b.strides[i]))
