@@ -70,9 +70,9 @@ proptest! {
 }
 
 #[test]
-fn sizes_around_the_blocks_agree() {
+fn long_and_thin_sizes_agree() {
     let plain = (false, false, false);
-    for size in [[1, 300, 70], [300, 1, 70], [257, 129, 65], [130, 200, 100], [16, 1000, 33]] {
+    for size in [[1, 300, 70], [300, 1, 70], [129, 65, 257], [6, 500, 1]] {
         agrees::<f32>(&[], size, plain, plain);
         agrees::<f32>(&[], size, (false, true, false), plain);
         agrees::<f64>(&[], size, plain, (true, true, false));
@@ -82,6 +82,21 @@ fn sizes_around_the_blocks_agree() {
     agrees::<f32>(&[3, 40], [9, 8, 7], plain, (false, false, true));
     agrees::<f32>(&[3, 40], [1, 8, 7], plain, (false, false, true));
     agrees::<f32>(&[3, 40], [9, 8, 7], (true, false, false), (false, false, true));
+}
+
+#[test]
+fn a_result_cut_both_ways_equals_its_rows() {
+    let [m, n, k] = [203, 310, 301];
+    let whole = MatMul::new(&Layout::contiguous([m, k]), &Layout::contiguous([k, n])).unwrap();
+    assert!(whole.block[0] < m && whole.block[1] < n);
+    let row = MatMul::new(&Layout::contiguous([1, k]), &Layout::contiguous([k, n])).unwrap();
+    let (x, y) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
+    let (mut out, mut line) = (vec![f32::NAN; m * n], vec![f32::NAN; n]);
+    whole.run(&x, &y, &mut out);
+    for (x, found) in x.chunks(k).zip(out.chunks(n)) {
+        row.run(x, &y, &mut line);
+        assert_eq!(line, found);
+    }
 }
 
 #[test]
