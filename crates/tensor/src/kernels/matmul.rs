@@ -10,9 +10,9 @@ use crate::{DType, Error, Layout, Real, Result, Shape, shape};
 
 /// Multiplications that are worth a second thread.
 const WORTH_A_THREAD: usize = 1 << 20;
-/// A result is cut into n blocks if each keeps n times so many multiplications: more blocks share the work better,
-/// but each packs its part of the operands anew, which only big ones make good.
-const BLOCK: usize = 1 << 20;
+/// A result is cut into n blocks if each keeps n² times so many multiplications. More blocks share the work better,
+/// but each packs its part of the operands anew, which only big blocks make good.
+const BLOCK: usize = 1 << 18;
 /// No side is cut to fewer elements.
 const SIDE: usize = 64;
 /// Small products of a batch are taken together until they are so many multiplications.
@@ -193,8 +193,8 @@ fn cut([m, n, k]: [usize; 3]) -> [usize; 2] {
         let long = usize::from(block[1] >= block[0]);
         let mut next = block;
         next[long] = block[long].div_ceil(2).next_multiple_of(16);
-        let blocks = m.div_ceil(next[0].max(1)) * n.div_ceil(next[1].max(1));
-        if next[long] < SIDE || (next[0] * next[1]).saturating_mul(k) < BLOCK * blocks {
+        let blocks = (m.div_ceil(next[0].max(1)) * n.div_ceil(next[1].max(1))).max(1);
+        if next[long] < SIDE || (next[0] * next[1]).saturating_mul(k) / blocks < BLOCK * blocks {
             return block;
         }
         block = next;
