@@ -126,7 +126,7 @@ pub(super) fn softplus<T: Math, const FMA: bool>(x: T) -> T {
 macro_rules! math {
     (
         $float:ident, $int:ident, $bits:ident, mantissa $mantissa:literal, bias $bias:literal,
-        ln2 $ln2_high:literal $ln2_low:literal, limits $limits:expr,
+        ln2 $ln2_high:expr, $ln2_low:expr; limits $limits:expr,
         exp [$($exp:literal),*], ln [$($ln:literal),*], erf $erf:path, registers $registers:ident
     ) => {
         thread_local! {
@@ -207,9 +207,8 @@ macro_rules! math {
 
 math!(
     f32, i32, u32, mantissa 23, bias 127,
-    // 0.693359375 has nine bits, so its product with an exponent is exact.
-    ln2 0.693359375 -2.12194440e-4,
-    limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
+    // 355/512 has nine bits, so its product with an exponent is exact.
+    ln2 355.0 / 512.0, -2.121_944_4e-4; limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
     exp [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [11.0, 9.0, 7.0, 5.0, 3.0],
     erf libm::erff, registers REGISTERS_F32
@@ -218,8 +217,7 @@ math!(
 math!(
     f64, i64, u64, mantissa 52, bias 1023,
     // The upper part has 33 bits, so its product with an exponent is exact.
-    ln2 6.93147180369123816490e-01 1.90821492927058770002e-10,
-    limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
+    ln2 6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10; limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
     exp [6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0],
     erf libm::erf, registers REGISTERS_F64

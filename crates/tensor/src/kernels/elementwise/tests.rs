@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Binary, Compare, Kernel, ProgramBuilder, Reg, Scalar, Unary, unary_at};
-use crate::kernels::{Kind, Level, Slice, SliceMut};
+use crate::kernels::{Kind, Level, Slice, SliceMut, threads};
 use crate::{Layout, Shape};
 
 /// The function in f64 as the standard library (or libm) has it.
@@ -257,4 +257,42 @@ fn casts_truncate_and_saturate() {
     kernel.run(&[Slice::Real(&x)], &mut [SliceMut::Int(&mut n), SliceMut::Truth(&mut t)]);
     assert_eq!(n, [-1, 0, 0, i64::MAX, 2]);
     assert_eq!(t, [true, false, true, true, true]);
+}
+
+#[test]
+fn outputs_in_place_may_change_places() {
+    let mut p = ProgramBuilder::new();
+    let (a, b) = (p.input(Kind::Real), p.input(Kind::Real));
+    p.output(b);
+    p.output(a);
+    let n = 3000;
+    let layouts = vec![Layout::contiguous([n]); 2];
+    let kernel = Kernel::new(p.finish(), &Shape::from([n]), layouts, vec![Some(0), Some(1)]);
+    let (mut a, mut b) = (vec![1.0_f32; n], vec![2.0_f32; n]);
+    let outputs = &mut [SliceMut::Real(&mut a), SliceMut::Real(&mut b)];
+    kernel.run(&[Slice::Real(&[]), Slice::Real(&[])], outputs);
+    assert!(a == vec![2.0; n] && b == vec![1.0; n]);
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    let n = 300_000;
+    let x: Vec<f32> = (0..n).map(|i| (i % 1000) as f32 * 0.01 - 5.0).collect();
+    let mut p = ProgramBuilder::new();
+    let (a, b) = (p.input(Kind::Real), p.input(Kind::Real));
+    let (t, s) = (p.unary(Unary::Tanh, a), p.unary(Unary::Softplus, b));
+    let product = p.binary(Binary::Mul, t, s);
+    let y = p.unary(Unary::Exp, product);
+    p.output(y);
+    let row = Layout::contiguous([1000]).broadcast(&[300, 1000].into());
+    let layouts = vec![Layout::contiguous([300, 1000]), row];
+    let kernel = Kernel::new(p.finish(), &[300, 1000].into(), layouts, vec![None; 2]);
+    let run = |count| {
+        threads::set_threads(count);
+        let mut y = vec![0.0; n];
+        kernel.run(&[Slice::Real(&x), Slice::Real(&x[..1000])], &mut [SliceMut::Real(&mut y)]);
+        y
+    };
+    let one = run(1);
+    assert!(one == run(2) && one == run(3));
 }
