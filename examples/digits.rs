@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use chainrule::data::{Dataset, Standardize, digits, idx};
+use chainrule::data::{Dataset, Standardize, digits, mnist};
 use chainrule::metric::{Confusion, mistakes};
 use chainrule::nn::Evaluation;
 use chainrule::prelude::*;
@@ -67,9 +67,9 @@ fn load(options: &Options) -> Result<Data> {
             Ok(Data { train, dev, test })
         }
         Some(folder) => {
-            let mnist = idx::mnist(folder, 10)?;
-            let [train, dev] = mnist.train.split_stratified([0.9, 0.1], key)?;
-            Ok(Data { train, dev, test: mnist.test })
+            let data = mnist(folder, 10)?;
+            let [train, dev] = data.train.split_stratified([0.9, 0.1], key)?;
+            Ok(Data { train, dev, test: data.test })
         }
     }
 }

@@ -216,29 +216,26 @@ fn run(
 }
 
 fn run_as<T: Real>(program: Program, operands: &[&Tensor], shape: &Shape, result: DType) -> Result<Tensor> {
-    let operands: Vec<Tensor> = operands.iter().map(|t| t.to_contiguous()).collect();
-    let layouts = operands.iter().map(|t| Layout::contiguous(t.shape()).broadcast(shape)).collect();
-    let kernel = Kernel::new(program, shape, layouts, vec![None; operands.len()]);
-    let inputs: Vec<Slice<'_, T>> = operands.iter().map(slice).collect();
-    fn filled<E: Element>(n: usize, shape: &Shape, write: impl FnOnce(&mut [E])) -> Result<Tensor> {
-        let mut out = vec![E::default(); n];
+    fn filled<E: Element>(shape: &Shape, write: impl FnOnce(&mut [E])) -> Result<Tensor> {
+        let mut out = vec![E::default(); shape.size()];
         write(&mut out);
         Tensor::from_vec(out, shape)
     }
-    let n = shape.size();
+    let (operands, layouts): (Vec<Tensor>, Vec<Layout>) = operands.iter().map(|t| t.laid_out()).unzip();
+    let layouts = layouts.iter().map(|l| l.broadcast(shape)).collect();
+    let kernel = Kernel::new(program, shape, layouts, vec![None; operands.len()]);
+    let inputs: Vec<Slice<'_, T>> = operands.iter().map(slice).collect();
     match result.kind() {
-        Kind::Real => filled::<T>(n, shape, |y| kernel.run(&inputs, &mut [SliceMut::Real(y)])),
-        Kind::Int => filled::<i64>(n, shape, |y| kernel.run(&inputs, &mut [SliceMut::Int(y)])),
-        Kind::Truth => filled::<bool>(n, shape, |y| kernel.run(&inputs, &mut [SliceMut::Truth(y)])),
+        Kind::Real => filled::<T>(shape, |y| kernel.run(&inputs, &mut [SliceMut::Real(y)])),
+        Kind::Int => filled::<i64>(shape, |y| kernel.run(&inputs, &mut [SliceMut::Int(y)])),
+        Kind::Truth => filled::<bool>(shape, |y| kernel.run(&inputs, &mut [SliceMut::Truth(y)])),
     }
 }
 
-/// The elements of a contiguous tensor whose reals have width `T`.
 fn slice<T: Real>(tensor: &Tensor) -> Slice<'_, T> {
-    match (tensor.as_slice::<T>(), tensor.as_slice::<i64>(), tensor.as_slice::<bool>()) {
-        (Some(x), _, _) => Slice::Real(x),
-        (_, Some(x), _) => Slice::Int(x),
-        (_, _, Some(x)) => Slice::Truth(x),
-        _ => unreachable!("operands of one operation are contiguous and of one width"),
+    match tensor.dtype().kind() {
+        Kind::Real => Slice::Real(tensor.in_memory()),
+        Kind::Int => Slice::Int(tensor.in_memory()),
+        Kind::Truth => Slice::Truth(tensor.in_memory()),
     }
 }

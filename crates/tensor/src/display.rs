@@ -143,7 +143,7 @@ mod tests {
     fn extremes_are_scientific_and_specials_are_named() {
         let t = Tensor::from([1e-9, f64::NAN, f64::INFINITY]);
         assert_eq!(t.to_string(), "[1.0000e-9,       NaN,       inf]\nf64 (3,)");
-        assert_eq!(format!("{:.1}", Tensor::from([1e-9, 1.0])), "[1.0e-9, 1.0e0]\nf64 (2,)");
+        assert_eq!(format!("{:.1}", Tensor::from([1e-9, 1.0])), "[1.0e-9,  1.0e0]\nf64 (2,)");
         assert_eq!(format!("{:.2}", Tensor::from([1.0, 0.125])), "[1.00, 0.12]\nf64 (2,)");
     }
 

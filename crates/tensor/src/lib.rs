@@ -9,13 +9,15 @@ mod dtype;
 mod error;
 mod index;
 pub mod io;
+mod join;
 pub mod kernels;
 mod layout;
+mod product;
 pub mod random;
-mod rearrange;
 mod reduce;
 pub mod shape;
 mod tensor;
+mod view;
 
 pub use dtype::{DType, Element, Real};
 pub use error::{Error, Result};

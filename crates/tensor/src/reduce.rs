@@ -120,17 +120,25 @@ impl Tensor {
         if self.dtype() == DType::Bool && !matches!(op, Reduction::Max | Reduction::Min) {
             return Err(refused(op.name(), DType::Bool, "count with cast(DType::I64) first"));
         }
-        // Reduced axes come last, so that one call of the kernel does it.
         let left = (0..own.len()).filter(|a| !axes.contains(a));
-        let order: Vec<isize> = left.clone().chain(axes.iter().copied()).map(|a| a as isize).collect();
-        let kept: Shape = left.map(|a| own[a]).collect();
-        let n = axes.iter().map(|a| own[*a]).product();
         let shape: Shape = match reduced {
-            Axes::Drop => kept.clone(),
+            Axes::Drop => left.clone().map(|a| own[a]).collect(),
             Axes::Keep => (0..own.len()).map(|a| if axes.contains(&a) { 1 } else { own[a] }).collect(),
         };
-        let dims = [kept.size(), n, 1];
-        let x = self.permute(&order)?.to_contiguous();
+        let size = |axes: &[usize]| axes.iter().product::<usize>();
+        let (x, dims) = match axes[..] {
+            // Neighbouring axes are reduced where they lie; others come last first.
+            [first, .., last] | [first @ last] if last + 1 - first == axes.len() => {
+                (self.clone(), [size(&own[..first]), size(&own[first..=last]), size(&own[last + 1..])])
+            }
+            _ => {
+                let order: Vec<isize> =
+                    left.clone().chain(axes.iter().copied()).map(|a| a as isize).collect();
+                let n = axes.iter().map(|a| own[*a]).product();
+                (self.permute(&order)?, [left.map(|a| own[a]).product(), n, 1])
+            }
+        };
+        let x = x.to_contiguous();
         match &x {
             Tensor::F32(_) => reduced_by(&x, dims, shape, |x, y: &mut [f32]| reduce(op, x, dims, y)),
             Tensor::F64(_) => reduced_by(&x, dims, shape, |x, y: &mut [f64]| reduce(op, x, dims, y)),
@@ -164,7 +172,7 @@ fn reduced_by<E: Element>(
     shape: Shape,
     kernel: impl FnOnce(&[E], &mut [E]),
 ) -> Result<Tensor> {
-    let mut out = vec![E::default(); dims[0]];
+    let mut out = vec![E::default(); dims[0] * dims[2]];
     kernel(x.as_slice::<E>().unwrap_or_default(), &mut out);
     Tensor::from_vec(out, shape)
 }

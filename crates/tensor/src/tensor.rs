@@ -1,6 +1,6 @@
 //! `Tensor`: an immutable n-dimensional value with run-time shape and dtype.
 
-use crate::{DType, Element, Error, Result, Shape};
+use crate::{DType, Element, Error, Layout, Result, Shape};
 
 /// The array type inside a [`Tensor`]: ndarray's reference-counted array of dynamic rank.
 pub type ArrayD<T> = ndarray::ArcArray<T, ndarray::IxDyn>;
@@ -11,7 +11,7 @@ pub type ArrayD<T> = ndarray::ArcArray<T, ndarray::IxDyn>;
 /// long as its last view. Each variant is an ordinary ndarray array, so whatever is missing here is there.
 ///
 /// Two tensors are equal (`==`) if dtype, shape and all elements are; as in IEEE, NaN equals nothing.
-/// For an elementwise comparison see [`eq`](Tensor::eq).
+/// For an elementwise comparison see [`equal`](Tensor::equal).
 #[derive(Clone, PartialEq)]
 pub enum Tensor {
     /// 32-bit floats.
@@ -117,6 +117,28 @@ impl Tensor {
             }
         }
         each!(self, a => go(a))
+    }
+
+    /// This value in a form that kernels read in place, and how it lies in [`in_memory`](Tensor::in_memory). Transposed
+    /// and flipped tensors are read where they are; what has gaps, such as a slice of columns, is copied.
+    pub(crate) fn laid_out(&self) -> (Tensor, Layout) {
+        fn go<T: Element>(a: &ArrayD<T>) -> Option<Layout> {
+            a.as_slice_memory_order()?;
+            // The memory begins at its lowest address, which a negative stride reaches at the end of its axis.
+            let below = |(&n, &stride): (&usize, &isize)| n.saturating_sub(1) * stride.min(0).unsigned_abs();
+            let offset = a.shape().iter().zip(a.strides()).map(below).sum();
+            Some(Layout { shape: a.shape().into(), strides: a.strides().into(), offset })
+        }
+        match each!(self, a => go(a)) {
+            Some(layout) => (self.clone(), layout),
+            None => (self.to_contiguous(), Layout::contiguous(self.shape())),
+        }
+    }
+
+    /// The elements in the order of their addresses; of a tensor from [`laid_out`](Tensor::laid_out) and of dtype `T`,
+    /// or else nothing.
+    pub(crate) fn in_memory<T: Element>(&self) -> &[T] {
+        T::unwrap(self).and_then(|a| a.as_slice_memory_order()).unwrap_or_default()
     }
 
     /// The array inside, or an error that names `op` and the cast to make.
