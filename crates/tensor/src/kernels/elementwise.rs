@@ -24,6 +24,8 @@
 //! assert!((out[1] - 1.0_f64.tanh()).abs() < 1e-15);
 //! ```
 
+#[cfg(test)]
+mod accuracy;
 mod bind;
 mod load;
 mod loops;

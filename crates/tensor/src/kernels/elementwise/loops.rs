@@ -53,23 +53,43 @@ pub(super) fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [
         Unary::Expm1 => each!(y; x => math::expm1::<T, FMA>(x)),
         Unary::Log => each!(y; x => math::ln::<T, FMA>(x)),
         Unary::Log1p => each!(y; x => math::ln_1p::<T, FMA>(x)),
-        Unary::Sin => each!(y; x => x.sin()),
-        Unary::Cos => each!(y; x => x.cos()),
+        Unary::Sin => {
+            each!(y; x => math::sin::<T, FMA>(x));
+            many_turns(x, y, T::sin);
+        }
+        Unary::Cos => {
+            each!(y; x => math::cos::<T, FMA>(x));
+            many_turns(x, y, T::cos);
+        }
         Unary::Tanh => each!(y; x => math::tanh::<T, FMA>(x)),
         Unary::Logistic => each!(y; x => math::logistic::<T, FMA>(x)),
         Unary::Softplus => each!(y; x => math::softplus::<T, FMA>(x)),
-        Unary::Erf => each!(y; x => x.erf()),
+        Unary::Erf => each!(y; x => math::erf::<T, FMA>(x)),
+    }
+}
+
+/// Does the rare elements again whose quarter turns are too many to be taken off fast.
+#[inline(always)]
+fn many_turns<T: Real>(x: &[T], y: &mut [T], function: fn(T) -> T) {
+    let mut any = false;
+    for x in x {
+        any |= x.abs() > T::TURNS;
+    }
+    if any {
+        for (y, x) in y.iter_mut().zip(x).filter(|(_, x)| x.abs() > T::TURNS) {
+            *y = function(*x);
+        }
     }
 }
 
 #[inline(always)]
-pub(super) fn binary_real<T: Real>(op: Binary, a: &[T], b: &[T], y: &mut [T]) {
+pub(super) fn binary_real<T: Real, const FMA: bool>(op: Binary, a: &[T], b: &[T], y: &mut [T]) {
     match op {
         Binary::Add => each!(y; a, b => a + b),
         Binary::Sub => each!(y; a, b => a - b),
         Binary::Mul => each!(y; a, b => a * b),
         Binary::Div => each!(y; a, b => a / b),
-        Binary::Pow => each!(y; a, b => a.powf(b)),
+        Binary::Pow => each!(y; a, b => math::pow::<T, FMA>(a, b)),
         // A comparison with NaN is false, which leaves b; a NaN in a is asked for.
         Binary::Max => each!(y; a, b => if a > b || a.is_nan() { a } else { b }),
         Binary::Min => each!(y; a, b => if a < b || a.is_nan() { a } else { b }),

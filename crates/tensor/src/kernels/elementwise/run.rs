@@ -175,7 +175,7 @@ impl<T: Real> Frame<'_, T> {
                 (Op::Unary(op), Kind::Int) => unary_int(op, self.int(a), self.int_mut(to)),
                 (Op::Unary(_), Kind::Truth) => wrong_kind(),
                 (Op::Binary(op), Kind::Real) => {
-                    binary_real(op, self.real(a), self.real(b), self.real_mut(to))
+                    binary_real::<T, FMA>(op, self.real(a), self.real(b), self.real_mut(to))
                 }
                 (Op::Binary(op), Kind::Int) => binary_int(op, self.int(a), self.int(b), self.int_mut(to)),
                 (Op::Binary(op), Kind::Truth) => {
