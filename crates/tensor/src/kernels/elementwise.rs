@@ -24,8 +24,12 @@
 //! assert!((out[1] - 1.0_f64.tanh()).abs() < 1e-15);
 //! ```
 
+#[cfg(test)]
+mod accuracy;
 mod bind;
 mod load;
+mod loops;
+mod memory;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -33,8 +37,11 @@ mod tests;
 use super::Kind;
 
 pub use bind::Kernel;
-pub(crate) use run::Scratch;
+pub(crate) use memory::Scratch;
 pub use run::unary_at;
+
+/// Elements of a block: a dozen blocks of f32 fit in the nearest cache.
+const BLOCK: usize = 1024;
 
 /// An enum of operations with their names, from one row each: `Exp "exp"` gives `Unary::Exp` and its name.
 macro_rules! operations {

@@ -4,11 +4,20 @@
 //! is compiled for a processor with fused multiply-add; without it `mul_add` would be a call into libm, some
 //! ninety times slower than the polynomial around it.
 
+mod erf;
+mod pow;
+mod turn;
+
 use std::cell::RefCell;
 
 use num_traits::Float;
 
 use super::elementwise::Scratch;
+
+use erf::Erf;
+
+pub(super) use erf::erf;
+pub(super) use pow::pow;
 
 /// The functions of one float type: what the two differ in.
 pub trait Math: Float + Default + Send + Sync + 'static {
@@ -28,8 +37,14 @@ pub trait Math: Float + Default + Send + Sync + 'static {
     fn ln_core<const FMA: bool>(x: Self) -> Self;
     /// Where eˣ is 0, infinite; where tanh and expm1 have reached their limits.
     const LIMITS: Limits<Self>;
-    /// The error function.
-    fn erf(self) -> Self;
+    /// The polynomials of the error function.
+    const ERF: Erf<Self>;
+    /// |x| up to which [`turn`](Math::turn) is accurate.
+    const TURNS: Self;
+    /// sin(x + k π/2).
+    fn turn<const FMA: bool>(x: Self, k: u64) -> Self;
+    /// xʸ for x ≥ 0 other than 1.
+    fn pow_size<const FMA: bool>(x: Self, y: Self) -> Self;
 }
 
 /// Arguments beyond which a function is constant to rounding.
@@ -44,6 +59,25 @@ pub struct Limits<T> {
 pub struct Power<T> {
     half: T,
     rest: T,
+}
+
+/// The upper 33 bits of ln 2, whose product with an exponent is exact, and the rest.
+const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+#[inline(always)]
+fn fma_f64<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
+    <f64 as Math>::fma::<FMA>(a, b, c)
+}
+
+/// The polynomial with these coefficients, highest power first.
+#[inline(always)]
+fn polynomial<T: Math, const FMA: bool>(coefficients: &[T], x: T) -> T {
+    let mut sum = T::zero();
+    for c in coefficients {
+        sum = T::fma::<FMA>(sum, x, *c);
+    }
+    sum
 }
 
 #[inline(always)]
@@ -107,6 +141,19 @@ pub(super) fn tanh<T: Math, const FMA: bool>(x: T) -> T {
     (e / (e + two)).copysign(x)
 }
 
+/// For |x| up to [`TURNS`](Math::TURNS).
+#[inline(always)]
+pub(super) fn sin<T: Math, const FMA: bool>(x: T) -> T {
+    // Keeps the sign of a zero.
+    if x == T::zero() { x } else { T::turn::<FMA>(x, 0) }
+}
+
+/// For |x| up to [`TURNS`](Math::TURNS).
+#[inline(always)]
+pub(super) fn cos<T: Math, const FMA: bool>(x: T) -> T {
+    T::turn::<FMA>(x, 1)
+}
+
 #[inline(always)]
 pub(super) fn logistic<T: Math, const FMA: bool>(x: T) -> T {
     let e = exp::<T, FMA>(-x.abs());
@@ -126,8 +173,9 @@ pub(super) fn softplus<T: Math, const FMA: bool>(x: T) -> T {
 macro_rules! math {
     (
         $float:ident, $int:ident, $bits:ident, mantissa $mantissa:literal, bias $bias:literal,
-        ln2 $ln2_high:literal $ln2_low:literal, limits $limits:expr,
-        exp [$($exp:literal),*], ln [$($ln:literal),*], erf $erf:path, registers $registers:ident
+        ln2 $ln2_high:expr, $ln2_low:expr; limits $limits:expr,
+        exp [$($exp:literal),*], ln [$($ln:literal),*],
+        erf $erf:path, turn $turn:ident up to $turns:literal, pow $pow:ident, registers $registers:ident
     ) => {
         thread_local! {
             static $registers: RefCell<Scratch<$float>> = const { RefCell::new(Scratch::new()) };
@@ -197,9 +245,18 @@ macro_rules! math {
                 Self::fma::<FMA>(e, $ln2_high, f - (half - tail))
             }
 
+            const ERF: Erf<$float> = $erf;
+
+            const TURNS: $float = $turns;
+
             #[inline(always)]
-            fn erf(self) -> Self {
-                $erf(self)
+            fn turn<const FMA: bool>(x: Self, k: u64) -> Self {
+                turn::$turn::<FMA>(x, k)
+            }
+
+            #[inline(always)]
+            fn pow_size<const FMA: bool>(x: Self, y: Self) -> Self {
+                pow::$pow::<FMA>(x, y)
             }
         }
     };
@@ -207,20 +264,17 @@ macro_rules! math {
 
 math!(
     f32, i32, u32, mantissa 23, bias 127,
-    // The upper part, 0.693359375, has nine bits, so its product with an exponent is exact.
-    ln2 0.6933594 -2.1219444e-4,
-    limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
+    // 355/512 has nine bits, so its product with an exponent is exact.
+    ln2 355.0 / 512.0, -2.121_944_4e-4; limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
     exp [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [11.0, 9.0, 7.0, 5.0, 3.0],
-    erf libm::erff, registers REGISTERS_F32
+    erf erf::F32, turn turn_f32 up to 1e6, pow size_f32, registers REGISTERS_F32
 );
 
 math!(
     f64, i64, u64, mantissa 52, bias 1023,
-    // The upper part has 33 bits, so its product with an exponent is exact.
-    ln2 0.6931471803691238 1.9082149292705877e-10,
-    limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
+    ln2 LN2_HIGH, LN2_LOW; limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
     exp [6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0],
-    erf libm::erf, registers REGISTERS_F64
+    erf erf::F64, turn turn_f64 up to 4e3, pow size_f64, registers REGISTERS_F64
 );

@@ -13,12 +13,11 @@ pub struct Kernel {
     /// What is the same for every block: constants and inputs that repeat one element.
     pub(super) fills: Vec<(usize, Kind, Fill)>,
     pub(super) code: Vec<Code>,
-    /// Values copied to outputs at the end of each block, because they could not be computed there.
-    pub(super) copies: Vec<(Place, usize)>,
     /// Where each contiguous input begins.
     pub(super) offsets: Vec<usize>,
     pub(super) walks: Vec<Walk>,
-    pub(super) kinds: Vec<Kind>,
+    /// Number of outputs.
+    pub(super) outputs: usize,
     /// Registers of each kind: reals, integers, truth values.
     pub(super) registers: [usize; 3],
     /// Rough cost of one element in tenths of a nanosecond.
@@ -59,6 +58,7 @@ pub(super) enum Op {
     Compare(Compare),
     Select,
     Cast(Kind),
+    Copy,
 }
 
 const END: usize = usize::MAX;
@@ -105,15 +105,13 @@ impl<'a> Binder<'a> {
         for (i, (definition, _)) in program.values.iter().enumerate() {
             Program::operands(definition).for_each(|r| last[r.index as usize] = Some(i));
         }
-        let kinds = program.outputs.iter().map(|r| r.kind).collect();
         let kernel = Kernel {
             len: 0,
             fills: Vec::new(),
             code: Vec::new(),
-            copies: Vec::new(),
             offsets: inputs.iter().map(|l| l.offset).collect(),
             walks: Vec::new(),
-            kinds,
+            outputs: program.outputs.len(),
             registers: [0; 3],
             cost: 0,
         };
@@ -139,11 +137,9 @@ impl<'a> Binder<'a> {
         for (j, reg) in self.program.outputs.iter().enumerate() {
             let from = self.place(*reg);
             if from != Place::Output(j) {
-                self.kernel.copies.push((from, j));
+                self.copy(from, reg.kind, Place::Output(j));
             }
         }
-        // What is read from an output's old content goes before anything is written there.
-        self.kernel.copies.sort_by_key(|(from, _)| !matches!(from, Place::Output(_)));
         self.kernel
     }
 
@@ -194,7 +190,14 @@ impl<'a> Binder<'a> {
     fn input(&mut self, i: usize, k: usize, kind: Kind) {
         let layout = &self.inputs[k];
         if let Some(j) = self.in_place[k] {
-            self.places[i] = Some(Place::Output(j));
+            let old = Place::Output(j);
+            // Also the value of another output: saved, because outputs may change places.
+            let saved = self.program.outputs.iter().enumerate().any(|(o, r)| o != j && r.index as usize == i);
+            let place = if saved { Place::Register(self.register(kind)) } else { old };
+            if saved {
+                self.copy(old, kind, place);
+            }
+            self.places[i] = Some(place);
         } else if (Layout { offset: 0, ..layout.clone() }).is_contiguous() {
             self.places[i] = Some(Place::Input(k));
         } else if layout.is_splat() {
@@ -208,6 +211,10 @@ impl<'a> Binder<'a> {
             let op = Op::Load(k, self.kernel.walks.len() - 1);
             self.kernel.code.push(Code { op, kind, to, args: [to; 3] });
         }
+    }
+
+    fn copy(&mut self, from: Place, kind: Kind, to: Place) {
+        self.kernel.code.push(Code { op: Op::Copy, kind, to, args: [from; 3] });
     }
 
     fn instruction(&mut self, i: usize, kind: Kind, direct: Option<usize>) {

@@ -1,118 +1,8 @@
 use proptest::prelude::*;
 
-use super::{Binary, Compare, Kernel, ProgramBuilder, Reg, Scalar, Unary, unary_at};
-use crate::kernels::{Kind, Level, Slice, SliceMut};
+use super::{Binary, Compare, Kernel, ProgramBuilder, Reg, Scalar, Unary};
+use crate::kernels::{Kind, Slice, SliceMut, threads};
 use crate::{Layout, Shape};
-
-/// The function in f64 as the standard library (or libm) has it.
-fn reference(op: Unary, x: f64) -> f64 {
-    match op {
-        Unary::Neg => -x,
-        Unary::Abs => x.abs(),
-        Unary::Sign => {
-            if x > 0.0 {
-                1.0
-            } else if x < 0.0 {
-                -1.0
-            } else {
-                x
-            }
-        }
-        Unary::Floor => x.floor(),
-        Unary::Ceil => x.ceil(),
-        Unary::Round => x.round_ties_even(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Rsqrt => 1.0 / x.sqrt(),
-        Unary::Exp => x.exp(),
-        Unary::Expm1 => x.exp_m1(),
-        Unary::Log => x.ln(),
-        Unary::Log1p => x.ln_1p(),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Tanh => x.tanh(),
-        Unary::Logistic => {
-            if x < 0.0 {
-                x.exp() / (1.0 + x.exp())
-            } else {
-                1.0 / (1.0 + (-x).exp())
-            }
-        }
-        Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 },
-        Unary::Erf => libm::erf(x),
-    }
-}
-
-/// Arguments of all sizes and signs, with the special ones.
-fn arguments() -> Vec<f64> {
-    let mut x = vec![0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5];
-    x.extend([f64::MIN_POSITIVE, -f64::MIN_POSITIVE, 5e-324, 1e-310, f64::MAX, f64::MIN, 1e-45, 1e-39, 3e38]);
-    for i in 0..4000 {
-        let u = f64::from(i) / 4000.0;
-        x.extend([(u - 0.5) * 4.0, (u - 0.5) * 40.0, (u - 0.5) * 240.0, (u - 0.5) * 1600.0]);
-        let wide = 10_f64.powf(u * 76.0 - 38.0);
-        x.extend([wide, -wide, 1.0 + (u - 0.5) * 1e-3]);
-    }
-    x
-}
-
-/// Distance in units in the last place; specials must agree in kind and sign.
-macro_rules! ulp {
-    ($name:ident, $float:ident, $int:ident) => {
-        fn $name(a: $float, b: $float) -> f64 {
-            if a.is_nan() || b.is_nan() {
-                return if a.is_nan() == b.is_nan() { 0.0 } else { f64::INFINITY };
-            }
-            if a.is_infinite() != b.is_infinite() && a.abs().max(b.abs()) != $float::INFINITY {
-                return f64::INFINITY;
-            }
-            let ordered = |x: $float| {
-                let bits = x.to_bits() as $int;
-                if bits < 0 { $int::MIN.wrapping_sub(bits) } else { bits }
-            };
-            (i128::from(ordered(a)) - i128::from(ordered(b))).unsigned_abs() as f64
-        }
-    };
-}
-ulp!(ulp32, f32, i32);
-ulp!(ulp64, f64, i64);
-
-#[test]
-fn functions_are_accurate_at_every_level() {
-    let wide = arguments();
-    let narrow: Vec<f32> = wide.iter().map(|x| *x as f32).collect();
-    for level in Level::available() {
-        for op in Unary::ALL {
-            let mut out = vec![0.0_f32; narrow.len()];
-            unary_at(level, *op, &narrow, &mut out);
-            for (x, y) in narrow.iter().zip(&out) {
-                let right = reference(*op, f64::from(*x)) as f32;
-                assert!(ulp32(*y, right) <= 3.0, "{level:?} {op:?}({x:e}) = {y:e}, not {right:e}");
-            }
-            let mut out = vec![0.0_f64; wide.len()];
-            unary_at(level, *op, &wide, &mut out);
-            for (x, y) in wide.iter().zip(&out) {
-                let right = reference(*op, *x);
-                assert!(ulp64(*y, right) <= 4.0, "{level:?} {op:?}({x:e}) = {y:e}, not {right:e}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_zero_keeps_its_sign() {
-    for level in Level::available() {
-        for op in [Unary::Expm1, Unary::Log1p, Unary::Tanh, Unary::Sin, Unary::Sqrt, Unary::Round, Unary::Erf]
-        {
-            let mut out = [1.0_f64; 2];
-            unary_at(level, op, &[0.0, -0.0], &mut out);
-            assert_eq!(
-                [out[0].to_bits(), out[1].to_bits()],
-                [0.0_f64.to_bits(), (-0.0_f64).to_bits()],
-                "{op:?}"
-            );
-        }
-    }
-}
 
 /// A layout of `shape` over a buffer, drawn from: contiguous, transposed, flipped, broadcast, offset.
 fn view(shape: &[usize], form: u8) -> (usize, Layout) {
@@ -257,4 +147,42 @@ fn casts_truncate_and_saturate() {
     kernel.run(&[Slice::Real(&x)], &mut [SliceMut::Int(&mut n), SliceMut::Truth(&mut t)]);
     assert_eq!(n, [-1, 0, 0, i64::MAX, 2]);
     assert_eq!(t, [true, false, true, true, true]);
+}
+
+#[test]
+fn outputs_in_place_may_change_places() {
+    let mut p = ProgramBuilder::new();
+    let (a, b) = (p.input(Kind::Real), p.input(Kind::Real));
+    p.output(b);
+    p.output(a);
+    let n = 3000;
+    let layouts = vec![Layout::contiguous([n]); 2];
+    let kernel = Kernel::new(p.finish(), &Shape::from([n]), layouts, vec![Some(0), Some(1)]);
+    let (mut a, mut b) = (vec![1.0_f32; n], vec![2.0_f32; n]);
+    let outputs = &mut [SliceMut::Real(&mut a), SliceMut::Real(&mut b)];
+    kernel.run(&[Slice::Real(&[]), Slice::Real(&[])], outputs);
+    assert!(a == vec![2.0; n] && b == vec![1.0; n]);
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    let n = 300_000;
+    let x: Vec<f32> = (0..n).map(|i| (i % 1000) as f32 * 0.01 - 5.0).collect();
+    let mut p = ProgramBuilder::new();
+    let (a, b) = (p.input(Kind::Real), p.input(Kind::Real));
+    let (t, s) = (p.unary(Unary::Tanh, a), p.unary(Unary::Softplus, b));
+    let product = p.binary(Binary::Mul, t, s);
+    let y = p.unary(Unary::Exp, product);
+    p.output(y);
+    let row = Layout::contiguous([1000]).broadcast(&[300, 1000].into());
+    let layouts = vec![Layout::contiguous([300, 1000]), row];
+    let kernel = Kernel::new(p.finish(), &[300, 1000].into(), layouts, vec![None; 2]);
+    let run = |count| {
+        threads::set_threads(count);
+        let mut y = vec![0.0; n];
+        kernel.run(&[Slice::Real(&x), Slice::Real(&x[..1000])], &mut [SliceMut::Real(&mut y)]);
+        y
+    };
+    let one = run(1);
+    assert!(one == run(2) && one == run(3));
 }

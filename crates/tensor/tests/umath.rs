@@ -1,0 +1,62 @@
+//! NumPy's tables of accuracy, at every SIMD level that this processor has; see `umath/README.md`.
+
+use chainrule_tensor::kernels::Level;
+use chainrule_tensor::kernels::elementwise::{Unary, unary_at};
+
+const TABLES: [(Unary, &str); 7] = [
+    (Unary::Exp, include_str!("umath/exp.csv")),
+    (Unary::Log, include_str!("umath/log.csv")),
+    (Unary::Expm1, include_str!("umath/expm1.csv")),
+    (Unary::Log1p, include_str!("umath/log1p.csv")),
+    (Unary::Sin, include_str!("umath/sin.csv")),
+    (Unary::Cos, include_str!("umath/cos.csv")),
+    (Unary::Tanh, include_str!("umath/tanh.csv")),
+];
+
+/// Input, right output (both as bits) and permitted error of each row of one dtype.
+fn rows(table: &'static str, dtype: &str) -> impl Iterator<Item = (u64, u64, u64)> {
+    let bits = |hex: &str| u64::from_str_radix(hex.trim_start_matches("0x"), 16).expect("bits in hex");
+    table.lines().filter_map(move |line| line.strip_prefix(dtype)).map(move |row| {
+        let mut columns = row.trim_start_matches(',').split(',');
+        let mut next = || columns.next().expect("four columns");
+        (bits(next()), bits(next()), next().trim().parse().expect("a whole number"))
+    })
+}
+
+/// `worst!("np.float32", f32, u32, table, level, op)` is the greatest error in ULP of the rows of that dtype, and the one permitted.
+macro_rules! worst {
+    ($dtype:literal, $float:ident, $uint:ident, $table:expr, $level:expr, $op:expr) => {{
+        let rows: Vec<(u64, u64, u64)> = rows($table, $dtype).collect();
+        assert!(rows.len() > 100, "a table has more rows");
+        let x: Vec<$float> = rows.iter().map(|row| $float::from_bits(row.0 as $uint)).collect();
+        let mut y = vec![0.0; x.len()];
+        unary_at($level, $op, &x, &mut y);
+        // Neighbouring floats get neighbouring numbers, both zeros the same.
+        let place = |y: $float| {
+            let size = i128::from(y.abs().to_bits());
+            if y.is_sign_negative() { -size } else { size }
+        };
+        let error = |(y, row): (&$float, &(u64, u64, u64))| {
+            let right = $float::from_bits(row.1 as $uint);
+            match (y.is_nan(), right.is_nan()) {
+                (true, true) => 0,
+                (false, false) => (place(*y) - place(right)).unsigned_abs(),
+                _ => u128::MAX,
+            }
+        };
+        let worst = y.iter().zip(&rows).map(error).max().unwrap_or(0);
+        (worst, rows.iter().map(|row| u128::from(row.2)).max().unwrap_or(0))
+    }};
+}
+
+#[test]
+fn errors_stay_within_the_tables() {
+    for level in Level::available() {
+        for (op, table) in TABLES {
+            let (worst, permitted) = worst!("np.float32", f32, u32, table, level, op);
+            assert!(worst <= permitted, "{} in f32 at {level:?}: {worst} ULP", op.name());
+            let (worst, permitted) = worst!("np.float64", f64, u64, table, level, op);
+            assert!(worst <= permitted, "{} in f64 at {level:?}: {worst} ULP", op.name());
+        }
+    }
+}
