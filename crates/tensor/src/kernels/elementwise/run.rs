@@ -194,10 +194,10 @@ struct Frame<'a, 'o, T: Real> {
     scratch: &'a mut Scratch<T>,
 }
 
-/// Access to operands of one kind: `access!(real, real_out, Real, T)` gives a reader, and a way to take a
-/// destination out of the frame (so that operands can be borrowed meanwhile) and to put it back.
+/// Access to operands of one kind: `access!(real, take_real, put_real, real, Real, T)` gives a reader, and a way to take
+/// a destination out of the frame and to put it back.
 macro_rules! access {
-    ($read:ident, $write:ident, $bank:ident, $variant:ident, $type:ty) => {
+    ($read:ident, $take:ident, $put:ident, $bank:ident, $variant:ident, $type:ty) => {
         #[inline(always)]
         fn $read(&self, place: Place) -> &[$type] {
             match place {
@@ -214,23 +214,60 @@ macro_rules! access {
         }
 
         #[inline(always)]
-        fn $write(&mut self, place: Place, write: impl FnOnce(&Self, &mut [$type])) {
+        fn $take(&mut self, place: Place) -> Block<'o, $type> {
             match place {
-                Place::Register(r) => {
-                    let mut block = std::mem::take(&mut self.scratch.$bank[r]);
-                    write(self, &mut block[..self.n]);
-                    self.scratch.$bank[r] = block;
-                }
+                Place::Register(r) => Block::Register(std::mem::take(&mut self.scratch.$bank[r])),
                 Place::Output(j) => {
-                    let out = std::mem::replace(&mut self.outputs[j], SliceMut::$variant(&mut []));
-                    let SliceMut::$variant(block) = out else { wrong_kind() };
-                    write(self, block);
-                    self.outputs[j] = SliceMut::$variant(block);
+                    match std::mem::replace(&mut self.outputs[j], SliceMut::$variant(&mut [])) {
+                        SliceMut::$variant(block) => Block::Output(block),
+                        _ => wrong_kind(),
+                    }
                 }
                 Place::Input(_) => unreachable!("inputs are never written"),
             }
         }
+
+        #[inline(always)]
+        fn $put(&mut self, place: Place, block: Block<'o, $type>) {
+            match (place, block) {
+                (Place::Register(r), Block::Register(block)) => self.scratch.$bank[r] = block,
+                (Place::Output(j), Block::Output(block)) => self.outputs[j] = SliceMut::$variant(block),
+                _ => unreachable!("a block goes back to where it was taken"),
+            }
+        }
     };
+}
+
+/// A destination, taken out of the frame so that operands can be borrowed meanwhile.
+enum Block<'o, E> {
+    Register(Vec<E>),
+    Output(&'o mut [E]),
+}
+
+impl<E> Block<'_, E> {
+    #[inline(always)]
+    fn first(&mut self, n: usize) -> &mut [E] {
+        match self {
+            Block::Register(block) => &mut block[..n],
+            Block::Output(block) => block,
+        }
+    }
+}
+
+/// `write!(frame, real, to, y => …)` runs the expression with `y` the destination, and is no closure for the reason
+/// that [`map!`] gives.
+macro_rules! write {
+    (@ $frame:ident, $take:ident, $put:ident, $to:expr, $y:ident => $body:expr) => {{
+        let mut block = $frame.$take($to);
+        {
+            let $y = block.first($frame.n);
+            $body;
+        }
+        $frame.$put($to, block);
+    }};
+    ($frame:ident, real, $($rest:tt)*) => { write!(@ $frame, take_real, put_real, $($rest)*) };
+    ($frame:ident, int, $($rest:tt)*) => { write!(@ $frame, take_int, put_int, $($rest)*) };
+    ($frame:ident, truth, $($rest:tt)*) => { write!(@ $frame, take_truth, put_truth, $($rest)*) };
 }
 
 #[cold]
@@ -238,18 +275,21 @@ fn wrong_kind() -> ! {
     panic!("a buffer of another kind than the program's")
 }
 
-#[inline(always)]
-fn map<A: Copy, Y>(x: &[A], y: &mut [Y], f: impl Fn(A) -> Y) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y = f(*x);
-    }
-}
-
-#[inline(always)]
-fn map2<A: Copy, B: Copy, Y>(a: &[A], b: &[B], y: &mut [Y], f: impl Fn(A, B) -> Y) {
-    for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
-        *y = f(*a, *b);
-    }
+/// A loop written out in place: `map!(y, x in xs => -x)`. A closure would be a function of its own, which the compiler
+/// may leave without the SIMD instructions of the function around it.
+macro_rules! map {
+    ($out:ident, $x:ident in $xs:expr => $body:expr) => {
+        for (out, x) in $out.iter_mut().zip($xs) {
+            let $x = *x;
+            *out = $body;
+        }
+    };
+    ($out:ident, $a:ident in $as:expr, $b:ident in $bs:expr => $body:expr) => {
+        for ((out, a), b) in $out.iter_mut().zip($as).zip($bs) {
+            let ($a, $b) = (*a, *b);
+            *out = $body;
+        }
+    };
 }
 
 #[inline(always)]
@@ -262,12 +302,12 @@ fn choose<E: Copy>(c: &[bool], a: &[E], b: &[E], y: &mut [E]) {
 #[inline(always)]
 fn compare<E: Copy + PartialOrd>(op: Compare, a: &[E], b: &[E], y: &mut [bool]) {
     match op {
-        Compare::Eq => map2(a, b, y, |a, b| a == b),
-        Compare::Ne => map2(a, b, y, |a, b| a != b),
-        Compare::Lt => map2(a, b, y, |a, b| a < b),
-        Compare::Le => map2(a, b, y, |a, b| a <= b),
-        Compare::Gt => map2(a, b, y, |a, b| a > b),
-        Compare::Ge => map2(a, b, y, |a, b| a >= b),
+        Compare::Eq => map!(y, a in a, b in b => a == b),
+        Compare::Ne => map!(y, a in a, b in b => a != b),
+        Compare::Lt => map!(y, a in a, b in b => a < b),
+        Compare::Le => map!(y, a in a, b in b => a <= b),
+        Compare::Gt => map!(y, a in a, b in b => a > b),
+        Compare::Ge => map!(y, a in a, b in b => a >= b),
     }
 }
 
@@ -275,98 +315,112 @@ fn compare<E: Copy + PartialOrd>(op: Compare, a: &[E], b: &[E], y: &mut [bool]) 
 fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [T]) {
     let (zero, one) = (T::zero(), T::one());
     match op {
-        Unary::Neg => map(x, y, |x| -x),
-        Unary::Abs => map(x, y, |x| x.abs()),
-        Unary::Sign => map(x, y, |x| {
+        Unary::Neg => map!(y, x in x => -x),
+        Unary::Abs => map!(y, x in x => x.abs()),
+        Unary::Sign => map!(y, x in x => {
             let negative = if x < zero { -one } else { x };
             if x > zero { one } else { negative }
         }),
-        Unary::Floor => map(x, y, |x| x.floor()),
-        Unary::Ceil => map(x, y, |x| x.ceil()),
-        Unary::Round => map(x, y, math::round_even),
-        Unary::Sqrt => map(x, y, |x| x.sqrt()),
-        Unary::Rsqrt => map(x, y, |x| one / x.sqrt()),
-        Unary::Exp => map(x, y, math::exp::<T, FMA>),
-        Unary::Expm1 => map(x, y, math::expm1::<T, FMA>),
-        Unary::Log => map(x, y, math::ln::<T, FMA>),
-        Unary::Log1p => map(x, y, math::ln_1p::<T, FMA>),
-        Unary::Sin => map(x, y, |x| x.sin()),
-        Unary::Cos => map(x, y, |x| x.cos()),
-        Unary::Tanh => map(x, y, math::tanh::<T, FMA>),
-        Unary::Logistic => map(x, y, math::logistic::<T, FMA>),
-        Unary::Softplus => map(x, y, math::softplus::<T, FMA>),
-        Unary::Erf => map(x, y, |x| x.erf()),
+        Unary::Floor => map!(y, x in x => x.floor()),
+        Unary::Ceil => map!(y, x in x => x.ceil()),
+        Unary::Round => map!(y, x in x => math::round_even(x)),
+        Unary::Sqrt => map!(y, x in x => x.sqrt()),
+        Unary::Rsqrt => map!(y, x in x => one / x.sqrt()),
+        Unary::Exp => map!(y, x in x => math::exp::<T, FMA>(x)),
+        Unary::Expm1 => map!(y, x in x => math::expm1::<T, FMA>(x)),
+        Unary::Log => map!(y, x in x => math::ln::<T, FMA>(x)),
+        Unary::Log1p => map!(y, x in x => math::ln_1p::<T, FMA>(x)),
+        Unary::Sin => map!(y, x in x => x.sin()),
+        Unary::Cos => map!(y, x in x => x.cos()),
+        Unary::Tanh => map!(y, x in x => math::tanh::<T, FMA>(x)),
+        Unary::Logistic => map!(y, x in x => math::logistic::<T, FMA>(x)),
+        Unary::Softplus => map!(y, x in x => math::softplus::<T, FMA>(x)),
+        Unary::Erf => map!(y, x in x => x.erf()),
     }
 }
 
 #[inline(always)]
 fn binary_real<T: Real>(op: Binary, a: &[T], b: &[T], y: &mut [T]) {
     match op {
-        Binary::Add => map2(a, b, y, |a, b| a + b),
-        Binary::Sub => map2(a, b, y, |a, b| a - b),
-        Binary::Mul => map2(a, b, y, |a, b| a * b),
-        Binary::Div => map2(a, b, y, |a, b| a / b),
-        Binary::Pow => map2(a, b, y, |a, b| a.powf(b)),
+        Binary::Add => map!(y, a in a, b in b => a + b),
+        Binary::Sub => map!(y, a in a, b in b => a - b),
+        Binary::Mul => map!(y, a in a, b in b => a * b),
+        Binary::Div => map!(y, a in a, b in b => a / b),
+        Binary::Pow => map!(y, a in a, b in b => a.powf(b)),
         // A comparison with NaN is false, which leaves b; a NaN in a is asked for.
-        Binary::Max => map2(a, b, y, |a, b| if a > b || a.is_nan() { a } else { b }),
-        Binary::Min => map2(a, b, y, |a, b| if a < b || a.is_nan() { a } else { b }),
+        Binary::Max => map!(y, a in a, b in b => if a > b || a.is_nan() { a } else { b }),
+        Binary::Min => map!(y, a in a, b in b => if a < b || a.is_nan() { a } else { b }),
     }
 }
 
 fn unary_int(op: Unary, x: &[i64], y: &mut [i64]) {
     match op {
-        Unary::Neg => map(x, y, i64::wrapping_neg),
-        Unary::Abs => map(x, y, i64::wrapping_abs),
-        Unary::Sign => map(x, y, i64::signum),
+        Unary::Neg => map!(y, x in x => i64::wrapping_neg(x)),
+        Unary::Abs => map!(y, x in x => i64::wrapping_abs(x)),
+        Unary::Sign => map!(y, x in x => i64::signum(x)),
         _ => wrong_kind(),
     }
 }
 
 fn binary_int(op: Binary, a: &[i64], b: &[i64], y: &mut [i64]) {
     match op {
-        Binary::Add => map2(a, b, y, i64::wrapping_add),
-        Binary::Sub => map2(a, b, y, i64::wrapping_sub),
-        Binary::Mul => map2(a, b, y, i64::wrapping_mul),
-        Binary::Max => map2(a, b, y, i64::max),
-        Binary::Min => map2(a, b, y, i64::min),
+        Binary::Add => map!(y, a in a, b in b => i64::wrapping_add(a, b)),
+        Binary::Sub => map!(y, a in a, b in b => i64::wrapping_sub(a, b)),
+        Binary::Mul => map!(y, a in a, b in b => i64::wrapping_mul(a, b)),
+        Binary::Max => map!(y, a in a, b in b => i64::max(a, b)),
+        Binary::Min => map!(y, a in a, b in b => i64::min(a, b)),
         Binary::Div | Binary::Pow => wrong_kind(),
     }
 }
 
 fn binary_truth(op: Binary, a: &[bool], b: &[bool], y: &mut [bool]) {
     match op {
-        Binary::Max => map2(a, b, y, |a, b| a | b),
-        Binary::Min => map2(a, b, y, |a, b| a & b),
+        Binary::Max => map!(y, a in a, b in b => a | b),
+        Binary::Min => map!(y, a in a, b in b => a & b),
         _ => wrong_kind(),
     }
 }
 
-impl<T: Real> Frame<'_, '_, T> {
-    access!(real, to_real, real, Real, T);
-    access!(int, to_int, int, Int, i64);
-    access!(truth, to_truth, truth, Truth, bool);
+impl<'o, T: Real> Frame<'_, 'o, T> {
+    access!(real, take_real, put_real, real, Real, T);
+    access!(int, take_int, put_int, int, Int, i64);
+    access!(truth, take_truth, put_truth, truth, Truth, bool);
 
     #[inline(always)]
     fn execute<const FMA: bool>(&mut self, kernel: &Kernel, code: &Code) {
         let Code { op, kind, to, args: [a, b, c] } = *code;
         match (op, kind) {
             (Op::Load(k, walk), _) => self.load(kernel, k, walk, to),
-            (Op::Unary(op), Kind::Real) => self.to_real(to, |f, y| unary_real::<T, FMA>(op, f.real(a), y)),
-            (Op::Unary(op), Kind::Int) => self.to_int(to, |f, y| unary_int(op, f.int(a), y)),
-            (Op::Binary(op), Kind::Real) => self.to_real(to, |f, y| binary_real(op, f.real(a), f.real(b), y)),
-            (Op::Binary(op), Kind::Int) => self.to_int(to, |f, y| binary_int(op, f.int(a), f.int(b), y)),
+            (Op::Unary(op), Kind::Real) => {
+                write!(self, real, to, y => unary_real::<T, FMA>(op, self.real(a), y))
+            }
+            (Op::Unary(op), Kind::Int) => write!(self, int, to, y => unary_int(op, self.int(a), y)),
+            (Op::Binary(op), Kind::Real) => {
+                write!(self, real, to, y => binary_real(op, self.real(a), self.real(b), y))
+            }
+            (Op::Binary(op), Kind::Int) => {
+                write!(self, int, to, y => binary_int(op, self.int(a), self.int(b), y))
+            }
             (Op::Binary(op), Kind::Truth) => {
-                self.to_truth(to, |f, y| binary_truth(op, f.truth(a), f.truth(b), y))
+                write!(self, truth, to, y => binary_truth(op, self.truth(a), self.truth(b), y))
             }
-            (Op::Compare(op), Kind::Real) => self.to_truth(to, |f, y| compare(op, f.real(a), f.real(b), y)),
-            (Op::Compare(op), Kind::Int) => self.to_truth(to, |f, y| compare(op, f.int(a), f.int(b), y)),
+            (Op::Compare(op), Kind::Real) => {
+                write!(self, truth, to, y => compare(op, self.real(a), self.real(b), y))
+            }
+            (Op::Compare(op), Kind::Int) => {
+                write!(self, truth, to, y => compare(op, self.int(a), self.int(b), y))
+            }
             (Op::Compare(op), Kind::Truth) => {
-                self.to_truth(to, |f, y| compare(op, f.truth(a), f.truth(b), y))
+                write!(self, truth, to, y => compare(op, self.truth(a), self.truth(b), y))
             }
-            (Op::Select, Kind::Real) => self.to_real(to, |f, y| choose(f.truth(a), f.real(b), f.real(c), y)),
-            (Op::Select, Kind::Int) => self.to_int(to, |f, y| choose(f.truth(a), f.int(b), f.int(c), y)),
+            (Op::Select, Kind::Real) => {
+                write!(self, real, to, y => choose(self.truth(a), self.real(b), self.real(c), y))
+            }
+            (Op::Select, Kind::Int) => {
+                write!(self, int, to, y => choose(self.truth(a), self.int(b), self.int(c), y))
+            }
             (Op::Select, Kind::Truth) => {
-                self.to_truth(to, |f, y| choose(f.truth(a), f.truth(b), f.truth(c), y))
+                write!(self, truth, to, y => choose(self.truth(a), self.truth(b), self.truth(c), y))
             }
             (Op::Cast(wanted), kind) => self.cast(kind, wanted, a, to),
             (Op::Unary(_), Kind::Truth) => wrong_kind(),
@@ -376,14 +430,22 @@ impl<T: Real> Frame<'_, '_, T> {
     #[inline(always)]
     fn cast(&mut self, from: Kind, wanted: Kind, a: Place, to: Place) {
         match (from, wanted) {
-            (Kind::Int, Kind::Real) => self.to_real(to, |f, y| map(f.int(a), y, |x| T::from_f64(x as f64))),
-            (Kind::Truth, Kind::Real) => {
-                self.to_real(to, |f, y| map(f.truth(a), y, |x| if x { T::one() } else { T::zero() }));
+            (Kind::Int, Kind::Real) => {
+                write!(self, real, to, y => map!(y, x in self.int(a) => T::from_f64(x as f64)))
             }
-            (Kind::Real, Kind::Int) => self.to_int(to, |f, y| map(f.real(a), y, |x| x.to_f64() as i64)),
-            (Kind::Truth, Kind::Int) => self.to_int(to, |f, y| map(f.truth(a), y, i64::from)),
-            (Kind::Real, Kind::Truth) => self.to_truth(to, |f, y| map(f.real(a), y, |x| x != T::zero())),
-            (Kind::Int, Kind::Truth) => self.to_truth(to, |f, y| map(f.int(a), y, |x| x != 0)),
+            (Kind::Truth, Kind::Real) => {
+                write!(self, real, to, y => map!(y, x in self.truth(a) => if x { T::one() } else { T::zero() }));
+            }
+            (Kind::Real, Kind::Int) => {
+                write!(self, int, to, y => map!(y, x in self.real(a) => x.to_f64() as i64))
+            }
+            (Kind::Truth, Kind::Int) => {
+                write!(self, int, to, y => map!(y, x in self.truth(a) => i64::from(x)))
+            }
+            (Kind::Real, Kind::Truth) => {
+                write!(self, truth, to, y => map!(y, x in self.real(a) => x != T::zero()))
+            }
+            (Kind::Int, Kind::Truth) => write!(self, truth, to, y => map!(y, x in self.int(a) => x != 0)),
             (Kind::Real, Kind::Real) | (Kind::Int, Kind::Int) | (Kind::Truth, Kind::Truth) => {
                 unreachable!("a cast to the same kind is no instruction")
             }
@@ -393,18 +455,18 @@ impl<T: Real> Frame<'_, '_, T> {
     fn load(&mut self, kernel: &Kernel, k: usize, walk: usize, to: Place) {
         let (walk, at) = (&kernel.walks[walk], self.at);
         match self.inputs[k] {
-            Slice::Real(x) => self.to_real(to, |_, y| walk.gather(x, at, y)),
-            Slice::Int(x) => self.to_int(to, |_, y| walk.gather(x, at, y)),
-            Slice::Truth(x) => self.to_truth(to, |_, y| walk.gather(x, at, y)),
+            Slice::Real(x) => write!(self, real, to, y => walk.gather(x, at, y)),
+            Slice::Int(x) => write!(self, int, to, y => walk.gather(x, at, y)),
+            Slice::Truth(x) => write!(self, truth, to, y => walk.gather(x, at, y)),
         }
     }
 
     fn copy(&mut self, from: Place, j: usize) {
         let to = Place::Output(j);
         match self.outputs[j] {
-            SliceMut::Real(_) => self.to_real(to, |f, y| y.copy_from_slice(f.real(from))),
-            SliceMut::Int(_) => self.to_int(to, |f, y| y.copy_from_slice(f.int(from))),
-            SliceMut::Truth(_) => self.to_truth(to, |f, y| y.copy_from_slice(f.truth(from))),
+            SliceMut::Real(_) => write!(self, real, to, y => y.copy_from_slice(self.real(from))),
+            SliceMut::Int(_) => write!(self, int, to, y => y.copy_from_slice(self.int(from))),
+            SliceMut::Truth(_) => write!(self, truth, to, y => y.copy_from_slice(self.truth(from))),
         }
     }
 }
