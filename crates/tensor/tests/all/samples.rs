@@ -56,7 +56,7 @@ pub(crate) fn broadcastable() -> impl Strategy<Value = (Tensor, Tensor)> {
 }
 
 /// A row-major f64 tensor of exactly this shape, or the transpose of one.
-fn plain(shape: Vec<usize>) -> impl Strategy<Value = Tensor> {
+pub(crate) fn plain(shape: Vec<usize>) -> impl Strategy<Value = Tensor> {
     let n = shape.iter().product::<usize>();
     (prop::collection::vec(-4_i64..5, n), any::<bool>()).prop_map(move |(numbers, turned)| {
         let numbers = numbers.into_iter().map(|n| n as f64);
