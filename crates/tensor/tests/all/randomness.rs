@@ -39,7 +39,7 @@ proptest! {
     }
 }
 
-/// Reproduced by a few lines of Python from the definition of ChaCha8, as the next but one.
+/// `KEY` and `UNIFORM` were computed once more from the definition of ChaCha8, outside of Rust.
 const KEY: [u64; 3] = [18101191092196115635, 14252840987800937366, 9418684063399243415];
 const ORDER: [usize; 6] = [1, 4, 5, 3, 0, 2];
 const UNIFORM: [f64; 2] = [0.34050695312646684, 0.11465939144903559];

@@ -163,6 +163,11 @@ fn each_broken_rule_is_refused_with_its_reason() {
         ),
         ("overflow in the size", with_header(&one("F32", "[4294967296,4294967296]", 4), &[0; 4]), "overflow"),
         ("overflow in the bytes", with_header(&one("F64", "[4611686018427387904]", 4), &[0; 4]), "overflow"),
+        (
+            "too long beside an empty axis",
+            with_header(&one("F32", "[0,4611686018427387904,4611686018427387904]", 0), &[]),
+            "does not fit the address space",
+        ),
         ("trailing bytes", with_header(x, &[0; 5]), "not fully covered"),
         ("missing bytes", with_header(x, &[0; 3]), "not fully covered"),
         ("a name twice", with_header(&twice, &[0; 4]), "occurs twice"),
