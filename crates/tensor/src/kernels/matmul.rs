@@ -59,14 +59,20 @@ const TASKS: usize = 8;
 impl Operand {
     fn new(layout: &Layout) -> Operand {
         let rank = layout.shape.len();
-        let span = |(n, s): (&usize, &isize)| (*n as isize - 1) * (*s).max(0);
-        let last: isize = layout.shape.iter().zip(&layout.strides).map(span).sum();
+        // Wide enough for any layout, as the engine reads wherever it says.
+        let reach = |keep: fn(isize) -> isize| -> i128 {
+            let axes = layout.shape.iter().zip(&layout.strides);
+            layout.offset as i128 + axes.map(|(n, s)| (*n as i128 - 1) * keep(*s) as i128).sum::<i128>()
+        };
+        let empty = layout.shape.contains(&0);
+        assert!(empty || reach(|s| s.min(0)) >= 0, "a layout reaches back before its buffer");
+        let end = usize::try_from(reach(|s| s.max(0)) + 1).unwrap_or(usize::MAX);
         Operand {
             batch: layout.strides[..rank - 2].into(),
             row: layout.strides[rank - 2],
             column: layout.strides[rank - 1],
             offset: layout.offset as isize,
-            end: if layout.shape.size() == 0 { 0 } else { (layout.offset as isize + last) as usize + 1 },
+            end: if empty { 0 } else { end },
         }
     }
 }
@@ -77,6 +83,9 @@ impl MatMul {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    ///
+    /// # Panics
+    /// If a layout reaches back before the start of its buffer.
     pub fn new(a: &Layout, b: &Layout) -> Result<MatMul> {
         let out = shape::matmul(&a.shape, &b.shape)?;
         let rank = out.len();
@@ -236,5 +245,12 @@ mod tests {
     fn shapes_that_do_not_fit_are_errors() {
         let error = MatMul::new(&Layout::contiguous([2, 3]), &Layout::contiguous([4, 5])).unwrap_err();
         assert_eq!(error.to_string(), "[matmul] (2, 3) x (4, 5): 3 must equal 4");
+    }
+
+    #[test]
+    #[should_panic = "reaches back before its buffer"]
+    fn layouts_outside_of_their_buffers_are_refused() {
+        let backwards = Layout { strides: [-2, 1].as_slice().into(), ..Layout::contiguous([2, 2]) };
+        let _ = MatMul::new(&backwards, &Layout::contiguous([2, 2]));
     }
 }
