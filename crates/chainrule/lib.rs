@@ -47,3 +47,8 @@ pub mod prelude {
     };
     pub use chainrule_tensor::{DType, Key, Shape, Tensor};
 }
+
+/// The code in the README is tested like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -100,7 +100,8 @@ impl<'g> Var<'g> {
 
     /// Computes the value, with every leaf at its bound value.
     ///
-    /// Reals are computed in f64 if any bound real is f64, else in f32.
+    /// Reals are computed in f32 if there are tensors of reals among the graph's leaves and constants and all of
+    /// them are f32, else in f64. Single numbers have no say.
     ///
     /// # Errors
     /// The error of a poisoned value; an unbound input.

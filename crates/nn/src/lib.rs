@@ -1,5 +1,29 @@
 //! Layers, losses, optimisers, data and training.
 //!
+//! ```
+//! use chainrule_graph::Var;
+//! use chainrule_nn::data::{Standardize, wine};
+//! use chainrule_nn::{Adam, Layer, Linear, Params, Scope, Trainer, loss, progress::Silent};
+//! use chainrule_tensor::Key;
+//!
+//! fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+//!     let h = Linear::new(16).forward(&s.at("hidden"), x).relu();
+//!     Linear::new(3).forward(&s.at("output"), h) // one logit for each class
+//! }
+//!
+//! let [train, test] = wine()?.split_stratified([0.8, 0.2], Key::new(1))?;
+//! let scale = Standardize::fit(&train)?; // μ and σ of the training set alone
+//! let (train, test) = (scale.apply(&train)?, scale.apply(&test)?);
+//!
+//! let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Adam::new(0.01)).epochs(40);
+//! let mut params = Params::new();
+//! trainer.fit(&mut params, &train, None, &mut Silent)?;
+//! assert!(trainer.evaluator().accuracy(&params, &test)? > 0.9);
+//! let names: Vec<&str> = params.iter().map(|(name, _)| name).collect();
+//! assert_eq!(names, ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]);
+//! # Ok::<(), chainrule_nn::Error>(())
+//! ```
+//!
 //! **Hyperparameters live in the layer, parameters in the store.** A layer is a small struct of
 //! hyperparameters; its parameters are made in a named store ([`Params`]) the first time it is traced, with
 //! sizes read from its input. A model is any function from a [`Scope`] and a value to a value.

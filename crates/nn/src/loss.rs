@@ -54,7 +54,7 @@ pub fn binary_cross_entropy_with_logits<'g>(logits: Var<'g>, targets: Var<'g>) -
     }
 }
 
-/// Mean over the examples of −ln softmax(z)[label], for logits `(m, classes)`.
+/// Mean over the examples of −ln softmax(z) at the label, for logits `(m, classes)`.
 ///
 /// `targets` are integer labels `(m,)`, checked when the graph runs to lie in `0..classes`, or probabilities
 /// `(m, classes)`.

@@ -148,7 +148,7 @@ impl<'g> Scope<'g> {
     }
 
     /// Uniform reals in [0, 1) of `shape`, different at every place and every training step, and the same for
-    /// the same key.
+    /// the same key. Two calls at one place draw the same numbers: give each its own place with [`at`](Scope::at).
     #[track_caller]
     pub fn uniform(&self, shape: impl Into<Shape>) -> Var<'g> {
         self.shared.key.uniform(&self.path, shape)

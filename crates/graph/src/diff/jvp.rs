@@ -65,6 +65,8 @@ pub(crate) fn record_tangents<'g>(
     for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
         let id = NodeId(i as u32);
         let from_args = tangent_of(graph, id, &t);
+        let origin = graph.var(id).origin();
+        let _blame = graph.blame_origin(Origin { phase: later(origin.phase, Phase::Tangent), ..origin });
         let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
         t[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
     }

@@ -51,7 +51,11 @@ pub fn vjp<'g>(
         refuse_discrete(*x)?;
     }
     let mark = graph.len();
-    let seeds: Vec<Var<'g>> = inputs.iter().map(|x| graph.new_leaf("tangent", x.ty(), None)).collect();
+    let seed = |x: &Var<'g>| {
+        let _blame = graph.blame_origin(Origin { phase: Phase::Tangent, ..x.origin() });
+        graph.new_leaf("tangent", x.ty(), None)
+    };
+    let seeds: Vec<Var<'g>> = inputs.iter().map(seed).collect();
     let tangents = record_tangents(graph, outputs, inputs, &seeds);
     let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents[y.id.index()]?, *ct)));
     Ok(transpose(graph, mark, &seeds, ends))

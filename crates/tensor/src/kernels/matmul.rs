@@ -1,256 +1,244 @@
-//! Batched matrix products with any strides.
+//! Batched matrix products of operands that lie in memory in any way.
 //!
-//! The engine is the single-threaded `gemm`; threads take blocks of the output, cut by a rule that looks at the
-//! shape alone and never cuts the inner dimension. So each element is summed in one order, whoever does it.
+//! The engine is the crate `gemm` on one thread. The result is cut into blocks by its shape alone, and no block
+//! shares its sums with another, so the bits do not depend on how many threads take the blocks.
 
 use smallvec::SmallVec;
 
 use super::threads::{self, Pieces};
-use crate::{Layout, Real, Result, Shape, shape};
+use crate::{DType, Error, Layout, Real, Result, Shape, shape};
 
-/// A matrix product planned for operands of one layout.
+/// Multiplications that are worth a second thread.
+const WORTH_A_THREAD: usize = 1 << 20;
+/// A result is cut into n blocks if each keeps n² times so many multiplications. More blocks share the work better,
+/// but each packs its part of the operands anew, which only big blocks make good.
+const BLOCK: usize = 1 << 18;
+/// No side is cut to fewer elements.
+const SIDE: usize = 64;
+/// Small products of a batch are taken together until they are so many multiplications.
+const GROUP: usize = 1 << 18;
+
+/// The product of two matrices, or of two batches of them, prepared once for the way its operands lie.
 ///
 /// ```
 /// use chainrule_tensor::{Layout, kernels::matmul::MatMul};
-/// let a = Layout::contiguous([2, 3]);
-/// let b = Layout::contiguous([2, 3]).permute(&[1, 0]); // a transpose costs nothing
-/// let product = MatMul::new(&a, &b)?;
-/// let mut out = [0.0; 4];
-/// product.run(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0], &mut out);
-/// assert_eq!(out, [1.0, 2.0, 4.0, 5.0]);
+/// // (1, 2) x (2, 2), the second one transposed in memory.
+/// let (a, b) = (Layout::contiguous([1, 2]), Layout::contiguous([2, 2]).permute(&[1, 0]));
+/// let mut out = [0.0; 2];
+/// MatMul::new(&a, &b)?.run(&[1.0, 10.0], &[1.0, 2.0, 3.0, 4.0], &mut out);
+/// assert_eq!(out, [21.0, 43.0]);
 /// # Ok::<(), chainrule_tensor::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MatMul {
     out: Shape,
-    m: usize,
-    k: usize,
-    n: usize,
+    /// Rows, columns and depth of one product.
+    size: [usize; 3],
+    /// The batch axes, those that the rows could not take in: length, stride in a, stride in b.
+    batch: SmallVec<[(usize, isize, isize); 4]>,
     a: Operand,
     b: Operand,
-    blocks: Blocks,
+    /// Rows and columns of a block of the result.
+    block: [usize; 2],
+    /// Blocks that make one task.
+    group: usize,
 }
 
-/// Where the elements of an operand are.
-#[derive(Debug)]
+/// Where a matrix lies: its first element, the strides of its rows and columns, the buffer length it needs.
+#[derive(Clone, Copy, Debug)]
 struct Operand {
-    batch: SmallVec<[isize; 4]>,
-    row: isize,
-    column: isize,
     offset: isize,
-    /// One past the greatest position that is read; 0 if none is.
-    end: usize,
+    strides: [isize; 2],
+    needs: usize,
 }
-
-/// How the rows and columns of the output are cut into tasks.
-#[derive(Debug)]
-struct Blocks {
-    rows: usize,
-    columns: usize,
-}
-
-/// Multiplications that keep a core busy for some ten microseconds: less is not worth a task.
-const TASK: usize = 1 << 19;
-/// Blocks are cut at multiples of this, the engine's own tile.
-const TILE: usize = 48;
-/// A matrix is cut into this many tasks at most.
-const TASKS: usize = 8;
 
 impl Operand {
-    fn new(layout: &Layout) -> Operand {
+    fn new(name: &str, layout: &Layout) -> Result<Self> {
         let rank = layout.shape.len();
-        // Wide enough for any layout, as the engine reads wherever it says.
-        let reach = |keep: fn(isize) -> isize| -> i128 {
-            let axes = layout.shape.iter().zip(&layout.strides);
-            layout.offset as i128 + axes.map(|(n, s)| (*n as i128 - 1) * keep(*s) as i128).sum::<i128>()
+        let value = |why| Error::Value { op: "matmul", why };
+        let Some([first, end]) = span(layout) else {
+            return Err(value(format!("the strides of {name} reach beyond any buffer")));
         };
-        let empty = layout.shape.contains(&0);
-        assert!(empty || reach(|s| s.min(0)) >= 0, "a layout reaches back before its buffer");
-        let end = usize::try_from(reach(|s| s.max(0)) + 1).unwrap_or(usize::MAX);
-        Operand {
-            batch: layout.strides[..rank - 2].into(),
-            row: layout.strides[rank - 2],
-            column: layout.strides[rank - 1],
-            offset: layout.offset as isize,
-            end: if empty { 0 } else { end },
+        if first < 0 {
+            return Err(value(format!("the strides of {name} reach {} elements before its buffer", -first)));
         }
+        let strides = [layout.strides[rank - 2], layout.strides[rank - 1]];
+        Ok(Operand { offset: layout.offset as isize, strides, needs: end as usize })
     }
+}
+
+/// The first index that a layout touches and the one after the last; `None` if they fit no integer.
+fn span(layout: &Layout) -> Option<[isize; 2]> {
+    if layout.shape.contains(&0) {
+        return Some([0, 0]);
+    }
+    let offset = isize::try_from(layout.offset).ok()?;
+    let (mut first, mut last) = (offset, offset);
+    for (&n, &stride) in layout.shape.iter().zip(&layout.strides) {
+        let reach = isize::try_from(n - 1).ok()?.checked_mul(stride)?;
+        first = first.checked_add(reach.min(0))?;
+        last = last.checked_add(reach.max(0))?;
+    }
+    Some([first, last.checked_add(1)?])
 }
 
 impl MatMul {
-    /// Plans the product of operands `(…, m, k)` and `(…, k, n)` that lie so; the leading axes are equal (broadcast
-    /// ones have stride 0).
+    /// Prepares the product of operands of shapes (…, m, k) and (…, k, n); leading axes broadcast.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
-    ///
-    /// # Panics
-    /// If a layout reaches back before the start of its buffer.
+    /// If the shapes do not fit each other, or a layout reaches before the start of its buffer.
     pub fn new(a: &Layout, b: &Layout) -> Result<MatMul> {
         let out = shape::matmul(&a.shape, &b.shape)?;
-        let rank = out.len();
-        if a.shape.len() != rank || b.shape.len() != rank || a.shape[..rank - 2] != b.shape[..rank - 2] {
-            let why = "the leading axes must have been broadcast";
-            return Err(crate::Error::shape("matmul", [&a.shape[..], &b.shape[..]], why));
+        let (lead, matrix) = out.split_at(out.len() - 2);
+        let (mut m, n, k) = (matrix[0], matrix[1], a.shape[a.shape.len() - 1]);
+        let whole = |rows, columns| lead.iter().copied().chain([rows, columns]).collect::<Shape>();
+        let (a, b) = (a.broadcast(&whole(m, k)), b.broadcast(&whole(k, n)));
+        let (mut left, right) =
+            (Operand::new("the left operand", &a)?, Operand::new("the right operand", &b)?);
+
+        let mut batch: SmallVec<[_; 4]> = (0..lead.len())
+            .map(|i| (lead[i], a.strides[i], b.strides[i]))
+            .filter(|axis| axis.0 != 1)
+            .collect();
+        // A batch of left matrices stacked one under the other, with one right matrix, is a single tall product.
+        while let Some(&(len, step_a, 0)) = batch.last()
+            && (m == 1 || step_a == left.strides[0] * m as isize)
+        {
+            if m == 1 {
+                left.strides[0] = step_a;
+            }
+            m *= len;
+            batch.pop();
         }
-        let (m, k, n) = (out[rank - 2], a.shape[rank - 1], out[rank - 1]);
-        let blocks = Blocks::new(m, k, n, out[..rank - 2].iter().product());
-        Ok(MatMul { m, k, n, a: Operand::new(a), b: Operand::new(b), blocks, out })
+        let size = [m, n, k];
+        let block = cut(size);
+        let work = (block[0] * block[1]).saturating_mul(k);
+        let group = (GROUP / work.max(1)).max(1);
+        Ok(MatMul { out, size, batch, a: left, b: right, block, group })
     }
 
-    /// The shape of the product.
+    /// The shape of the result: (…, m, n).
     pub fn out_shape(&self) -> &Shape {
         &self.out
     }
 
-    /// Computes the product; `out` is contiguous. With inner dimension 0 it is all zeros.
+    /// Computes the product into `out`, which is row-major.
     ///
     /// # Panics
-    /// If a slice is too short for its layout, or `out` has another size than the product.
+    /// If `a` or `b` is shorter than its layout needs, or `out` has another length than the result.
     pub fn run<T: Real>(&self, a: &[T], b: &[T], out: &mut [T]) {
-        assert!(a.len() >= self.a.end && b.len() >= self.b.end, "operands cover their layouts");
-        assert!(out.len() == self.out.size(), "the output has the product's size");
-        if self.k == 0 {
+        assert!(a.len() >= self.a.needs, "the left operand has {} elements, not {}", a.len(), self.a.needs);
+        assert!(b.len() >= self.b.needs, "the right operand has {} elements, not {}", b.len(), self.b.needs);
+        assert!(
+            out.len() == self.out.size(),
+            "the result has {} elements, not {}",
+            self.out.size(),
+            out.len()
+        );
+        let [m, n, k] = self.size;
+        if out.is_empty() || k == 0 {
             out.fill(T::zero());
-        }
-        if out.is_empty() || self.k == 0 {
             return;
         }
-        let (rows, columns) = (self.blocks.rows, self.blocks.columns);
-        let (down, across) = (self.m.div_ceil(rows), self.n.div_ceil(columns));
-        let batches = out.len() / (self.m * self.n);
-        let shared = Pieces::new(out);
+        let [down, across] = [m.div_ceil(self.block[0]), n.div_ceil(self.block[1])];
+        let blocks = out.len() / (m * n) * down * across;
+        let whole = Pieces::new(out);
         let task = |task: usize| {
-            let (batch, block) = (task / (down * across), task % (down * across));
-            let (i, j) = (block / across * rows, block % across * columns);
-            let (m, n) = (rows.min(self.m - i), columns.min(self.n - j));
-            let (mut from_a, mut from_b) = (self.a.offset, self.b.offset);
-            let mut rest = batch;
-            for axis in (0..self.a.batch.len()).rev() {
-                let index = (rest % self.out[axis]) as isize;
-                rest /= self.out[axis];
-                from_a += index * self.a.batch[axis];
-                from_b += index * self.b.batch[axis];
-            }
-            from_a += i as isize * self.a.row;
-            from_b += j as isize * self.b.column;
-            // SAFETY: the layouts lie inside `a` and `b` (asserted above; strides are the layouts' own), the block
-            // of rows i..i+m and columns j..j+n of this batch lies inside `out` and belongs to this task alone,
-            // and `out` is borrowed until all tasks are done.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    n,
-                    self.k,
-                    shared.at(batch * self.m * self.n + i * self.n + j),
-                    1,
-                    self.n as isize,
-                    false,
-                    a.as_ptr().offset(from_a),
-                    self.a.column,
-                    self.a.row,
-                    b.as_ptr().offset(from_b),
-                    self.b.column,
-                    self.b.row,
-                    T::zero(),
-                    T::one(),
-                    false,
-                    false,
-                    false,
-                    gemm::Parallelism::None,
-                );
+            for i in task * self.group..blocks.min((task + 1) * self.group) {
+                let (matrix, row, column) = (i / (down * across), i / across % down, i % across);
+                // SAFETY: each block is computed once, by one task; the lengths of the buffers are checked.
+                unsafe { self.block(a, b, &whole, matrix, [row, column]) };
             }
         };
-        threads::parallel(batches * down * across, &task);
+        let tasks = blocks.div_ceil(self.group);
+        if out.len().saturating_mul(k) < WORTH_A_THREAD {
+            (0..tasks).for_each(task);
+        } else {
+            threads::parallel(tasks, &task);
+        }
+    }
+
+    /// One block of one product of the batch.
+    ///
+    /// # Safety
+    /// The buffers are as long as `run` demands, no size is 0, and nobody else touches this block meanwhile.
+    unsafe fn block<T: Real>(&self, a: &[T], b: &[T], out: &Pieces<T>, matrix: usize, at: [usize; 2]) {
+        let [m, n, k] = self.size;
+        let (row, column) = (at[0] * self.block[0], at[1] * self.block[1]);
+        let (rows, columns) = (self.block[0].min(m - row), self.block[1].min(n - column));
+        let (mut from_a, mut from_b) = (self.a.offset, self.b.offset);
+        let mut rest = matrix;
+        for (len, step_a, step_b) in self.batch.iter().rev() {
+            let i = (rest % len) as isize;
+            rest /= len;
+            from_a += i * step_a;
+            from_b += i * step_b;
+        }
+        from_a += row as isize * self.a.strides[0];
+        from_b += column as isize * self.b.strides[1];
+        // SAFETY: the block lies inside the result, and the operands' indices inside their spans, which lie inside
+        // their buffers.
+        unsafe {
+            let c = out.at((matrix * m + row) * n + column);
+            let (a, b) = (a.as_ptr().offset(from_a), b.as_ptr().offset(from_b));
+            engine([rows, columns, k], (a, self.a.strides), (b, self.b.strides), (c, [n as isize, 1]));
+        }
     }
 }
 
-impl Blocks {
-    fn new(m: usize, k: usize, n: usize, batches: usize) -> Blocks {
-        let whole = Blocks { rows: m.max(1), columns: n.max(1) };
-        let work = m * k * n;
-        // A batch of many products is spread as it is.
-        if work < 2 * TASK || batches >= TASKS {
-            return whole;
+/// Rows and columns of the blocks of a result: halves of the longer side, again and again.
+fn cut([m, n, k]: [usize; 3]) -> [usize; 2] {
+    let mut block = [m, n];
+    loop {
+        let long = usize::from(block[1] >= block[0]);
+        let mut next = block;
+        next[long] = block[long].div_ceil(2).next_multiple_of(16);
+        let blocks = (m.div_ceil(next[0].max(1)) * n.div_ceil(next[1].max(1))).max(1);
+        if next[long] < SIDE || (next[0] * next[1]).saturating_mul(k) / blocks < BLOCK * blocks {
+            return block;
         }
-        let tasks = (work / TASK).min(TASKS);
-        let piece = |n: usize| n.div_ceil(tasks).next_multiple_of(TILE);
-        if m >= n { Blocks { rows: piece(m), ..whole } } else { Blocks { columns: piece(n), ..whole } }
+        block = next;
+    }
+}
+
+/// `c = a · b` on this thread.
+///
+/// # Safety
+/// All elements of the m x k, k x n and m x n matrices at these addresses, with these strides of rows and columns,
+/// are in bounds, and those of `c` are nobody else's.
+unsafe fn engine<T: Real>(
+    [m, n, k]: [usize; 3],
+    (a, a_strides): (*const T, [isize; 2]),
+    (b, b_strides): (*const T, [isize; 2]),
+    (c, c_strides): (*mut T, [isize; 2]),
+) {
+    // `gemm` knows the element by its type and panics at others.
+    debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
+    // SAFETY: the caller's promise. `c` is not read.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c,
+            c_strides[1],
+            c_strides[0],
+            false,
+            a,
+            a_strides[1],
+            a_strides[0],
+            b,
+            b_strides[1],
+            b_strides[0],
+            T::zero(),
+            T::one(),
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn plain(a: &[f64], b: &[f64], m: usize, k: usize, n: usize) -> Vec<f64> {
-        (0..m * n).map(|e| (0..k).map(|l| a[e / n * k + l] * b[l * n + e % n]).sum()).collect()
-    }
-
-    fn numbers(n: usize, seed: usize) -> Vec<f64> {
-        (0..n).map(|i| ((i * 31 + seed * 17) % 23) as f64 - 11.0).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn equals_a_plain_loop(
-            m in prop_oneof![0_usize..5, 90_usize..110], k in 0_usize..40, n in prop_oneof![0_usize..20, 90_usize..110],
-            turn_a: bool, turn_b: bool, batch in 1_usize..3, share: bool,
-        ) {
-            // Whole numbers, so that every order of summation gives the same.
-            let a = numbers(batch * m * k, 1);
-            let b = numbers(if share { 1 } else { batch } * k * n, 2);
-            let lie = |turn: bool, count: usize, rows: usize, columns: usize| {
-                if turn {
-                    Layout::contiguous([count, columns, rows]).permute(&[0, 2, 1])
-                } else {
-                    Layout::contiguous([count, rows, columns])
-                }
-            };
-            let la = lie(turn_a, batch, m, k);
-            let lb = lie(turn_b, if share { 1 } else { batch }, k, n).broadcast(&Shape::from([batch, k, n]));
-            let mut out = vec![f64::NAN; batch * m * n];
-            MatMul::new(&la, &lb).unwrap().run(&a, &b, &mut out);
-            let at = |data: &[f64], l: &Layout, z: usize, i: usize, j: usize| {
-                data[l.offset + z * l.strides[0] as usize + i * l.strides[1] as usize + j * l.strides[2] as usize]
-            };
-            for z in 0..batch {
-                let x: Vec<f64> = (0..m * k).map(|e| at(&a, &la, z, e / k, e % k)).collect();
-                let y: Vec<f64> = (0..k * n).map(|e| at(&b, &lb, z, e / n, e % n)).collect();
-                prop_assert_eq!(&out[z * m * n..(z + 1) * m * n], &plain(&x, &y, m, k, n)[..]);
-            }
-        }
-    }
-
-    #[test]
-    fn bits_do_not_depend_on_threads() {
-        for [m, k, n] in [[200, 300, 150], [1, 3000, 700], [700, 3000, 1], [64, 1000, 500]] {
-            let a: Vec<f32> = numbers(m * k, 1).iter().map(|x| *x as f32 * 0.1).collect();
-            let b: Vec<f32> = numbers(k * n, 2).iter().map(|x| *x as f32 * 0.3).collect();
-            let product = MatMul::new(&Layout::contiguous([m, k]), &Layout::contiguous([k, n])).unwrap();
-            let run = |threads| {
-                threads::set_threads(threads);
-                let mut out = vec![0.0; m * n];
-                product.run(&a, &b, &mut out);
-                out
-            };
-            let one = run(1);
-            assert!(one == run(2) && one == run(3), "{m} {k} {n}");
-        }
-    }
-
-    #[test]
-    fn shapes_that_do_not_fit_are_errors() {
-        let error = MatMul::new(&Layout::contiguous([2, 3]), &Layout::contiguous([4, 5])).unwrap_err();
-        assert_eq!(error.to_string(), "[matmul] (2, 3) x (4, 5): 3 must equal 4");
-    }
-
-    #[test]
-    #[should_panic = "reaches back before its buffer"]
-    fn layouts_outside_of_their_buffers_are_refused() {
-        let backwards = Layout { strides: [-2, 1].as_slice().into(), ..Layout::contiguous([2, 2]) };
-        let _ = MatMul::new(&backwards, &Layout::contiguous([2, 2]));
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ fn fold(t: &Tensor, mask: u8, start: f64, f: fn(f64, f64) -> f64) -> (Vec<isize>
         array = array.fold_axis(ndarray::Axis(axis), start, |a, b| f(*a, *b));
     }
     // Half of the axes are named from the end.
-    let name = |a: usize| if a % 2 == 0 { a as isize } else { a as isize - t.rank() as isize };
+    let name = |a: usize| if a.is_multiple_of(2) { a as isize } else { a as isize - t.rank() as isize };
     (chosen.into_iter().map(name).collect(), Tensor::from(array))
 }
 

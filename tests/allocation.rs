@@ -1,0 +1,85 @@
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use chainrule::data::Batch;
+use chainrule::loss::{binary_cross_entropy_with_logits, softmax_cross_entropy};
+use chainrule::prelude::*;
+use chainrule::tensor::kernels::threads::set_threads;
+
+/// Counts the allocations of a thread while it asks for it.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+fn note() {
+    // A thread that is ending has no counter any more.
+    let _ = COUNT.try_with(|count| count.set(count.get().map(|n| n + 1)));
+}
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(run: impl FnOnce()) -> usize {
+    COUNT.set(Some(0));
+    run();
+    COUNT.take().unwrap_or(0)
+}
+
+fn digits<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+    let h = Linear::new(128).forward(&s.at("hidden1"), x).relu();
+    let h = Dropout::keep(0.9).forward(&s.at("hidden1"), h);
+    let h = Linear::new(64).forward(&s.at("hidden2"), h).relu();
+    Linear::new(10).forward(&s.at("output"), h)
+}
+
+fn logistic<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+    Linear::new(1).forward(s, x)
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1; 100]))), 1);
+}
+
+#[test]
+fn a_replayed_training_step_does_not_allocate() {
+    set_threads(2);
+    let key = Key::new(1);
+    let uniform = |shape: [usize; 2]| Tensor::uniform(key, shape, 0.0..1.0, DType::F32).expect("a range");
+    let labels = Tensor::from((0..64).map(|i| i % 10).collect::<Vec<i64>>());
+    let images = Batch { features: uniform([64, 64]), targets: labels };
+    let trainer =
+        Trainer::new(digits, softmax_cross_entropy).penalty(Penalty::l2(0.5)).optimiser(Adam::new(0.001));
+    let deep = (trainer.step(Params::new(), &images, 1000).expect("compiles"), images);
+
+    let cells = Batch { features: uniform([569, 30]), targets: uniform([569, 1]) };
+    let trainer = Trainer::new(logistic, binary_cross_entropy_with_logits).optimiser(Momentum::new(0.1));
+    let flat = (trainer.step(Params::new(), &cells, 569).expect("compiles"), cells);
+
+    for (mut step, batch) in [deep, flat] {
+        // The first runs make registers and threads.
+        (0..3).for_each(|_| drop(step.run(&batch).expect("runs")));
+        let count = allocations(|| (0..100).for_each(|_| drop(step.run(&batch).expect("runs"))));
+        assert_eq!(count, 0, "{}", step.plan());
+    }
+}

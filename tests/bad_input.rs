@@ -1,0 +1,109 @@
+use std::fs;
+
+use chainrule::data::{Dataset, Header, Table, digits, iris, mnist};
+use chainrule::loss::softmax_cross_entropy;
+use chainrule::prelude::*;
+use chainrule::progress::Silent;
+use chainrule::tensor::io::{npy, safetensors};
+
+fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+    Linear::new(3).forward(&s.at("output"), x)
+}
+
+fn says<T>(result: Result<T, impl std::error::Error>, words: &[&str]) {
+    let Err(error) = result else { panic!("no error, where {words:?} was expected") };
+    let text = error.to_string();
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+}
+
+#[test]
+fn formulas() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0, 3.0]]);
+    says(x.matmul(x).value(), &["[matmul]", "(1, 3)", "bad_input.rs:"]);
+    says(x.sum(&[7]).value(), &["axis 7", "bad_input.rs:"]);
+    says(g.leaf("n", [1_i64]).exp().value(), &["[exp]", ".real()", "bad_input.rs:"]);
+    let half = Tensor::from([1.0_f32]);
+    says(half.add(&Tensor::from([1.0])), &["[add]", "f32", "f64", "cast"]);
+    says(half.matmul(&half), &["[matmul]", "(1,)"]);
+}
+
+#[test]
+fn datasets() {
+    let x = Tensor::from([[1.0_f32, 2.0], [3.0, f32::NAN]]);
+    says(Dataset::classification(x, Tensor::from([0_i64, 1]), 2), &["NaN", "row 1, column 1"]);
+    let x = Tensor::from([[1.0_f32], [2.0]]);
+    says(Dataset::classification(x.clone(), Tensor::from([0_i64, 5]), 3), &["position 1 is 5", "3 classes"]);
+    says(Dataset::classification(x.clone(), Tensor::from([0_i64]), 3), &["features", "2", "1"]);
+    let none = Tensor::zeros([0, 4], DType::F32);
+    says(Dataset::regression(none.clone(), none), &["empty"]);
+    says(iris().expect("embedded").batches(0), &["at least 1"]);
+}
+
+#[test]
+fn labels_outside_the_classes_are_found_when_the_model_runs() {
+    // Three scores, ten classes.
+    let data = digits().and_then(|d| d.reshape_examples(&[-1])).expect("embedded");
+    let trainer = Trainer::new(model, softmax_cross_entropy);
+    says(
+        trainer.fit(&mut Params::new(), &data, None, &mut Silent),
+        &["label", "is outside 0..3", "bad_input.rs:"],
+    );
+}
+
+#[test]
+fn files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    says(mnist(folder.path(), 10), &["train-images"]);
+    fs::write(at("train-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, 9]).expect("written");
+    says(mnist(folder.path(), 10), &["train-images-idx3-ubyte", "IDX"]);
+    says(Table::read(at("absent.csv"), Header::Present), &["absent.csv"]);
+    fs::write(at("bad.csv"), "a,b\n1,2\n3,four\n").expect("written");
+    let table = Table::read(at("bad.csv"), Header::Present).and_then(|t| t.regression(["b"]));
+    says(table, &["bad.csv", "line 3", "four"]);
+
+    says(npy::read(at("absent.npy")), &["absent.npy"]);
+    fs::write(at("bad.npy"), b"\x93NUMPY\x01\x00").expect("written");
+    says(npy::read(at("bad.npy")), &["bad.npy"]);
+
+    says(Params::load(at("absent.safetensors")), &["absent.safetensors"]);
+    let good: Params = [("w", Tensor::from([1.0_f32, 2.0]))].into_iter().collect();
+    good.save(at("good.safetensors")).expect("saved");
+    let bytes = fs::read(at("good.safetensors")).expect("read");
+    for cut in [0, 4, 12, bytes.len() - 1] {
+        fs::write(at("cut.safetensors"), &bytes[..cut]).expect("written");
+        says(safetensors::read(at("cut.safetensors")), &["cut.safetensors", "safetensors"]);
+    }
+}
+
+#[test]
+fn parameters_of_another_model() {
+    let data = iris().expect("embedded");
+    let stored: Params = [("output.weight", Tensor::zeros([4, 5], DType::F32))].into_iter().collect();
+    let trainer = Trainer::new(model, softmax_cross_entropy);
+    let words = ["`output.weight` is stored with shape (4, 5)", "needs (4, 3)", "bad_input.rs:"];
+    says(trainer.fit(&mut stored.clone(), &data, None, &mut Silent), &words);
+
+    let mut own = Params::new();
+    trainer.check(&mut own, &data.select(&[0, 60]).expect("rows"), 1).expect("sound");
+    let words = ["model.safetensors", "`output.weight` is [4, 5]", "`output.bias` [3] is missing"];
+    says(stored.expect(&own, "model.safetensors"), &words);
+}
+
+#[test]
+fn an_interrupted_save_leaves_the_old_file_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("model.safetensors");
+    let params: Params = [("w", Tensor::from([1.0_f32]))].into_iter().collect();
+    params.save(&file).expect("saved");
+    let failing = chainrule::tensor::io::atomic_write(&file, |w| {
+        std::io::Write::write_all(w, b"half").expect("buffered");
+        Err::<(), _>(chainrule::tensor::Error::Value { op: "test", why: "interrupted".into() })
+    });
+    assert!(failing.is_err());
+    assert_eq!(Params::load(&file).expect("whole"), params);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}

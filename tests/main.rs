@@ -1,0 +1,12 @@
+//! What chainrule promises as a whole.
+
+/// A replayed training step does not allocate.
+mod allocation;
+/// Whatever a user gets wrong is a typed error that says what, where and what to do.
+mod bad_input;
+/// Automatic differentiation equals the lectures' formulas.
+mod lectures;
+/// The code keeps its shape: file lengths, directions of dependencies, examples in the README.
+mod tidy;
+/// Training: seeds, threads, dropout, optimisers, refusals.
+mod training;

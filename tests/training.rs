@@ -1,0 +1,184 @@
+use chainrule::data::{Batch, Dataset, Standardize, iris};
+use chainrule::loss::{binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy};
+use chainrule::nn::{Error, optim::Optimiser};
+use chainrule::prelude::*;
+use chainrule::progress::Silent;
+use chainrule::tensor::kernels::threads::set_threads;
+
+fn flowers() -> Dataset {
+    let data = iris().expect("embedded");
+    Standardize::fit(&data).and_then(|s| s.apply(&data)).expect("finite")
+}
+
+fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+    let h = Linear::new(16).forward(&s.at("hidden"), x).relu();
+    let h = Dropout::keep(0.8).forward(&s.at("drop"), h);
+    Linear::new(3).forward(&s.at("output"), h)
+}
+
+fn bits(params: &Params) -> Vec<(String, Vec<u32>)> {
+    let of = |t: &Tensor| t.to_vec::<f32>().expect("f32").into_iter().map(f32::to_bits).collect();
+    params.iter().map(|(path, t)| (path.to_string(), of(t))).collect()
+}
+
+fn train(seed: u64) -> Params {
+    let mut params = Params::new();
+    let trainer = Trainer::new(model, softmax_cross_entropy).epochs(3).batch_size(32).seed(seed);
+    trainer.fit(&mut params, &flowers(), None, &mut Silent).expect("trains");
+    params
+}
+
+/// A network wide enough for kernels to use a second thread.
+#[test]
+fn the_same_seed_gives_the_same_bits_with_any_number_of_threads() {
+    fn wide<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        let h = Linear::new(900).forward(&s.at("one"), x).tanh();
+        let h = Linear::new(700).forward(&s.at("two"), h).relu();
+        Linear::new(10).forward(&s.at("three"), h)
+    }
+    let key = Key::new(3);
+    let x = Tensor::normal(key, [256, 300], 0.0, 1.0, DType::F32).expect("normal");
+    let y = Tensor::from((0..256).map(|i| i % 10).collect::<Vec<i64>>());
+    let batch = Batch { features: x, targets: y };
+    let run = |threads| {
+        set_threads(threads);
+        let mut step =
+            Trainer::new(wide, softmax_cross_entropy).step(Params::new(), &batch, 256).expect("compiles");
+        let losses: Vec<u64> = (0..3).map(|_| step.run(&batch).expect("runs").to_bits()).collect();
+        (losses, bits(&step.params()))
+    };
+    let one = run(1);
+    assert!(one == run(2) && one == run(3) && one == run(1));
+    set_threads(2);
+    assert_eq!(bits(&train(1)), bits(&train(1)));
+    assert_ne!(bits(&train(1)), bits(&train(2)));
+}
+
+#[test]
+fn dropout_is_checkable_and_off_outside_training() {
+    let mut params = Params::new();
+    let trainer = Trainer::new(model, softmax_cross_entropy).penalty(Penalty { l1: 0.1, l2: 0.3 }).seed(5);
+    let few = flowers().select(&[0, 20, 60, 80, 110, 140]).expect("rows");
+    let report = trainer.check(&mut params, &few, usize::MAX).expect("connected");
+    assert!(report.is_fine(), "{report}");
+    assert_eq!(report.parameters.len(), 4);
+
+    let outputs = |mode, seed| {
+        let g = Graph::new();
+        let scope = Scope::root(&g, params.clone(), mode, seed);
+        model(&scope, g.constant(few.features().clone())).value().expect("a value")
+    };
+    assert_eq!(outputs(Mode::Train, 1), outputs(Mode::Train, 1));
+    assert_ne!(outputs(Mode::Train, 1), outputs(Mode::Train, 2));
+    assert_eq!(outputs(Mode::Evaluate, 1), outputs(Mode::Evaluate, 2));
+}
+
+#[test]
+fn a_parameter_that_the_loss_ignores_stops_training_before_it_starts() {
+    fn forgetful<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        let frozen = Linear::new(3).forward(&s.at("frozen"), x).stop_gradient();
+        let y = Linear::new(3).forward(&s.at("used"), x);
+        y + frozen
+    }
+    let trainer = Trainer::new(forgetful, softmax_cross_entropy);
+    let error = trainer.fit(&mut Params::new(), &flowers(), None, &mut Silent).expect_err("frozen.weight");
+    let text = error.to_string();
+    assert!(
+        text.contains("`frozen.weight` does not reach the output") && text.contains("stop_gradient"),
+        "{text}"
+    );
+    assert!(text.contains("training.rs:"), "{text}");
+}
+
+/// One parameter, one example: ŷ = w x, loss (w x − y)².
+fn follow(optimiser: impl Optimiser + 'static, mut by_hand: impl FnMut(usize, f64, f64) -> f64) {
+    fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        Linear::new(1).without_bias().init(Init::Constant(0.5)).forward(s, x)
+    }
+    let batch = Batch { features: Tensor::from([[2.0_f32]]), targets: Tensor::from([[3.0_f32]]) };
+    let trainer = Trainer::new(line, mean_squared_error).optimiser(optimiser);
+    let mut step = trainer.step(Params::new(), &batch, 1).expect("compiles");
+    let mut w = 0.5_f64;
+    for t in 1..=20 {
+        step.run(&batch).expect("runs");
+        w = by_hand(t, w, 2.0 * (w * 2.0 - 3.0) * 2.0);
+        let found =
+            f64::from(step.params().get("weight").expect("the weight").to_vec::<f32>().expect("f32")[0]);
+        assert!((found - w).abs() < 2e-5, "step {t}: {found} against {w}");
+    }
+}
+
+#[test]
+fn optimisers_follow_their_papers() {
+    follow(Sgd::new(0.05), |_, w, d| w - 0.05 * d);
+    let mut v = 0.0;
+    follow(Momentum { rate: 0.02, beta: 0.8 }, move |_, w, d| {
+        v = 0.8 * v + d;
+        w - 0.02 * v
+    });
+    let (mut m, mut s) = (0.0, 0.0);
+    follow(Adam::new(0.1), move |t, w, d| {
+        m = 0.9 * m + 0.1 * d;
+        s = 0.999 * s + 0.001 * d * d;
+        let (m, s) = (m / (1.0 - 0.9_f64.powi(t as i32)), s / (1.0 - 0.999_f64.powi(t as i32)));
+        w - 0.1 * m / (s.sqrt() + 1e-8)
+    });
+}
+
+#[test]
+fn a_step_goes_on_from_its_state() {
+    let data = flowers();
+    let batch = data.batches(32).expect("a size").next().expect("a batch");
+    let trainer = Trainer::new(model, softmax_cross_entropy).seed(9);
+    let mut whole = trainer.step(Params::new(), &batch, 150).expect("compiles");
+    (0..3).for_each(|_| drop(whole.run(&batch).expect("runs")));
+    let mut resumed = trainer.step(Params::new(), &batch, 150).expect("compiles");
+    resumed.set_state(&whole.state()).expect("of the same training");
+    for _ in 0..3 {
+        assert_eq!(whole.run(&batch).expect("runs").to_bits(), resumed.run(&batch).expect("runs").to_bits());
+    }
+    assert_eq!(bits(&whole.params()), bits(&resumed.params()));
+}
+
+#[test]
+fn a_short_last_batch_is_trained_on_too() {
+    // 150 flowers in batches of 64: two plans that hand their state over.
+    let mut params = Params::new();
+    let trainer =
+        Trainer::new(model, softmax_cross_entropy).optimiser(Adam::new(0.02)).epochs(20).batch_size(64);
+    let history = trainer.fit(&mut params, &flowers(), Some(&flowers()), &mut Silent).expect("trains");
+    assert!(history.last("dev accuracy").expect("20 epochs").1 > 0.9, "{}", history.to_csv());
+}
+
+#[test]
+fn a_diverging_loss_stops_training_and_keeps_the_last_good_parameters() {
+    fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        Linear::new(1).forward(s, x)
+    }
+    let x = Tensor::from([[1.0_f32], [2.0], [3.0], [4.0]]);
+    let y = Tensor::from([[1.0_f32], [2.0], [3.0], [4.0]]);
+    let data = Dataset::regression(x, y).expect("paired");
+    let mut params = Params::new();
+    let trainer = Trainer::new(line, mean_squared_error).optimiser(Sgd::new(1e6)).epochs(100);
+    let error = trainer.fit(&mut params, &data, None, &mut Silent).expect_err("far too fast");
+    assert!(matches!(error, Error::Diverged { epoch, .. } if epoch > 1), "{error}");
+    assert!(params.iter().all(|(_, t)| t.to_vec::<f32>().expect("f32").iter().all(|x| x.is_finite())));
+}
+
+#[test]
+fn losses_refuse_to_broadcast() {
+    let g = Graph::new();
+    let (column, flat) = (g.leaf("z", [[1.0], [2.0]]), g.constant([1.0, 0.0]));
+    let labels = g.constant([[0_i64], [1]]);
+    let losses = [
+        binary_cross_entropy_with_logits(column, flat),
+        chainrule::loss::binary_cross_entropy(column, flat),
+        mean_squared_error(column, flat),
+        softmax_cross_entropy(column, labels),
+        softmax_cross_entropy(column, flat),
+    ];
+    for loss in losses {
+        let text = loss.value().expect_err("(2, 1) against (2,)").to_string();
+        assert!(text.contains("(2, 1)") && text.contains("training.rs:"), "{text}");
+    }
+}
