@@ -21,8 +21,8 @@ pub fn copy<E: Copy>(src: &[E], from: &Layout, dst: &mut [E], to: &Layout) {
     if from.shape.size() == 0 {
         return;
     }
-    // Length, source stride, destination stride; neighbours merged where both sides allow it.
-    let mut axes: SmallVec<[(usize, isize, isize); 4]> = SmallVec::new();
+    // Neighbours are merged where both sides allow it.
+    let mut axes: SmallVec<[Axis; 4]> = SmallVec::new();
     for (i, &n) in from.shape.iter().enumerate() {
         let (s, d) = (from.strides[i], to.strides[i]);
         match axes.last_mut() {
@@ -33,20 +33,34 @@ pub fn copy<E: Copy>(src: &[E], from: &Layout, dst: &mut [E], to: &Layout) {
             _ => axes.push((n, s, d)),
         }
     }
-    let (mut s, mut d) = (from.offset as isize, to.offset as isize);
-    let Some((&(n, inner_s, inner_d), outer)) = axes.split_last() else {
+    let (s, d) = (from.offset as isize, to.offset as isize);
+    let turned = axes.last().is_some_and(|(_, s, _)| s.unsigned_abs() > 1);
+    if let (true, Some(row)) = (turned, axes.iter().position(|(_, s, _)| s.unsigned_abs() == 1)) {
+        // A transposed source: copied tile by tile, so that each line of it that the cache holds is used up.
+        let row = axes.remove(row);
+        let column = axes.pop().unwrap_or((1, 0, 0));
+        return each(&axes, s, d, |s, d| turn(src, s, dst, d, row, column));
+    }
+    let Some((inner, outer)) = axes.split_last() else {
         dst[d as usize] = src[s as usize];
         return;
     };
-    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
+    each(outer, s, d, |s, d| row(src, s, dst, d, *inner));
+}
+
+/// Length, source stride, destination stride.
+type Axis = (usize, isize, isize);
+
+/// Calls `visit` with the two positions at each index of `axes`, the last axis fastest. No axis is empty.
+fn each(axes: &[Axis], mut s: isize, mut d: isize, mut visit: impl FnMut(isize, isize)) {
+    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, axes.len());
     loop {
-        row(src, s, inner_s, dst, d, inner_d, n);
-        // Step the outer axes, the last one fastest.
-        let mut axis = outer.len();
+        visit(s, d);
+        let mut axis = axes.len();
         loop {
             let Some(next) = axis.checked_sub(1) else { return };
             axis = next;
-            let (m, step_s, step_d) = outer[axis];
+            let (m, step_s, step_d) = axes[axis];
             index[axis] += 1;
             (s, d) = (s + step_s, d + step_d);
             if index[axis] < m {
@@ -58,16 +72,23 @@ pub fn copy<E: Copy>(src: &[E], from: &Layout, dst: &mut [E], to: &Layout) {
     }
 }
 
+/// Copies a plane in tiles.
+fn turn<E: Copy>(src: &[E], s: isize, dst: &mut [E], d: isize, rows: Axis, columns: Axis) {
+    const TILE: usize = 16;
+    for i in (0..rows.0).step_by(TILE) {
+        for j in (0..columns.0).step_by(TILE) {
+            for i in i..(i + TILE).min(rows.0) {
+                let at = |(_, step_s, step_d): Axis, i: usize| (i as isize * step_s, i as isize * step_d);
+                let ((row_s, row_d), (column_s, column_d)) = (at(rows, i), at(columns, j));
+                let n = TILE.min(columns.0 - j);
+                row(src, s + row_s + column_s, dst, d + row_d + column_d, (n, columns.1, columns.2));
+            }
+        }
+    }
+}
+
 #[inline(always)]
-fn row<E: Copy>(
-    src: &[E],
-    mut s: isize,
-    step_s: isize,
-    dst: &mut [E],
-    mut d: isize,
-    step_d: isize,
-    n: usize,
-) {
+fn row<E: Copy>(src: &[E], mut s: isize, dst: &mut [E], mut d: isize, (n, step_s, step_d): Axis) {
     match (step_s, step_d) {
         (1, 1) => dst[d as usize..][..n].copy_from_slice(&src[s as usize..][..n]),
         (0, 1) => dst[d as usize..][..n].fill(src[s as usize]),
@@ -89,7 +110,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_element_arrives(
-            shape in prop::collection::vec(0_usize..5, 0..4),
+            shape in prop::collection::vec(prop_oneof![0_usize..5, 15_usize..40], 0..4),
             flip: bool, turn: bool,
         ) {
             let whole = Layout::contiguous(shape.clone());
