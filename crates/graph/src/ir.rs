@@ -201,10 +201,8 @@ impl Graph {
     pub fn constant(&self, value: impl Into<Tensor>) -> Var<'_> {
         let value = value.into();
         let ty = type_of(&value);
-        if value.size() == 1 && value.shape().is_empty() {
-            if let Some(scalar) = Scalar::of(&value) {
-                return self.record(Op::Scalar(scalar), &[]);
-            }
+        if let (true, Some(scalar)) = (value.shape().is_empty(), Scalar::of(&value)) {
+            return self.record(Op::Scalar(scalar), &[]);
         }
         let index = {
             let mut inner = self.inner.borrow_mut();

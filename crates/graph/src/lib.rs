@@ -55,5 +55,5 @@ pub use exec::compile::{Compiler, Optimise, Precision};
 pub use exec::function::Function;
 pub use exec::machine::Compiled;
 pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, PassedGuard, Phase, ScopeGuard, Type};
-pub use prim::{Op, Sample, samples};
+pub use prim::{Formula, Op, Sample, samples};
 pub use var::{Operand, Var};
