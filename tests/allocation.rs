@@ -63,6 +63,7 @@ fn the_counter_counts() {
 
 #[test]
 fn a_replayed_training_step_does_not_allocate() {
+    let _turn = crate::alone();
     set_threads(2);
     let key = Key::new(1);
     let uniform = |shape: [usize; 2]| Tensor::uniform(key, shape, 0.0..1.0, DType::F32).expect("a range");

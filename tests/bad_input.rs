@@ -1,6 +1,6 @@
 use std::fs;
 
-use chainrule::data::{Dataset, Header, Table, digits, iris, mnist};
+use chainrule::data::{Batch, Dataset, Header, Table, digits, iris, mnist};
 use chainrule::loss::softmax_cross_entropy;
 use chainrule::prelude::*;
 use chainrule::progress::Silent;
@@ -91,6 +91,26 @@ fn parameters_of_another_model() {
     trainer.check(&mut own, &data.select(&[0, 60]).expect("rows"), 1).expect("sound");
     let words = ["model.safetensors", "`output.weight` is [4, 5]", "`output.bias` [3] is missing"];
     says(stored.expect(&own, "model.safetensors"), &words);
+}
+
+#[test]
+fn batches_and_states_of_another_model() {
+    let data = iris().expect("embedded");
+    let batch = |size| data.batches(size).expect("a size").next().expect("a batch");
+    let trainer = Trainer::new(model, softmax_cross_entropy).optimiser(Sgd::new(0.1));
+    let mut step = trainer.step(Params::new(), &batch(10), 150).expect("compiles");
+    says(step.run(&batch(7)), &["argument 0 (`features`)", "(10, 4)", "(7, 4)"]);
+    let reals = Batch { targets: batch(10).targets.cast(DType::F32), ..batch(10) };
+    says(step.run(&reals), &["argument 1 (`targets`)", "int(10,)", "real(10,)"]);
+
+    let state = step.state();
+    says(step.set_state(&[]), &["(`state`)", "3 values", "found 0"]);
+    says(step.set_state(&state[..1]), &["(`state`)", "3 values", "found 1"]);
+    let turned: Vec<Tensor> = [1, 0, 2].map(|i: usize| state[i].clone()).into();
+    says(step.set_state(&turned), &["argument 0 (`state`)", "real(4, 3)", "real(3,)"]);
+    step.run(&batch(10)).expect("none of this has harmed it");
+
+    says(trainer.evaluator().run(&Params::new(), &data), &["evaluate", "`output.weight` is missing"]);
 }
 
 #[test]

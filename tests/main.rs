@@ -1,5 +1,7 @@
 //! What chainrule promises as a whole.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 /// A replayed training step does not allocate.
 mod allocation;
 /// Whatever a user gets wrong is a typed error that says what, where and what to do.
@@ -10,3 +12,9 @@ mod lectures;
 mod tidy;
 /// Training: seeds, threads, dropout, optimisers, refusals.
 mod training;
+
+/// The number of threads belongs to the process: tests that set it take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -40,6 +40,7 @@ fn the_same_seed_gives_the_same_bits_with_any_number_of_threads() {
     let x = Tensor::normal(key, [256, 300], 0.0, 1.0, DType::F32).expect("normal");
     let y = Tensor::from((0..256).map(|i| i % 10).collect::<Vec<i64>>());
     let batch = Batch { features: x, targets: y };
+    let _turn = crate::alone();
     let run = |threads| {
         set_threads(threads);
         let mut step =

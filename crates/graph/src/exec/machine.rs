@@ -125,14 +125,16 @@ impl Compiled {
     /// [`ErrorKind::Argument`] for a wrong number, shape or kind.
     pub fn set_state(&mut self, values: &[Tensor]) -> Result<()> {
         let state = &self.plan.state;
+        let refuse = |index, expected: String, found: String| {
+            Err(Error::new(ErrorKind::Argument { index, name: "state".into(), expected, found }))
+        };
+        if values.len() != state.len() {
+            let index = values.len().min(state.len());
+            return refuse(index, format!("{} values", state.len()), values.len().to_string());
+        }
         for (index, (value, (_, start))) in values.iter().zip(state).enumerate() {
-            if values.len() != state.len() || type_of(value) != type_of(start) {
-                return Err(Error::new(ErrorKind::Argument {
-                    index,
-                    name: "state".into(),
-                    expected: format!("{} ({} states)", type_of(start), state.len()),
-                    found: format!("{} ({} values)", type_of(value), values.len()),
-                }));
+            if type_of(value) != type_of(start) {
+                return refuse(index, type_of(start).to_string(), type_of(value).to_string());
             }
         }
         match &mut self.store {
