@@ -5,9 +5,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chainrule::prelude::*;
-use chainrule::tensor::io::atomic_write;
 
 fn main() -> Result<()> {
     let g = Graph::new();
@@ -34,21 +33,18 @@ fn main() -> Result<()> {
     let found = derivatives.iter().map(|d| number(*d)).collect::<Result<Vec<f64>>>()?;
     ensure!(found == [3.0, 3.0, 3.0, 6.0, 9.0], "the lecture has 3, 3, 3, 6, 9, not {found:?}");
 
+    println!("\nthe graph as recorded, forward and backward\n{g}");
+    let out = Path::new("out/computation_graph");
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
+    for (file, dot) in [("forward.dot", g.dot(&[j])), ("backward.dot", g.dot(&derivatives))] {
+        println!("{file}\n{dot}");
+        std::fs::write(out.join(file), dot).with_context(|| format!("{file}: cannot be written"))?;
+    }
+    println!("both are in {}; see them with `dot -Tsvg`", out.display());
+
     // Raising b by a little raises J by six times as much: the slope, seen in numbers.
     let nudged = 3.0 * (a + (b + 0.001) * c);
     println!("\nb from 3 to 3.001 takes J from {} to {:.3}", number(j)?, number(nudged)?);
-
-    println!("\nthe graph as recorded, forward and backward\n{g}");
-    let out = Path::new("out/computation_graph");
-    std::fs::create_dir_all(out)?;
-    for (file, dot) in [("forward.dot", g.dot(&[j])), ("backward.dot", g.dot(&derivatives))] {
-        atomic_write(out.join(file), |w| {
-            std::io::Write::write_all(w, dot.as_bytes())
-                .map_err(|e| chainrule::tensor::Error::io(&out.join(file), &e))
-        })?;
-    }
-    println!("{}", g.dot(&[j]));
-    println!("drawn in the DOT language in {}; see them with `dot -Tsvg`", out.display());
     Ok(())
 }
 

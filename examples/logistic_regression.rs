@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chainrule::data::{Dataset, Standardize, breast_cancer};
 use chainrule::graph::Precision;
 use chainrule::loss::binary_cross_entropy;
@@ -22,7 +22,7 @@ struct Options {
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     iterations: u32,
     /// Learning rate α
-    #[arg(long, default_value_t = 0.3, value_parser = positive)]
+    #[arg(long, default_value_t = 0.3, value_parser = positive, allow_negative_numbers = true)]
     rate: f64,
     /// Seed of the split into training and test examples
     #[arg(long, default_value_t = 1)]
@@ -122,6 +122,13 @@ fn with_autodiff(x: &Tensor, y: &Tensor, options: &Options) -> Result<Fitted> {
     Ok(Fitted { w: state[0].to_vec()?, b: state[1].item()?, losses, time })
 }
 
+/// The widest difference of any loss or parameter, relative to those above 1; NaN if anything is.
+fn gap(a: &Fitted, b: &Fitted) -> f64 {
+    let all = |f: &Fitted| [&f.losses[..], &f.w, &[f.b]].concat();
+    let gaps = all(a).into_iter().zip(all(b)).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
+    gaps.fold(0.0, |widest, gap| if gap > widest || gap.is_nan() { gap } else { widest })
+}
+
 /// The share of examples on the right side of wᵀx + b = 0.
 fn accuracy(fitted: &Fitted, data: &Dataset) -> Result<f64> {
     let (x, labels) = (rows(data)?, data.targets().to_vec::<i64>()?);
@@ -153,6 +160,10 @@ fn main() -> Result<()> {
     );
 
     let loops = with_loops(&rows(&train)?, &y.to_vec::<f64>()?, &options);
+    if let Some(step) = loops.losses.iter().position(|j| !j.is_finite()) {
+        // A prediction has become 0 or 1 exactly, whose logarithm the lecture's formula cannot take.
+        bail!("the loss is not a number in step {}: try a --rate below {}", step + 1, options.rate);
+    }
     let matrices = with_matrices(&x, &y, &options)?;
     let autodiff = with_autodiff(&x, &y, &options)?;
 
@@ -162,14 +173,9 @@ fn main() -> Result<()> {
         let [a, b, c] = [&loops, &matrices, &autodiff].map(|f| f.losses[i]);
         println!("{:>4}   {a:<18.15}   {b:<18.15}   {c:<18.15}", i + 1);
     }
-    let mut widest = 0.0_f64;
-    for other in [&matrices, &autodiff] {
-        let pairs = loops.losses.iter().chain(&loops.w).chain([&loops.b]);
-        let others = other.losses.iter().chain(&other.w).chain([&other.b]);
-        widest = pairs.zip(others).map(|(a, b)| (a - b).abs() / a.abs().max(1.0)).fold(widest, f64::max);
-    }
-    ensure!(widest < 1e-9, "the three ways differ by {widest:e}");
-    println!("all losses and parameters agree to {widest:.1e}");
+    let gaps = [&matrices, &autodiff].map(|other| gap(&loops, other));
+    ensure!(gaps.iter().all(|gap| *gap < 1e-9), "the three ways differ by {gaps:?}");
+    println!("all losses and parameters agree to {:.1e}", gaps[0].max(gaps[1]));
 
     println!("\ntime per step");
     for (name, fitted) in [("loops", &loops), ("matrix form", &matrices), ("autodiff", &autodiff)] {
@@ -183,9 +189,10 @@ fn main() -> Result<()> {
         100.0 * accuracy(&autodiff, &test)?
     );
 
-    std::fs::create_dir_all(&options.out)?;
+    let out = &options.out;
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
     let points = autodiff.losses.iter().enumerate().map(|(i, j)| (i as f64 + 1.0, *j));
-    let file = options.out.join("loss.svg");
+    let file = out.join("loss.svg");
     LinePlot::new("Logistic regression", "iteration", "J").line("training", points).draw()?.write(&file)?;
     println!("the loss curve is in {}", file.display());
     Ok(())
