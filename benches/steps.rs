@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench steps
 //!
-//! Absolute times mean little on a shared machine: `benches/peers/README.md` tells how to run the same steps in
-//! PyTorch and JAX and to compare the two in one go.
+//! Absolute times mean little on a shared machine: compare only with what a peer gives for the same work in the same
+//! minutes, by medians.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 

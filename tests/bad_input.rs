@@ -60,9 +60,9 @@ fn files() {
     says(mnist(folder.path(), 10), &["train-images"]);
     fs::write(at("train-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, 9]).expect("written");
     says(mnist(folder.path(), 10), &["train-images-idx3-ubyte", "IDX"]);
-    says(Table::read(at("absent.csv"), Header::Present), &["absent.csv"]);
+    says(Table::read(at("absent.csv"), Header::Names), &["absent.csv"]);
     fs::write(at("bad.csv"), "a,b\n1,2\n3,four\n").expect("written");
-    let table = Table::read(at("bad.csv"), Header::Present).and_then(|t| t.regression(["b"]));
+    let table = Table::read(at("bad.csv"), Header::Names).and_then(|t| t.regression(["b"]));
     says(table, &["bad.csv", "line 3", "four"]);
 
     says(npy::read(at("absent.npy")), &["absent.npy"]);

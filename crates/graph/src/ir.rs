@@ -133,6 +133,7 @@ pub(crate) struct Inner {
     scopes: Vec<(u64, Arc<str>)>,
     next_scope: u64,
     blame: Vec<Origin>,
+    passed: Vec<&'static Location<'static>>,
 }
 
 /// A recording: the formulas of a model, its derivatives, and where each part was written.
@@ -200,10 +201,8 @@ impl Graph {
     pub fn constant(&self, value: impl Into<Tensor>) -> Var<'_> {
         let value = value.into();
         let ty = type_of(&value);
-        if value.size() == 1 && value.shape().is_empty() {
-            if let Some(scalar) = Scalar::of(&value) {
-                return self.record(Op::Scalar(scalar), &[]);
-            }
+        if let (true, Some(scalar)) = (value.shape().is_empty(), Scalar::of(&value)) {
+            return self.record(Op::Scalar(scalar), &[]);
         }
         let index = {
             let mut inner = self.inner.borrow_mut();
@@ -304,6 +303,13 @@ impl Graph {
         BlameGuard { graph: self }
     }
 
+    /// Says where a function was passed that is called while the guard lives. A library function called through a
+    /// value, such as a loss given to a trainer, has no line of the user's to blame but this one.
+    pub fn passed_at(&self, here: &'static Location<'static>) -> PassedGuard<'_> {
+        self.inner.borrow_mut().passed.push(here);
+        PassedGuard { graph: self }
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> Node {
         self.inner.borrow().nodes[id.index()].clone()
     }
@@ -338,6 +344,9 @@ impl Graph {
 impl Inner {
     fn origin(&self, here: &'static Location<'static>) -> Origin {
         let scope = || self.scopes.last().map_or_else(|| Arc::from(""), |(_, path)| path.clone());
+        // A call through a function value comes from the standard library, as far as the compiler can tell.
+        let passed = self.passed.last().filter(|_| here.file().contains("/library/core/src/ops/"));
+        let here = passed.copied().unwrap_or(here);
         // A derivative belongs to its forward node, whoever asked for it; else the outermost caller is to blame.
         let derived = self.blame.iter().rev().find(|o| o.phase != Phase::Forward);
         match derived.or(self.blame.first()) {
@@ -368,6 +377,17 @@ pub struct BlameGuard<'g> {
 impl Drop for BlameGuard<'_> {
     fn drop(&mut self) {
         self.graph.inner.borrow_mut().blame.pop();
+    }
+}
+
+/// Ends what it was given for when dropped; see [`Graph::passed_at`].
+pub struct PassedGuard<'g> {
+    graph: &'g Graph,
+}
+
+impl Drop for PassedGuard<'_> {
+    fn drop(&mut self) {
+        self.graph.inner.borrow_mut().passed.pop();
     }
 }
 

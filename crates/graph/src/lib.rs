@@ -54,6 +54,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use exec::compile::{Compiler, Optimise, Precision};
 pub use exec::function::Function;
 pub use exec::machine::Compiled;
-pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, Phase, ScopeGuard, Type};
-pub use prim::{Op, Sample, samples};
+pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, PassedGuard, Phase, ScopeGuard, Type};
+pub use prim::{Formula, Op, Sample, samples};
 pub use var::{Operand, Var};

@@ -70,9 +70,9 @@ fn state_is_updated_in_place_and_can_be_read_and_set() {
             .build()
             .expect("plans");
         let ones = Tensor::from([1.0, 1.0]);
-        assert_eq!(step.run(&[ones.clone()]).expect("runs")[0], Tensor::from(1.5));
+        assert_eq!(step.run(std::slice::from_ref(&ones)).expect("runs")[0], Tensor::from(1.5));
         assert_eq!(step.state(), [Tensor::from([0.5, 1.0]), Tensor::from([1.0, 2.0])]);
-        step.run(&[ones.clone()]).expect("runs");
+        step.run(std::slice::from_ref(&ones)).expect("runs");
         assert_eq!(step.state(), [Tensor::from([0.25, 0.5]), Tensor::from([0.5, 1.0])]);
         step.set_state(&[Tensor::from([4.0, 8.0]), Tensor::from([0.0, 0.0])]).expect("fits");
         step.run(&[ones]).expect("runs");

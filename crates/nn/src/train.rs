@@ -3,6 +3,8 @@
 mod evaluate;
 mod step;
 
+use std::panic::Location;
+
 use chainrule_graph::check::{Checker, Report};
 use chainrule_graph::{Graph, Var};
 use chainrule_tensor::Key;
@@ -70,12 +72,16 @@ pub struct Trainer<M, L> {
     epochs: usize,
     batch: usize,
     seed: u64,
+    /// Where model and loss were passed.
+    made_at: &'static Location<'static>,
 }
 
 impl<M: Layer, L: Loss> Trainer<M, L> {
     /// With Adam at rate 0.001, no penalty, 10 epochs, batches of 64, seed 0.
+    #[track_caller]
     pub fn new(model: M, loss: L) -> Self {
         Trainer {
+            made_at: Location::caller(),
             model,
             loss,
             optimiser: Box::new(Adam::new(0.001)),
@@ -215,6 +221,7 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
 
     /// Records the loss of a batch with the penalty.
     fn objective<'g>(&self, scope: &Scope<'g>, x: Var<'g>, y: Var<'g>, examples: usize) -> Var<'g> {
+        let _passed = scope.graph().passed_at(self.made_at);
         let loss = self.loss.of(self.model.forward(scope, x), y);
         if self.penalty == Penalty::NONE {
             return loss;
@@ -224,6 +231,6 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
 
     /// Measures the model on data, without dropout or penalty.
     pub fn evaluator(&self) -> Evaluator<'_, M, L> {
-        Evaluator::new(&self.model, &self.loss)
+        Evaluator::new(&self.model, &self.loss, self.made_at)
     }
 }

@@ -1,8 +1,6 @@
 //! Elementwise arithmetic, comparison, choice and functions: each a one-instruction program of the same kernel that
 //! runs fused graphs.
 
-use std::ops;
-
 use crate::kernels::elementwise::{Binary, Compare, Kernel, Program, ProgramBuilder, Reg, Unary};
 use crate::kernels::{Kind, Slice, SliceMut};
 use crate::{DType, Element, Error, Layout, Real, Result, Shape, Tensor, shape};
@@ -152,34 +150,6 @@ impl Tensor {
                 }
             }
         }
-    }
-}
-
-/// Operators on references give a `Result`, so a formula over tensors uses `?`; formulas without it are what the
-/// graph crate is for.
-///
-/// ```
-/// # use chainrule_tensor::Tensor;
-/// let (a, b) = (Tensor::from([1.0, 2.0]), Tensor::from([10.0, 20.0]));
-/// assert_eq!((&a + &b)?, Tensor::from([11.0, 22.0]));
-/// # Ok::<(), chainrule_tensor::Error>(())
-/// ```
-macro_rules! operators {
-    ($($trait:ident $method:ident),*) => {$(
-        impl ops::$trait for &Tensor {
-            type Output = Result<Tensor>;
-            fn $method(self, right: &Tensor) -> Result<Tensor> {
-                Tensor::$method(self, right)
-            }
-        }
-    )*};
-}
-operators!(Add add, Sub sub, Mul mul, Div div);
-
-impl ops::Neg for &Tensor {
-    type Output = Result<Tensor>;
-    fn neg(self) -> Result<Tensor> {
-        Tensor::neg(self)
     }
 }
 

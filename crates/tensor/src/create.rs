@@ -2,6 +2,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use crate::arithmetic::refused;
 use crate::tensor::ArrayD;
 use crate::{DType, Element, Error, Real, Result, Shape, Tensor};
 
@@ -113,5 +114,5 @@ impl Tensor {
 
 /// The error of an operation that makes or takes reals only.
 pub(crate) fn real_only(op: &'static str, found: DType) -> Error {
-    Error::DType { op, found, why: "it is defined for the reals, f32 and f64".into() }
+    refused(op, found, "it is defined for the reals, f32 and f64")
 }

@@ -86,7 +86,6 @@ macro_rules! element {
                 match tensor {
                     Tensor::$variant(array) => array.get(index).copied(),
                     $(Tensor::$from(array) => array.get(index).copied().and_then($exact),)*
-                    #[allow(unreachable_patterns)]
                     _ => None,
                 }
             }

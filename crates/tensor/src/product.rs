@@ -2,7 +2,7 @@
 
 use crate::arithmetic::refused;
 use crate::kernels::matmul::MatMul;
-use crate::{Layout, Real, Result, Shape, Tensor, shape};
+use crate::{Real, Result, Tensor};
 
 impl Tensor {
     /// Matrix product `(…, m, k) x (…, k, n) → (…, m, n)`; the leading axes broadcast. A transposed operand costs
@@ -31,15 +31,9 @@ impl Tensor {
 }
 
 fn product<T: Real>(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let shape = shape::matmul(a.shape(), b.shape())?;
-    let batch = &shape[..shape.len() - 2];
-    let batched = |layout: &Layout| -> Layout {
-        let matrix = &layout.shape[layout.shape.len() - 2..];
-        layout.broadcast(&batch.iter().chain(matrix).copied().collect::<Shape>())
-    };
     let ((a, layout_a), (b, layout_b)) = (a.laid_out(), b.laid_out());
-    let plan = MatMul::new(&batched(&layout_a), &batched(&layout_b))?;
-    let mut out = vec![T::zero(); shape.size()];
+    let plan = MatMul::new(&layout_a, &layout_b)?;
+    let mut out = vec![T::zero(); plan.out_shape().size()];
     plan.run(a.in_memory::<T>(), b.in_memory::<T>(), &mut out);
-    Tensor::from_vec(out, shape)
+    Tensor::from_vec(out, plan.out_shape())
 }

@@ -28,8 +28,8 @@ use crate::{DType, Error, Real, Result, Shape, Tensor};
 
 /// A seed or what was derived from it: 192 bits that determine every number drawn with it.
 ///
-/// Numbers come from the ChaCha8 stream cipher, seeded with the key's words (little-endian) and a tag for the
-/// purpose; ChaCha is specified, so they never change with a machine or a release of a library.
+/// Bits come from the ChaCha8 stream cipher, seeded with the key's words (little-endian) and a tag for the
+/// purpose. The cipher is specified, so they do not change with a machine or a release of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u64; 3]);
 
@@ -135,7 +135,7 @@ impl Tensor {
 
     /// Normally distributed numbers with the given mean and standard deviation.
     ///
-    /// Drawn as `f64` and rounded, so the two widths of one key agree.
+    /// Drawn as `f64` (by `rand_distr`'s ziggurat) and rounded, so the two widths of one key agree.
     ///
     /// # Errors
     /// [`Error::DType`] if `dtype` is not real, [`Error::Value`] if `mean` or `std` is not finite or `std`

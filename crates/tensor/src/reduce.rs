@@ -5,6 +5,15 @@ use crate::kernels::reduce::{Reduction, arg_reduce, reduce, reduce_int, reduce_t
 use crate::{DType, Element, Error, Result, Shape, Tensor, shape};
 
 /// What becomes of the axes that a reduction has summed up.
+///
+/// ```
+/// # use chainrule_tensor::{Axes, Tensor};
+/// let t = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+/// assert_eq!(t.sum(&[1], Axes::Drop)?, Tensor::from([3.0, 7.0]));
+/// assert_eq!(t.sum(&[1], Axes::Keep)?, Tensor::from([[3.0], [7.0]]));
+/// assert_eq!(t.sum(&[], Axes::Drop)?, Tensor::from(10.0));
+/// # Ok::<(), chainrule_tensor::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axes {
     /// They disappear.
@@ -25,7 +34,7 @@ macro_rules! reductions {
             /// [`Error::Axis`] for an axis out of range, [`Error::Shape`] for one named twice or for an extreme of
             /// nothing, [`Error::DType`] for a dtype without this operation.
             pub fn $method(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-                self.reduction(Reduction::$op, axes, reduced)
+                self.reduction(stringify!($method), Reduction::$op, axes, reduced)
             }
         )*}
     };
@@ -39,7 +48,7 @@ reductions! {
 }
 
 impl Tensor {
-    /// The mean, of reals.
+    /// The mean, of reals; NaN over nothing.
     ///
     /// # Errors
     /// As [`sum`](Tensor::sum).
@@ -52,20 +61,32 @@ impl Tensor {
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
     pub fn mean(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        if !self.dtype().is_real() {
-            return Err(refused("mean", self.dtype(), "cast it to f32 or f64 first"));
-        }
-        let n: usize = shape::axes("mean", axes, self.shape())?.iter().map(|a| self.shape()[*a]).product();
-        self.sum(axes, reduced)?.div(&Tensor::from(n as f64).cast(self.dtype()))
+        self.mean_as("mean", axes, reduced)
     }
 
-    /// The variance (divided by n), in two passes: first the mean, then the mean square of what is left.
+    /// The variance (divided by n), in two passes: first the mean, then the mean square of what is left. So a great
+    /// mean does not drown a small variance.
     ///
     /// # Errors
     /// As [`sum`](Tensor::sum).
+    ///
+    /// ```
+    /// # use chainrule_tensor::{Axes, Tensor};
+    /// let t = Tensor::from([1e8, 1e8 + 2.0]);
+    /// assert_eq!(t.var(&[], Axes::Drop)?, Tensor::from(1.0));
+    /// # Ok::<(), chainrule_tensor::Error>(())
+    /// ```
     pub fn var(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        let centred = self.sub(&self.mean(axes, Axes::Keep)?)?;
+        let centred = self.sub(&self.mean_as("var", axes, Axes::Keep)?)?;
         centred.mul(&centred)?.mean(axes, reduced)
+    }
+
+    fn mean_as(&self, name: &'static str, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+        if !self.dtype().is_real() {
+            return Err(refused(name, self.dtype(), "cast it to f32 or f64 first"));
+        }
+        let n: usize = shape::axes(name, axes, self.shape())?.iter().map(|a| self.shape()[*a]).product();
+        self.sum(axes, reduced)?.div(&Tensor::from(n as f64).cast(self.dtype()))
     }
 
     /// Where the greatest element lies along `axis`, which disappears: the first in a tie, the first NaN if there
@@ -73,6 +94,13 @@ impl Tensor {
     ///
     /// # Errors
     /// As [`max`](Tensor::max); reals only.
+    ///
+    /// ```
+    /// # use chainrule_tensor::Tensor;
+    /// let t = Tensor::from([[1.0, 5.0, 5.0], [3.0, f64::NAN, 4.0]]);
+    /// assert_eq!(t.argmax(1)?, Tensor::from([1_i64, 1]));
+    /// # Ok::<(), chainrule_tensor::Error>(())
+    /// ```
     pub fn argmax(&self, axis: isize) -> Result<Tensor> {
         self.arg("argmax", true, axis)
     }
@@ -91,7 +119,7 @@ impl Tensor {
     /// # Errors
     /// As [`sum`](Tensor::sum); truth values only.
     pub fn all(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        self.truth("all")?.reduction(Reduction::Min, axes, reduced)
+        self.truth("all")?.reduction("all", Reduction::Min, axes, reduced)
     }
 
     /// Whether any element holds, of truth values.
@@ -99,7 +127,7 @@ impl Tensor {
     /// # Errors
     /// As [`sum`](Tensor::sum); truth values only.
     pub fn any(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        self.truth("any")?.reduction(Reduction::Max, axes, reduced)
+        self.truth("any")?.reduction("any", Reduction::Max, axes, reduced)
     }
 
     fn truth(&self, op: &'static str) -> Result<&Tensor> {
@@ -110,15 +138,15 @@ impl Tensor {
         }
     }
 
-    fn reduction(&self, op: Reduction, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+    fn reduction(&self, name: &'static str, op: Reduction, axes: &[isize], reduced: Axes) -> Result<Tensor> {
         let own = Shape::from(self.shape());
-        let axes = shape::axes(op.name(), axes, &own)?;
+        let axes = shape::axes(name, axes, &own)?;
         let extreme = matches!(op, Reduction::Max | Reduction::Min) && self.dtype() != DType::Bool;
         if extreme && axes.iter().any(|a| own[*a] == 0) {
-            return Err(Error::shape(op.name(), [&own[..]], "an empty axis has no extreme"));
+            return Err(Error::shape(name, [&own[..]], "an empty axis has no extreme"));
         }
         if self.dtype() == DType::Bool && !matches!(op, Reduction::Max | Reduction::Min) {
-            return Err(refused(op.name(), DType::Bool, "count with cast(DType::I64) first"));
+            return Err(refused(name, DType::Bool, "count with cast(DType::I64) first"));
         }
         let left = (0..own.len()).filter(|a| !axes.contains(a));
         let shape: Shape = match reduced {

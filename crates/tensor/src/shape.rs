@@ -241,11 +241,11 @@ pub fn slice(
     let resolve = |i: isize| if i < 0 { i + end } else { i };
     let start = match range.start_bound() {
         Bound::Included(&i) => resolve(i),
-        Bound::Excluded(&i) => resolve(i) + 1,
+        Bound::Excluded(&i) => resolve(i).saturating_add(1),
         Bound::Unbounded => 0,
     };
     let stop = match range.end_bound() {
-        Bound::Included(&i) => resolve(i) + 1,
+        Bound::Included(&i) => resolve(i).saturating_add(1),
         Bound::Excluded(&i) => resolve(i),
         Bound::Unbounded => end,
     };

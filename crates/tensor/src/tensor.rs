@@ -1,5 +1,6 @@
 //! `Tensor`: an immutable n-dimensional value with run-time shape and dtype.
 
+use crate::kernels::copy::copy;
 use crate::{DType, Element, Error, Layout, Result, Shape};
 
 /// The array type inside a [`Tensor`]: ndarray's reference-counted array of dynamic rank.
@@ -111,10 +112,16 @@ impl Tensor {
     pub fn to_contiguous(&self) -> Tensor {
         fn go<T: Element>(a: &ArrayD<T>) -> Tensor {
             if a.is_standard_layout() {
-                T::wrap(a.clone())
-            } else {
-                T::wrap(a.as_standard_layout().into_owned().into_shared())
+                return T::wrap(a.clone());
             }
+            let Some((elements, layout)) = memory(a) else {
+                return T::wrap(a.as_standard_layout().into_owned().into_shared());
+            };
+            let mut out = ArrayD::from_elem(a.raw_dim(), T::default());
+            if let Some(row_major) = out.as_slice_mut() {
+                copy(elements, &layout, row_major, &Layout::contiguous(a.shape()));
+            }
+            T::wrap(out)
         }
         each!(self, a => go(a))
     }
@@ -122,14 +129,7 @@ impl Tensor {
     /// This value in a form that kernels read in place, and how it lies in [`in_memory`](Tensor::in_memory). Transposed
     /// and flipped tensors are read where they are; what has gaps, such as a slice of columns, is copied.
     pub(crate) fn laid_out(&self) -> (Tensor, Layout) {
-        fn go<T: Element>(a: &ArrayD<T>) -> Option<Layout> {
-            a.as_slice_memory_order()?;
-            // The memory begins at its lowest address, which a negative stride reaches at the end of its axis.
-            let below = |(&n, &stride): (&usize, &isize)| n.saturating_sub(1) * stride.min(0).unsigned_abs();
-            let offset = a.shape().iter().zip(a.strides()).map(below).sum();
-            Some(Layout { shape: a.shape().into(), strides: a.strides().into(), offset })
-        }
-        match each!(self, a => go(a)) {
+        match each!(self, a => memory(a).map(|m| m.1)) {
             Some(layout) => (self.clone(), layout),
             None => (self.to_contiguous(), Layout::contiguous(self.shape())),
         }
@@ -149,4 +149,13 @@ impl Tensor {
             why: format!("{} was asked for; convert with .cast(DType::{:?})", T::DTYPE, T::DTYPE),
         })
     }
+}
+
+/// The elements in the order of their addresses and how the array lies in them; nothing if it has gaps.
+fn memory<T: Element>(array: &ArrayD<T>) -> Option<(&[T], Layout)> {
+    let elements = array.as_slice_memory_order()?;
+    // The memory begins at its lowest address, which a negative stride reaches at the end of its axis.
+    let below = |(&n, &stride): (&usize, &isize)| n.saturating_sub(1) * stride.min(0).unsigned_abs();
+    let offset = array.shape().iter().zip(array.strides()).map(below).sum();
+    Some((elements, Layout { shape: array.shape().into(), strides: array.strides().into(), offset }))
 }

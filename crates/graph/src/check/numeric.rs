@@ -87,7 +87,8 @@ impl Checker {
                 total.add(recorded, numeric);
                 let gap = (recorded - numeric).abs();
                 // NaN is worse than any number.
-                if worst.as_ref().is_none_or(|(most, _)| !(gap <= *most) && !most.is_nan()) {
+                let worse = |most: f64| gap > most || gap.is_nan() && !most.is_nan();
+                if worst.as_ref().is_none_or(|(most, _)| worse(*most)) {
                     worst = Some((gap, Worst { index: unravel(at, values[i].shape()), recorded, numeric }));
                 }
             }

@@ -1,5 +1,7 @@
 //! Why a variable has no gradient: the node at which its path to the output breaks.
 
+use chainrule_tensor::kernels::Kind;
+
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Graph, NodeId};
 use crate::prim::{Op, Rule};
@@ -22,6 +24,9 @@ pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
     let mut varies = vec![false; nodes.len()];
     varies[x.index()] = true;
     let mut used = false;
+    // The first node on the way that has no derivative; rather one with a real result than a comparison, which may
+    // stand beside the path, as in relu.
+    let mut flat: Option<(usize, &'static str)> = None;
     for (i, node) in nodes.iter().enumerate().skip(x.index() + 1) {
         if !node.args.iter().any(|a| varies[a.index()]) {
             continue;
@@ -29,15 +34,21 @@ pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
         used = true;
         match node.op.rule() {
             Rule::Flat(why) if needed[i] => {
-                let broken = format!("the path breaks at {}: {why}", node.op.name());
-                return Error::new(ErrorKind::Disconnected { name, broken })
-                    .placed(node.origin.clone())
-                    .operand("variable", nodes[x.index()].ty.clone(), nodes[x.index()].origin.clone())
-                    .hint("remove that operation from the path, or ask for zeros with grad_or_zeros");
+                let real = node.ty.kind == Kind::Real;
+                if flat.is_none_or(|(k, _)| real && nodes[k].ty.kind != Kind::Real) {
+                    flat = Some((i, why));
+                }
             }
             Rule::Flat(_) => {}
             _ => varies[i] = true,
         }
+    }
+    if let Some((i, why)) = flat {
+        let broken = format!("the path breaks at {}: {why}", nodes[i].op.name());
+        return Error::new(ErrorKind::Disconnected { name, broken })
+            .placed(nodes[i].origin.clone())
+            .operand("variable", nodes[x.index()].ty.clone(), nodes[x.index()].origin.clone())
+            .hint("remove that operation from the path, or ask for zeros with grad_or_zeros");
     }
     let broken = if used { "nothing made from it is used by the output" } else { "it is never used" };
     Error::new(ErrorKind::Disconnected { name, broken: broken.into() })

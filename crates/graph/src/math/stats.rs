@@ -40,7 +40,7 @@ impl<'g> Var<'g> {
             while n > 1 {
                 let half = n / 2;
                 let pairs = factors.slice(axis, 0..half) * factors.slice(axis, half..2 * half);
-                factors = if n % 2 == 0 {
+                factors = if n.is_multiple_of(2) {
                     pairs
                 } else {
                     self.graph.concat(&[pairs, factors.slice(axis, n - 1..n)], axis)

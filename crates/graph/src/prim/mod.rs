@@ -32,6 +32,9 @@ use crate::exec::kernel::Kernel;
 use crate::ir::Type;
 use crate::var::Var;
 
+/// A function from leaves to a value.
+pub type Formula = std::rc::Rc<dyn for<'g> Fn(&[Var<'g>]) -> Var<'g>>;
+
 /// A sample case of a primitive: a name and a formula over real leaves of given shapes, drawn from an
 /// interval on which the formula is smooth. Every generated test runs over all samples.
 #[derive(Clone)]
@@ -43,7 +46,7 @@ pub struct Sample {
     /// The interval the leaves are drawn from.
     pub range: std::ops::Range<f64>,
     /// The formula.
-    pub formula: std::rc::Rc<dyn for<'g> Fn(&[Var<'g>]) -> Var<'g>>,
+    pub formula: Formula,
 }
 
 impl Sample {

@@ -1,6 +1,7 @@
 //! A trained model on data: loss, predictions, accuracy.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 
 use chainrule_graph::{Compiled, Graph, Var};
 use chainrule_tensor::Tensor;
@@ -17,6 +18,7 @@ use crate::{Layer, metric};
 pub struct Evaluator<'m, M, L> {
     model: &'m M,
     loss: &'m L,
+    made_at: &'static Location<'static>,
     plans: BTreeMap<usize, (Compiled, Vec<String>)>,
 }
 
@@ -36,8 +38,8 @@ pub struct Evaluation {
 const BATCH: usize = 512;
 
 impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
-    pub(super) fn new(model: &'m M, loss: &'m L) -> Self {
-        Evaluator { model, loss, plans: BTreeMap::new() }
+    pub(super) fn new(model: &'m M, loss: &'m L, made_at: &'static Location<'static>) -> Self {
+        Evaluator { model, loss, made_at, plans: BTreeMap::new() }
     }
 
     /// Runs the model over `data`.
@@ -90,6 +92,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         let graph = Graph::new();
         let (x, y) = (input(&graph, "features", &batch.features), input(&graph, "targets", &batch.targets));
         let scope = Scope::root(&graph, params.clone(), Mode::Evaluate, 0);
+        let _passed = graph.passed_at(self.made_at);
         let prediction = self.model.forward(&scope, x);
         let loss = self.loss.of(prediction, y);
         let (paths, parameters): (Vec<String>, Vec<Var<'_>>) = scope.traced().into_iter().unzip();

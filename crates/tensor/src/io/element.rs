@@ -66,8 +66,8 @@ impl Stored {
                 None => numbers(bytes, order, |[b]| b == 1),
             },
         };
-        // Not a failure that can happen: the sizes were compared above.
-        flat.with_shape("decode", &shape).map_err(|e| e.to_string())
+        // An axis of length 0 hides others that are too long from the comparison above.
+        flat.with_shape("decode", &shape).map_err(|_| format!("shape {shape} does not fit the address space"))
     }
 }
 

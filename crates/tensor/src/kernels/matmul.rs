@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::level::Level;
 use super::threads::{self, Pieces};
 use crate::{DType, Error, Layout, Real, Result, Shape, shape};
 
@@ -212,6 +213,46 @@ unsafe fn engine<T: Real>(
     (b, b_strides): (*const T, [isize; 2]),
     (c, c_strides): (*mut T, [isize; 2]),
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if Level::detected() > Level::Baseline {
+        use private_gemm_x86 as x86;
+        let element = if T::DTYPE == DType::F32 { x86::DType::F32 } else { x86::DType::F64 };
+        let instructions =
+            if Level::detected() == Level::Avx512 { x86::InstrSet::Avx512 } else { x86::InstrSet::Avx256 };
+        let none = std::ptr::null();
+        // SAFETY: the caller's promise, and the processor has these instructions. `c` is not read; it is written
+        // whole, by rows and columns in order (no index lists), by this thread alone.
+        unsafe {
+            x86::gemm(
+                element,
+                x86::IType::U64,
+                instructions,
+                m,
+                n,
+                k,
+                c.cast(),
+                c_strides[0],
+                c_strides[1],
+                none,
+                none,
+                x86::DstKind::Full,
+                x86::Accum::Replace,
+                a.cast(),
+                a_strides[0],
+                a_strides[1],
+                false,
+                none,
+                0,
+                b.cast(),
+                b_strides[0],
+                b_strides[1],
+                false,
+                std::ptr::from_ref(&T::one()).cast(),
+                1,
+            );
+        }
+        return;
+    }
     // `gemm` knows the element by its type and panics at others.
     debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
     // SAFETY: the caller's promise. `c` is not read.
