@@ -87,6 +87,21 @@ fn clamp<T: Math>(x: T, low: T, high: T) -> T {
     if x > high { high } else { x }
 }
 
+/// The greater; NaN if either is.
+#[inline(always)]
+pub(super) fn max<T: Math>(a: T, b: T) -> T {
+    // One instruction, which gives b if either is NaN.
+    let greater = if a > b { a } else { b };
+    if a.is_nan() { a } else { greater }
+}
+
+/// The lesser; NaN if either is.
+#[inline(always)]
+pub(super) fn min<T: Math>(a: T, b: T) -> T {
+    let lesser = if a < b { a } else { b };
+    if a.is_nan() { a } else { lesser }
+}
+
 /// The nearest whole number, halves to even.
 #[inline(always)]
 pub(super) fn round_even<T: Math>(x: T) -> T {

@@ -3,7 +3,11 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::threads;
 use crate::Real;
+
+/// Elements that a thread takes at a time.
+const CHUNK: usize = 1 << 14;
 
 /// Fills `out` with uniform numbers in [0, 1): element `i` depends on `key` and `i` only.
 ///
@@ -22,13 +26,21 @@ pub fn uniform<T: Real>(key: [u64; 3], out: &mut [T]) {
     for (bytes, word) in seed.chunks_exact_mut(8).zip(key) {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
-    let mut source = ChaCha8Rng::from_seed(seed);
     // Digits that a float of this type shows: 24 or 53.
     let digits = if size_of::<T>() == 4 { 24 } else { 53 };
     let unit = 1.0 / (1_u64 << digits) as f64;
-    for x in out {
-        *x = T::from_f64((source.next_u64() >> (64 - digits)) as f64 * unit);
-    }
+    threads::for_chunks(out, CHUNK, |i, out| {
+        let mut source = ChaCha8Rng::from_seed(seed);
+        // Two words of 32 bits for each element before.
+        source.set_word_pos(2 * (i * CHUNK) as u128);
+        let mut bytes = [0; 4096];
+        for out in out.chunks_mut(bytes.len() / 8) {
+            source.fill_bytes(&mut bytes[..out.len() * 8]);
+            for (x, word) in out.iter_mut().zip(bytes.as_chunks().0) {
+                *x = T::from_f64((u64::from_le_bytes(*word) >> (64 - digits)) as f64 * unit);
+            }
+        }
+    });
 }
 
 #[cfg(test)]
@@ -48,6 +60,18 @@ mod tests {
         let together = a.iter().zip(&b).map(|(x, y)| (x - 0.5) * (y - 0.5)).sum::<f64>() / n;
         // Four standard errors each.
         assert!((mean - 0.5).abs() < 0.004 && (square - 1.0 / 12.0).abs() < 0.001 && together.abs() < 0.0011);
+    }
+
+    #[test]
+    fn an_element_depends_on_its_position_alone() {
+        let mut all = vec![0.0_f64; 3 * CHUNK + 5];
+        uniform([1, 2, 3], &mut all);
+        let mut source = ChaCha8Rng::from_seed(std::array::from_fn(|i| {
+            if i < 24 && i % 8 == 0 { i as u8 / 8 + 1 } else { 0 }
+        }));
+        for x in all {
+            assert_eq!(x, (source.next_u64() >> 11) as f64 / (1_u64 << 53) as f64);
+        }
     }
 
     #[test]

@@ -3,9 +3,14 @@
 //! Sums and products are built as trees (pairwise), so rounding errors grow with the logarithm of the length;
 //! the shape alone decides the tree, so the bits do not depend on the number of threads.
 
+mod arg;
+
 use super::level::{Level, Task};
+use super::math;
 use super::threads::{self, Pieces};
 use crate::Real;
+
+pub use arg::arg_reduce;
 
 /// How elements become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +42,8 @@ impl Reduction {
 
 /// Columns that are reduced side by side; also the lanes of a row.
 const WIDTH: usize = 64;
+/// Columns that are certainly taken in one instruction or two.
+const BLOCK: usize = 8;
 /// Rows (or groups of [`WIDTH`] elements of one row) that are reduced one after the other.
 const RUN: usize = 32;
 /// A row up to this long is reduced one element after the other.
@@ -98,8 +105,8 @@ macro_rules! monoid {
 monoid! {
     Sum, T::zero(), |a, b| a + b;
     Prod, T::one(), |a, b| a * b;
-    Max, T::neg_infinity(), |a, b| if a > b || a.is_nan() { a } else { b };
-    Min, T::infinity(), |a, b| if a < b || a.is_nan() { a } else { b };
+    Max, T::neg_infinity(), |a, b| math::max(a, b);
+    Min, T::infinity(), |a, b| math::min(a, b);
 }
 
 /// Gives every task some of the results; a single long row is cut into parts first.
@@ -142,45 +149,76 @@ fn spread<T: Real, M: Monoid>(x: &[T], [outer, n, inner]: [usize; 3], out: &mut 
 /// A part on this thread, at the processor's SIMD level.
 fn part<T: Real, M: Monoid>(x: &[T], dims: [usize; 3], out: &mut [T], m: M) {
     let [outer, n, inner] = dims;
-    for o in 0..outer {
-        let (x, out) = (&x[o * n * inner..(o + 1) * n * inner], &mut out[o * inner..(o + 1) * inner]);
-        if inner == 1 {
-            Level::detected().run(Row { x, out: &mut out[0], m });
-        } else {
+    if n == 0 || inner == 0 {
+        out.fill(m.neutral());
+    } else if inner == 1 {
+        Level::detected().run(Rows { x, n, out, m });
+    } else {
+        for o in 0..outer {
+            let (x, out) = (&x[o * n * inner..(o + 1) * n * inner], &mut out[o * inner..(o + 1) * inner]);
             Level::detected().run(Columns { x, first: 0, stride: inner, n, out, m });
         }
     }
 }
 
-struct Row<'a, T, M> {
+/// Rows of `n` ≥ 1 elements.
+struct Rows<'a, T, M> {
     x: &'a [T],
-    out: &'a mut T,
+    n: usize,
+    out: &'a mut [T],
     m: M,
 }
 
-impl<T: Real, M: Monoid> Task for Row<'_, T, M> {
+impl<T: Real, M: Monoid> Task for Rows<'_, T, M> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let m = self.m;
-        if self.x.len() <= SHORT {
-            *self.out = self.x.iter().fold(m.neutral(), |sum, x| m.join(sum, *x));
+        let Rows { x, n, out, m } = self;
+        if n > SHORT {
+            for (out, x) in out.chunks_exact_mut(1).zip(x.chunks_exact(n)) {
+                narrow(x, 1, out, m);
+            }
             return;
         }
-        let mut lanes = tree(self.x, WIDTH, WIDTH, self.x.len() / WIDTH, m);
-        // The rest that fills no group of lanes.
-        let rest = &self.x[self.x.len() / WIDTH * WIDTH..];
-        for (lane, x) in lanes.iter_mut().zip(rest) {
-            *lane = m.join(*lane, *x);
+        // Several rows at once, so that none waits for its own last sum.
+        const ROWS: usize = 8;
+        let whole = out.len() / ROWS * ROWS;
+        for (out, x) in out.chunks_exact_mut(ROWS).zip(x.chunks_exact(ROWS * n)) {
+            let mut sums = [m.neutral(); ROWS];
+            for i in 0..n {
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    *sum = m.join(*sum, x[row * n + i]);
+                }
+            }
+            out.copy_from_slice(&sums);
         }
-        let mut width = WIDTH;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                lanes[i] = m.join(lanes[i], lanes[i + width]);
+        for (out, x) in out[whole..].iter_mut().zip(x[whole * n..].chunks_exact(n)) {
+            *out = m.neutral();
+            for x in x {
+                *out = m.join(*out, *x);
             }
         }
-        *self.out = lanes[0];
     }
+}
+
+/// Few columns: as many rows side by side as there are lanes, folded at the end.
+#[inline(always)]
+fn narrow<T: Real, M: Monoid>(x: &[T], inner: usize, out: &mut [T], m: M) {
+    let width = WIDTH / inner * inner;
+    let mut lanes = tree(x, width, width, x.len() / width, m);
+    // The rest that fills no group of lanes.
+    let rest = &x[x.len() / width * width..];
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = m.join(*lane, *x);
+    }
+    let mut rows = width / inner;
+    while rows > 1 {
+        let half = rows.div_ceil(2);
+        for i in 0..(rows - half) * inner {
+            lanes[i] = m.join(lanes[i], lanes[i + half * inner]);
+        }
+        rows = half;
+    }
+    out.copy_from_slice(&lanes[..inner]);
 }
 
 struct Columns<'a, T, M> {
@@ -196,6 +234,10 @@ impl<T: Real, M: Monoid> Task for Columns<'_, T, M> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Columns { x, first, stride, n, out, m } = self;
+        if out.len() == stride && stride <= WIDTH / 2 {
+            narrow(x, stride, out, m);
+            return;
+        }
         for (i, out) in out.chunks_mut(WIDTH).enumerate() {
             let from = (first + i * WIDTH).min(x.len());
             let sums = tree(&x[from..], stride, out.len(), n, m);
@@ -249,8 +291,17 @@ fn leaf<T: Real, M: Monoid>(
 ) -> [T; WIDTH] {
     let mut sums = [m.neutral(); WIDTH];
     for row in rows {
-        let start = row * stride;
-        for (sum, x) in sums[..width].iter_mut().zip(&x[start..start + width]) {
+        let (blocks, rest) = x[row * stride..][..width].as_chunks::<BLOCK>();
+        let (sum_blocks, sum_rest) = sums[..width].as_chunks_mut::<BLOCK>();
+        for (sums, x) in sum_blocks.iter_mut().zip(blocks) {
+            // In an array of its own: to keep a sum where it stands is a branch to the compiler, not a blend.
+            let mut joined = [m.neutral(); BLOCK];
+            for i in 0..BLOCK {
+                joined[i] = m.join(sums[i], x[i]);
+            }
+            *sums = joined;
+        }
+        for (sum, x) in sum_rest.iter_mut().zip(rest) {
             *sum = m.join(*sum, *x);
         }
     }
@@ -294,30 +345,6 @@ fn exact<E: Copy>(x: &[E], dims: [usize; 3], out: &mut [E], neutral: E, join: im
             for (y, x) in out.iter_mut().zip(&x[start..start + inner]) {
                 *y = join(*y, *x);
             }
-        }
-    }
-}
-
-/// Where the greatest (or least) element lies along the middle axis of `dims` = [outer, n, inner]; the first one in
-/// a tie, the first NaN if there is one. `n` must not be 0.
-///
-/// # Panics
-/// If a slice has another length than `dims` gives.
-pub fn arg_reduce<T: Real>(max: bool, x: &[T], dims: [usize; 3], out: &mut [i64]) {
-    check(x, dims, out);
-    let [outer, n, inner] = dims;
-    for o in 0..outer {
-        for i in 0..inner {
-            let at = |row: usize| x[(o * n + row) * inner + i];
-            let mut best = 0;
-            for row in 1..n {
-                let (value, so_far) = (at(row), at(best));
-                let better = if max { value > so_far } else { value < so_far };
-                if !so_far.is_nan() && (better || value.is_nan()) {
-                    best = row;
-                }
-            }
-            out[o * inner + i] = best as i64;
         }
     }
 }

@@ -9,3 +9,4 @@ mod randomness;
 mod reductions;
 mod safetensors;
 mod samples;
+mod umath;

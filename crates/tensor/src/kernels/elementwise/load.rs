@@ -40,10 +40,12 @@ impl Walk {
             return;
         };
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
-        let mut inner = start % n;
-        let mut rest = start / n;
-        for (i, (m, _)) in outer.iter().enumerate().rev() {
+        let (mut inner, mut rest) = (start % n, start / n);
+        // Where the present row begins.
+        let mut first = self.offset as isize;
+        for (i, (m, s)) in outer.iter().enumerate().rev() {
             index[i] = rest % m;
+            first += index[i] as isize * s;
             rest /= m;
         }
         // A row that repeats is read once and then doubled.
@@ -57,17 +59,17 @@ impl Walk {
                 done += more;
                 continue;
             }
-            let base: isize = index.iter().zip(outer).map(|(i, (_, s))| *i as isize * s).sum();
-            let first = self.offset as isize + base + inner as isize * stride;
             let run = (n - inner).min(out.len() - done);
-            copy_run(data, first, stride, &mut out[done..done + run]);
+            copy_run(data, first + inner as isize * stride, stride, &mut out[done..done + run]);
             (done, inner) = (done + run, 0);
-            for (i, (m, _)) in outer.iter().enumerate().rev() {
+            for (i, (m, s)) in outer.iter().enumerate().rev() {
                 index[i] += 1;
+                first += s;
                 if index[i] < *m {
                     break;
                 }
                 index[i] = 0;
+                first -= *m as isize * s;
             }
         }
     }

@@ -90,9 +90,8 @@ pub(super) fn binary_real<T: Real, const FMA: bool>(op: Binary, a: &[T], b: &[T]
         Binary::Mul => each!(y; a, b => a * b),
         Binary::Div => each!(y; a, b => a / b),
         Binary::Pow => each!(y; a, b => math::pow::<T, FMA>(a, b)),
-        // A comparison with NaN is false, which leaves b; a NaN in a is asked for.
-        Binary::Max => each!(y; a, b => if a > b || a.is_nan() { a } else { b }),
-        Binary::Min => each!(y; a, b => if a < b || a.is_nan() { a } else { b }),
+        Binary::Max => each!(y; a, b => math::max(a, b)),
+        Binary::Min => each!(y; a, b => math::min(a, b)),
     }
 }
 

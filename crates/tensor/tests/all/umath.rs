@@ -1,16 +1,16 @@
-//! NumPy's tables of accuracy, at every SIMD level that this processor has; see `umath/README.md`.
+//! NumPy's tables of accuracy, at every SIMD level that this processor has; see `data/umath/README.md`.
 
 use chainrule_tensor::kernels::Level;
 use chainrule_tensor::kernels::elementwise::{Unary, unary_at};
 
 const TABLES: [(Unary, &str); 7] = [
-    (Unary::Exp, include_str!("umath/exp.csv")),
-    (Unary::Log, include_str!("umath/log.csv")),
-    (Unary::Expm1, include_str!("umath/expm1.csv")),
-    (Unary::Log1p, include_str!("umath/log1p.csv")),
-    (Unary::Sin, include_str!("umath/sin.csv")),
-    (Unary::Cos, include_str!("umath/cos.csv")),
-    (Unary::Tanh, include_str!("umath/tanh.csv")),
+    (Unary::Exp, include_str!("../data/umath/exp.csv")),
+    (Unary::Log, include_str!("../data/umath/log.csv")),
+    (Unary::Expm1, include_str!("../data/umath/expm1.csv")),
+    (Unary::Log1p, include_str!("../data/umath/log1p.csv")),
+    (Unary::Sin, include_str!("../data/umath/sin.csv")),
+    (Unary::Cos, include_str!("../data/umath/cos.csv")),
+    (Unary::Tanh, include_str!("../data/umath/tanh.csv")),
 ];
 
 /// Input, right output (both as bits) and permitted error of each row of one dtype.
