@@ -1,5 +1,8 @@
 //! Compositions: functions written in primitives, with no rule of their own.
 
 mod activation;
+mod einsum;
+mod matrix;
+mod scan;
 mod softmax;
 mod stats;
