@@ -21,9 +21,9 @@ impl Probe {
         &self.point
     }
 
-    /// Replaces one of the tensors.
-    pub(super) fn set(&mut self, i: usize, value: Tensor) {
-        self.point[i] = value;
+    /// Goes to another point.
+    pub(super) fn enter(&mut self, point: &[Tensor]) {
+        self.point = point.to_vec();
     }
 
     /// Number `at` of tensor `i`.
