@@ -1,5 +1,6 @@
 //! Compositions: functions written in primitives, with no rule of their own.
 
 mod activation;
+mod hyperbolic;
 mod softmax;
 mod stats;
