@@ -76,6 +76,12 @@ pub enum ErrorKind {
         /// Where the path breaks.
         broken: String,
     },
+    /// Values cannot be mapped over together.
+    #[error("[vmap] {0}")]
+    Batch(String),
+    /// A derivative given by the user does not fit its operation.
+    #[error("[grad] {0}")]
+    Rule(String),
     /// A value seen while running is outside what the model declared.
     #[error("[{op}] {why}")]
     Value {

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::prim::Op;
 use crate::prim::leaf::{Constant, Input, Poison, Scalar};
+use crate::prim::ruled::Ruling;
 use crate::var::Var;
 
 /// Shape and kind of a node: all that recording needs to know of a value.
@@ -123,6 +124,13 @@ pub(crate) struct Leaf {
     pub(crate) value: Option<Tensor>,
 }
 
+/// Who is to blame for what is recorded now.
+struct Blame {
+    origin: Origin,
+    /// Whether the origin holds as it is, scope included: that of a node from which others are derived.
+    exact: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) nodes: Vec<Node>,
@@ -130,9 +138,10 @@ pub(crate) struct Inner {
     pub(crate) errors: Vec<Error>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) constants: Vec<Tensor>,
+    pub(crate) rules: Vec<Ruling>,
     scopes: Vec<(u64, Arc<str>)>,
     next_scope: u64,
-    blame: Vec<Origin>,
+    blame: Vec<Blame>,
     passed: Vec<&'static Location<'static>>,
 }
 
@@ -295,11 +304,14 @@ impl Graph {
     /// ```
     pub fn blame(&self, here: &'static Location<'static>) -> BlameGuard<'_> {
         let origin = self.origin(here);
-        self.blame_origin(origin)
+        self.inner.borrow_mut().blame.push(Blame { origin, exact: false });
+        BlameGuard { graph: self }
     }
 
+    /// As [`blame`](Graph::blame), with a node's own origin: a derivative or a copy belongs to its node, whoever
+    /// asked for it.
     pub(crate) fn blame_origin(&self, origin: Origin) -> BlameGuard<'_> {
-        self.inner.borrow_mut().blame.push(origin);
+        self.inner.borrow_mut().blame.push(Blame { origin, exact: true });
         BlameGuard { graph: self }
     }
 
@@ -347,11 +359,11 @@ impl Inner {
         // A call through a function value comes from the standard library, as far as the compiler can tell.
         let passed = self.passed.last().filter(|_| here.file().contains("/library/core/src/ops/"));
         let here = passed.copied().unwrap_or(here);
-        // A derivative belongs to its forward node, whoever asked for it; else the outermost caller is to blame.
-        let derived = self.blame.iter().rev().find(|o| o.phase != Phase::Forward);
-        match derived.or(self.blame.first()) {
-            Some(blamed) if blamed.phase == Phase::Forward => Origin { scope: scope(), ..blamed.clone() },
-            Some(blamed) => blamed.clone(),
+        // The innermost exact origin; else the outermost caller.
+        let exact = self.blame.iter().rev().find(|b| b.exact);
+        match exact.or(self.blame.first()) {
+            Some(blame) if blame.exact => blame.origin.clone(),
+            Some(blame) => Origin { scope: scope(), ..blame.origin.clone() },
             None => Origin { location: here, scope: scope(), phase: Phase::Forward },
         }
     }

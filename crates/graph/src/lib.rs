@@ -48,12 +48,15 @@ mod var;
 
 pub use chainrule_tensor::kernels::Kind;
 pub use diff::grad::hvp;
+pub use diff::jacobian::{hessian, jacobian};
 pub use diff::jvp::jvp;
 pub use diff::transpose::vjp;
+pub use diff::vmap::vmap;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::compile::{Compiler, Optimise, Precision};
 pub use exec::function::Function;
 pub use exec::machine::Compiled;
 pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, PassedGuard, Phase, ScopeGuard, Type};
+pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
 pub use var::{Operand, Var};

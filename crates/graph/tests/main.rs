@@ -6,3 +6,4 @@ mod errors;
 mod plans;
 /// Every primitive's samples: values, first and second derivatives, both modes, all plans.
 mod rules;
+mod transforms;

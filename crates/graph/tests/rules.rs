@@ -4,7 +4,7 @@ use chainrule_tensor::Tensor;
 use proptest::prelude::*;
 
 /// Numbers in `range`, different for every seed and position, no two close together.
-fn draw(range: &std::ops::Range<f64>, shape: &[usize], seed: u64) -> Tensor {
+pub(crate) fn draw(range: &std::ops::Range<f64>, shape: &[usize], seed: u64) -> Tensor {
     let n: usize = shape.iter().product();
     let spread = |i: usize| {
         // Multiples of the golden ratio are evenly spread in [0, 1).
@@ -14,18 +14,18 @@ fn draw(range: &std::ops::Range<f64>, shape: &[usize], seed: u64) -> Tensor {
     Tensor::from_vec((0..n).map(spread).collect::<Vec<f64>>(), shape).expect("n elements")
 }
 
-fn leaves<'g>(g: &'g Graph, sample: &Sample, seed: u64) -> Vec<Var<'g>> {
+pub(crate) fn leaves<'g>(g: &'g Graph, sample: &Sample, seed: u64) -> Vec<Var<'g>> {
     let named =
         |(i, s): (usize, &Vec<usize>)| g.leaf(&format!("x{i}"), draw(&sample.range, s, seed + 31 * i as u64));
     sample.shapes.iter().enumerate().map(named).collect()
 }
 
 /// The sample's result made a number, every element weighted differently.
-fn weighted<'g>(y: Var<'g>, seed: u64) -> Var<'g> {
+pub(crate) fn weighted<'g>(y: Var<'g>, seed: u64) -> Var<'g> {
     (y.real() * y.graph().constant(draw(&(0.5..1.5), &y.shape(), seed))).sum(&[])
 }
 
-fn each_sample(mut test: impl FnMut(&str, &Sample)) {
+pub(crate) fn each_sample(mut test: impl FnMut(&str, &Sample)) {
     let mut count = 0;
     for (primitive, samples) in samples() {
         for sample in samples {
@@ -36,7 +36,7 @@ fn each_sample(mut test: impl FnMut(&str, &Sample)) {
     assert!(count > 100, "the samples of all primitives, not {count}");
 }
 
-fn elements(t: &Tensor) -> Vec<f64> {
+pub(crate) fn elements(t: &Tensor) -> Vec<f64> {
     t.as_slice::<f64>().expect("contiguous f64").to_vec()
 }
 

@@ -48,6 +48,11 @@ impl Shape {
         self.iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, n)| *n).collect()
     }
 
+    /// This shape with a new first axis of length `n`.
+    pub fn with_leading(&self, n: usize) -> Self {
+        std::iter::once(n).chain(self.iter().copied()).collect()
+    }
+
     /// This shape with the length of `axis` set to `n`.
     pub fn with(&self, axis: usize, n: usize) -> Self {
         let mut shape = self.clone();

@@ -1,11 +1,13 @@
 //! Forward mode: tangents from left to right.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Origin, Phase};
-use crate::prim::{Rule, Site};
+use crate::ir::{Graph, Node, NodeId, Origin, Phase};
+use crate::prim::pushforward::Pushforward;
+use crate::prim::{Cotangents, Rule, Site};
 use crate::var::Var;
 
 use chainrule_tensor::kernels::Kind;
+use smallvec::SmallVec;
 
 /// The derivative of `outputs` along `tangents` (the rates of change of `inputs`): one tangent per output.
 ///
@@ -40,8 +42,20 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
             return Err(Error::new(ErrorKind::Gradient(why)).placed(t.origin()));
         }
     }
-    let found = record_tangents(graph, outputs, inputs, tangents);
-    Ok(outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect())
+    let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward);
+    let found: Vec<Var<'g>> =
+        outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect();
+    graph.refuse_poison(&found)?;
+    Ok(found)
+}
+
+/// What tangents are recorded for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// To be computed.
+    Forward,
+    /// To be transposed.
+    Reverse,
 }
 
 /// Fails unless `x` is real.
@@ -59,12 +73,13 @@ pub(crate) fn record_tangents<'g>(
     outputs: &[Var<'g>],
     inputs: &[Var<'g>],
     tangents: &[Var<'g>],
+    mode: Mode,
 ) -> Vec<Option<Var<'g>>> {
     let wanted = between(graph, outputs, inputs);
     let mut t: Vec<Option<Var<'g>>> = vec![None; wanted.len()];
     for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
         let id = NodeId(i as u32);
-        let from_args = tangent_of(graph, id, &t);
+        let from_args = tangent_of(graph, id, &t, mode);
         let origin = graph.var(id).origin();
         let _blame = graph.blame_origin(Origin { phase: later(origin.phase, Phase::Tangent), ..origin });
         let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
@@ -74,7 +89,7 @@ pub(crate) fn record_tangents<'g>(
 }
 
 /// The tangent of one node from those of its arguments; `None` if none of them varies.
-fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>]) -> Option<Var<'g>> {
+fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>], mode: Mode) -> Option<Var<'g>> {
     let node = graph.node(id);
     let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| t[a.index()]).collect();
     if t.iter().all(Option::is_none) {
@@ -82,7 +97,7 @@ fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>]) -> Option
     }
     let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
     let _blame =
-        graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin });
+        graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin.clone() });
     let site = Site { x: &x, y: graph.var(id) };
     match node.op.rule() {
         Rule::Flat(_) => None,
@@ -95,14 +110,64 @@ fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>]) -> Option
                 .collect();
             Some(linear(graph, &node.op, &args))
         }
-        Rule::Multilinear(arguments, _) => arguments
-            .iter()
-            .filter_map(|&i| {
-                let mut args = x.clone();
-                args[i] = t[i]?;
-                Some(linear(graph, &node.op, &args))
-            })
-            .reduce(|a, b| a + b),
+        Rule::Multilinear(arguments, _) => each_linear(graph, &node, arguments, &x, &t),
+        Rule::Mixed(arguments, _, tangent) => {
+            let of_linear = each_linear(graph, &node, arguments, &x, &t);
+            let others = (0..t.len()).map(|i| t[i].filter(|_| !arguments.contains(&i))).collect::<Vec<_>>();
+            let of_others = others.iter().any(Option::is_some).then(|| tangent(&others, &site));
+            of_linear.into_iter().chain(of_others).reduce(|a, b| a + b)
+        }
+        Rule::Vjp(_) if mode == Mode::Reverse => {
+            let varying: SmallVec<[usize; 4]> = (0..t.len()).filter(|i| t[*i].is_some()).collect();
+            let args: Vec<Var<'g>> = t.iter().flatten().copied().chain([site.y]).collect();
+            Some(graph.record(Pushforward { varying }.into(), &args))
+        }
+        Rule::Vjp(cotangents) => Some(pushforward(&cotangents, &node, &t, &site)),
+    }
+}
+
+/// The sum over `arguments`, in each of which the node is linear, of its tangents.
+fn each_linear<'g>(
+    graph: &'g Graph,
+    node: &Node,
+    arguments: &[usize],
+    x: &[Var<'g>],
+    t: &[Option<Var<'g>>],
+) -> Option<Var<'g>> {
+    let one = |i: &usize| {
+        let mut args = x.to_vec();
+        args[*i] = t[*i]?;
+        Some(linear(graph, &node.op, &args))
+    };
+    arguments.iter().filter_map(one).reduce(|a, b| a + b)
+}
+
+/// The tangent of a node whose derivative is given as a vjp: the transpose of that vjp, which is itself a recorded
+/// function, linear in the cotangent.
+fn pushforward<'g>(
+    cotangents: &Cotangents<'_>,
+    node: &Node,
+    t: &[Option<Var<'g>>],
+    site: &Site<'_, 'g>,
+) -> Var<'g> {
+    let graph = site.y.graph;
+    let mark = graph.len();
+    let ct = graph.new_leaf("cotangent", site.y.ty(), None);
+    let ends: Vec<_> =
+        cotangents(ct, site).into_iter().zip(t).filter_map(|(c, t)| Some((c?, (*t)?))).collect();
+    if let Some((poisoned, _)) = ends.iter().find(|(c, _)| c.is_poisoned()) {
+        return *poisoned;
+    }
+    match super::transpose::transpose(graph, mark, &[ct], ends.into_iter()) {
+        Ok(found) => found[0].unwrap_or_else(|| site.y.like(0.0)),
+        Err(error) => {
+            let hint = format!(
+                "`{}` has a vjp that is not linear in its cotangent; give it a custom_jvp, or use \
+                 reverse mode only",
+                node.op.name()
+            );
+            graph.poison(error.hint(hint))
+        }
     }
 }
 

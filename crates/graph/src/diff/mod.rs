@@ -5,6 +5,10 @@
 //! gradient is the vjp of a scalar with cotangent 1, and a Hessian-vector product the jvp of a gradient.
 
 mod broken;
+pub(crate) mod checkpoint;
+pub(crate) mod copy;
 pub(crate) mod grad;
+pub(crate) mod jacobian;
 pub(crate) mod jvp;
 pub(crate) mod transpose;
+pub(crate) mod vmap;

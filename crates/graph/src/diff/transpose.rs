@@ -2,10 +2,10 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Origin, Phase};
-use crate::prim::{Op, Rule, Site};
+use crate::prim::{Op, Rule, Site, Transpose};
 use crate::var::Var;
 
-use super::jvp::{record_tangents, refuse_discrete};
+use super::jvp::{Mode, record_tangents, refuse_discrete};
 
 /// The cotangents of `inputs` for given `cotangents` of `outputs`: Σ over outputs of ctᵀ · ∂output/∂input.
 /// `None` for an input that no output depends on.
@@ -56,19 +56,26 @@ pub fn vjp<'g>(
         graph.new_leaf("tangent", x.ty(), None)
     };
     let seeds: Vec<Var<'g>> = inputs.iter().map(seed).collect();
-    let tangents = record_tangents(graph, outputs, inputs, &seeds);
+    let tangents = record_tangents(graph, outputs, inputs, &seeds, Mode::Reverse);
+    let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents[y.id.index()]).collect();
+    graph.refuse_poison(&reached)?;
     let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents[y.id.index()]?, *ct)));
-    Ok(transpose(graph, mark, &seeds, ends))
+    let found = transpose(graph, mark, &seeds, ends)?;
+    graph.refuse_poison(&found.iter().flatten().copied().collect::<Vec<_>>())?;
+    Ok(found)
 }
 
 /// Carries the cotangents in `ends` from right to left through the nodes recorded since `mark`, which are
 /// linear in `seeds`; the cotangent that arrives at each seed.
-fn transpose<'g>(
+///
+/// # Errors
+/// A node that is not linear in its arguments that depend on `seeds`.
+pub(crate) fn transpose<'g>(
     graph: &'g Graph,
     mark: usize,
     seeds: &[Var<'g>],
     ends: impl Iterator<Item = (Var<'g>, Var<'g>)>,
-) -> Vec<Option<Var<'g>>> {
+) -> Result<Vec<Option<Var<'g>>>> {
     let end = graph.len();
     let linear = linear_nodes(graph, mark, seeds);
     let mut ct: Vec<Option<Var<'g>>> = vec![None; end - mark];
@@ -77,7 +84,10 @@ fn transpose<'g>(
         *sum = Some(sum.map_or(more, |sum| sum + more));
     };
     for (tangent, cotangent) in ends {
-        add(&mut ct, tangent.id, cotangent);
+        // What does not depend on the seeds adds nothing.
+        if tangent.id.index() >= mark && linear[tangent.id.index() - mark] {
+            add(&mut ct, tangent.id, cotangent);
+        }
     }
     for i in (mark..end).rev().filter(|i| linear[i - mark]) {
         let Some(arriving) = ct[i - mark] else { continue };
@@ -87,22 +97,33 @@ fn transpose<'g>(
         }
         let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
         let site = Site { x: &x, y: graph.var(NodeId(i as u32)) };
+        let varying: Vec<usize> = (0..x.len())
+            .filter(|k| node.args[*k].index() >= mark && linear[node.args[*k].index() - mark])
+            .collect();
+        let rule = node.op.rule();
+        let Some(transpose) = linear_in(&rule, &varying) else {
+            let why = format!("{} is not linear in the tangents that it is applied to", node.op.name());
+            return Err(Error::new(ErrorKind::Gradient(why)).placed(node.origin.clone()));
+        };
         let _blame = graph.blame_origin(Origin { phase: Phase::Backward, ..node.origin.clone() });
-        for (k, arg) in node.args.iter().enumerate() {
-            if arg.index() < mark || !linear[arg.index() - mark] {
-                continue;
-            }
-            let part = match node.op.rule() {
-                Rule::Linear(transpose) | Rule::Multilinear(_, transpose) => transpose(k, arriving, &site),
-                Rule::Nonlinear(_) | Rule::Flat(_) => {
-                    let why = format!("the tangent rule of {} is not linear in its tangents", node.op.name());
-                    x[k].fail(Error::new(ErrorKind::Gradient(why)))
-                }
-            };
-            add(&mut ct, *arg, part);
+        for k in varying {
+            let part = transpose(k, arriving, &site);
+            add(&mut ct, node.args[k], part);
         }
     }
-    seeds.iter().map(|s| ct[s.id.index() - mark]).collect()
+    Ok(seeds.iter().map(|s| ct[s.id.index() - mark]).collect())
+}
+
+/// The transposition rule of a node that is linear in the arguments `varying` together.
+fn linear_in<'r, 'p>(rule: &'r Rule<'p>, varying: &[usize]) -> Option<&'r Transpose<'p>> {
+    match rule {
+        Rule::Linear(transpose) => Some(transpose),
+        Rule::Multilinear(arguments, transpose) | Rule::Mixed(arguments, transpose, _) => {
+            let one = matches!(varying, [only] if arguments.contains(only));
+            one.then_some(transpose)
+        }
+        Rule::Nonlinear(_) | Rule::Vjp(_) | Rule::Flat(_) => None,
+    }
 }
 
 /// Which of the nodes since `mark` depend on `seeds`.

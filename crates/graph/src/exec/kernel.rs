@@ -1,11 +1,14 @@
 //! The closed set of kernels that a plan is made of; all numbers come from the tensor library.
 
+use std::sync::Arc;
+
 use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::kernels::reduce::{self, Reduction};
 use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random};
-use chainrule_tensor::{Layout, Real};
+use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
 
 use crate::error::ErrorKind;
+use crate::prim::custom::CustomOp;
 
 /// One kernel with all that is known of it at planning time.
 pub(crate) enum Kernel {
@@ -25,6 +28,8 @@ pub(crate) enum Kernel {
     InRange { end: i64, what: &'static str },
     /// 0, 1, 2, …
     Iota,
+    /// The user's operation on arguments of these shapes.
+    Custom { op: Arc<dyn CustomOp>, args: Vec<Shape>, out: Shape },
 }
 
 impl Kernel {
@@ -48,6 +53,7 @@ impl Kernel {
             Kernel::Uniform { .. } => "uniform",
             Kernel::InRange { .. } => "in_range",
             Kernel::Iota => "iota",
+            Kernel::Custom { op, .. } => op.name(),
         }
     }
 
@@ -95,10 +101,46 @@ impl Kernel {
                 y.copy_from_slice(x);
             }
             (Kernel::Iota, [], [Out::Int(y)]) => y.iter_mut().zip(0..).for_each(|(y, i)| *y = i),
+            (Kernel::Custom { op, args, out }, inputs, [y]) => custom(&**op, inputs, args, out, y)?,
             (kernel, ..) => unreachable!("recording gives {} operands of the right kinds", kernel.name()),
         }
         Ok(())
     }
+}
+
+fn custom<T: Real>(
+    op: &dyn CustomOp,
+    inputs: &[Slice<'_, T>],
+    shapes: &[Shape],
+    out: &Shape,
+    y: &mut SliceMut<'_, T>,
+) -> Result<(), ErrorKind> {
+    // A contiguous argument lies at the start of its buffer, which may be longer.
+    let tensor = |(x, shape): (&Slice<'_, T>, &Shape)| match x {
+        Slice::Real(x) => Tensor::from_vec(x[..shape.size()].to_vec(), shape),
+        Slice::Int(x) => Tensor::from_vec(x[..shape.size()].to_vec(), shape),
+        Slice::Truth(x) => Tensor::from_vec(x[..shape.size()].to_vec(), shape),
+    };
+    let args = inputs.iter().zip(shapes).map(tensor).collect::<Result<Vec<_>, _>>()?;
+    let found = op.forward(&args)?.to_contiguous();
+    let fits = found.shape() == &out[..];
+    match (y, found.as_slice::<T>(), found.as_slice::<i64>(), found.as_slice::<bool>()) {
+        (SliceMut::Real(y), Some(x), ..) if fits => y.copy_from_slice(x),
+        (SliceMut::Int(y), _, Some(x), _) if fits => y.copy_from_slice(x),
+        (SliceMut::Truth(y), .., Some(x)) if fits => y.copy_from_slice(x),
+        (y, ..) => {
+            let expected = match y {
+                SliceMut::Real(_) => T::DTYPE,
+                SliceMut::Int(_) => DType::I64,
+                SliceMut::Truth(_) => DType::Bool,
+            };
+            let (dtype, shape) = (found.dtype(), found.shape());
+            let why =
+                format!("forward returned {dtype} of {shape:?}, but infer promised {expected} of {out}");
+            return Err(ErrorKind::Value { op: op.name(), why });
+        }
+    }
+    Ok(())
 }
 
 fn clear<T: Real>(y: &mut SliceMut<'_, T>) {

@@ -3,6 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
@@ -59,6 +60,10 @@ impl Primitive for ArgReduce {
 
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Flat("a position has no derivative")
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.record(ArgReduce { max: self.max, axis: self.axis + 1 })
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

@@ -119,11 +119,11 @@ impl Primitive for Binary {
             Function::Add => Derivative::Linear(|_, _, ct, _| ct),
             Function::Sub => Derivative::Linear(|_, i, ct, _| if i == 0 { ct } else { -ct }),
             Function::Mul => Derivative::Multilinear(&[0, 1], |_, i, ct, s| ct * s.x[1 - i]),
-            Function::Div => Derivative::Nonlinear(|_, t, s| {
-                let over = t[0].map(|t| t * (1.0 / s.x[1]));
-                let under = t[1].map(|t| t * (-s.y / s.x[1]));
-                sum(over, under).unwrap_or_else(|| s.y.like(0.0))
-            }),
+            Function::Div => Derivative::Mixed(
+                &[0],
+                |_, _, ct, s| ct / s.x[1],
+                |_, t, s| t[1].map_or_else(|| s.y.like(0.0), |t| t * (-s.y / s.x[1])),
+            ),
             Function::Pow => Derivative::Nonlinear(|_, t, s| {
                 let (base, exponent) = (s.x[0], s.x[1]);
                 // x⁰ has slope 0 everywhere, also at x = 0 where 0 · 0⁻¹ would be NaN.

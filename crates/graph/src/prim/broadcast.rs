@@ -2,6 +2,7 @@
 
 use chainrule_tensor::{Layout, Shape, Tensor, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::ir::Type;
@@ -78,6 +79,16 @@ impl Primitive for Broadcast {
 
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Linear(|_, _, ct, s| ct.sum_to(&s.x[0].shape()))
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        // The leading axis stays in front of the new ones.
+        let x = rows.each(0);
+        let own = x.shape();
+        let new = self.shape.len() + 1 - own.len();
+        let aligned =
+            own[..1].iter().copied().chain(std::iter::repeat_n(1, new)).chain(own[1..].iter().copied());
+        x.reshape_to(aligned.collect()).broadcast_to(self.shape.with_leading(rows.n))
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

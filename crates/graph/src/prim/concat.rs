@@ -2,6 +2,7 @@
 
 use chainrule_tensor::{Layout, shape};
 
+use super::rows::Rows;
 use super::slice::Slice;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
@@ -67,6 +68,10 @@ impl Primitive for Concat {
             let start = p.start(i, shapes.iter().map(|s| &s[..]));
             ct.slice_to(Slice { axis: p.axis, start, len: shapes[i][p.axis], step: 1 })
         })
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.record(Concat { axis: self.axis + 1 })
     }
 
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {

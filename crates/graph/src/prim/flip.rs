@@ -2,6 +2,7 @@
 
 use chainrule_tensor::{Layout, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::ir::Type;
@@ -37,6 +38,10 @@ impl Primitive for Flip {
 
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Linear(|p, _, ct, _| ct.flip(p.axis as isize))
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.record(Flip { axis: self.axis + 1 })
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

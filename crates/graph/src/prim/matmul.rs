@@ -3,6 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
@@ -18,6 +19,8 @@ impl<'g> Var<'g> {
     /// `a.t().matmul(b)` reads `a` in place.
     #[track_caller]
     pub fn matmul(self, right: Var<'g>) -> Var<'g> {
+        // Several nodes may be recorded for one line of the user's.
+        let _here = self.graph.blame(std::panic::Location::caller());
         if self.is_poisoned() || right.is_poisoned() {
             return if self.is_poisoned() { self } else { right };
         }
@@ -26,6 +29,15 @@ impl<'g> Var<'g> {
             // Recorded as it is: the shape rule makes the error, with both operands.
             return self.record(Op::MatMul(MatMul), &[right]);
         };
+        if let ([.., m, k], [_, n]) = (&a[..], &b[..])
+            && a.len() > 2
+        {
+            // One matrix for the whole batch: one product, and one for its gradient.
+            let rows: usize = a[..a.len() - 2].iter().product::<usize>() * m;
+            let product = self.reshape_to([rows, *k].into()).record(MatMul.into(), &[right]);
+            debug_assert_eq!(product.shape()[..], [rows, *n]);
+            return product.reshape_to(out);
+        }
         let batched =
             |s: &Shape| -> Shape { out[..out.len() - 2].iter().chain(&s[s.len() - 2..]).copied().collect() };
         self.broadcast_to(batched(&a)).record(Op::MatMul(MatMul), &[right.broadcast_to(batched(&b))])
@@ -49,6 +61,11 @@ impl Primitive for MatMul {
             0 => ct.matmul(s.x[1].t()),
             _ => s.x[0].t().matmul(ct),
         })
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        // An argument without the axis broadcasts; a shared matrix on the right multiplies all rows at once.
+        rows.arg(0).0.matmul(rows.arg(1).0)
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

@@ -5,20 +5,25 @@
 //! file, add one line to [`primitives!`], and the compiler names nothing else.
 
 pub(crate) mod arg;
+pub(crate) mod barrier;
 pub(crate) mod binary;
 pub(crate) mod broadcast;
 pub(crate) mod cast;
 pub(crate) mod compare;
 pub(crate) mod concat;
+pub(crate) mod custom;
 pub(crate) mod flip;
 pub(crate) mod leaf;
 pub(crate) mod matmul;
 pub(crate) mod pad;
 pub(crate) mod permute;
+pub(crate) mod pushforward;
 pub(crate) mod random;
 pub(crate) mod range;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
+pub(crate) mod rows;
+pub(crate) mod ruled;
 pub(crate) mod select;
 pub(crate) mod slice;
 pub(crate) mod stop;
@@ -31,6 +36,7 @@ use crate::exec::elementwise::Instruction;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
 use crate::var::Var;
+use rows::Rows;
 
 /// A function from leaves to a value.
 pub type Formula = std::rc::Rc<dyn for<'g> Fn(&[Var<'g>]) -> Var<'g>>;
@@ -76,9 +82,18 @@ pub(crate) enum Derivative<P> {
     /// Linear in each of the listed arguments while the others are fixed (mul, matmul …). Same function.
     Multilinear(&'static [usize], for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>),
     /// Anything smooth: the function records the tangent of the result, linear in the tangents `t` of the
-    /// arguments (`None` where an argument does not vary). It is transposed, so it may multiply a tangent by
-    /// values but not divide a tangent: write `t * (1.0 / x)`.
+    /// arguments (`None` where an argument does not vary). It is transposed, so it must be linear in them.
     Nonlinear(for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>),
+    /// Linear in each of the listed arguments, as above, and smooth in the others: the second function records the
+    /// tangent from those of the others (division, solving a linear system).
+    Mixed(
+        &'static [usize],
+        for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>,
+        for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>,
+    ),
+    /// Given by the user as a vjp: the cotangent of each argument from that of the result. Forward mode transposes
+    /// it, so it should be linear in the cotangent where forward mode is wanted.
+    Vjp(for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>),
     /// No derivative, for the reason given.
     Flat(&'static str),
 }
@@ -109,6 +124,14 @@ pub(crate) trait Primitive {
     fn derivative(&self) -> Derivative<Self>
     where
         Self: Sized;
+    /// The one batching rule: the results of all examples, from arguments of which some have a further leading axis,
+    /// one entry per example. The default suits what treats every element alike.
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g>
+    where
+        Self: Sized + Clone + Into<Op>,
+    {
+        rows.record(self.clone())
+    }
     /// How it is carried out on arguments that lie as `args` says.
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering;
     /// Whether the kernel reads arguments of any layout; otherwise they are made contiguous first.
@@ -141,6 +164,9 @@ macro_rules! primitives {
             pub(crate) fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
                 match self { $(Op::$name(p) => p.infer(args)),* }
             }
+            pub(crate) fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+                match self { $(Op::$name(p) => p.batch(rows)),* }
+            }
             pub(crate) fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
                 match self { $(Op::$name(p) => p.lower(args, ty)),* }
             }
@@ -157,10 +183,22 @@ macro_rules! primitives {
                     Derivative::Linear(f) => Rule::Linear(Box::new(move |i, ct, s| f(p, i, ct, s))),
                     Derivative::Multilinear(l, f) => Rule::Multilinear(l, Box::new(move |i, ct, s| f(p, i, ct, s))),
                     Derivative::Nonlinear(f) => Rule::Nonlinear(Box::new(move |t, s| f(p, t, s))),
+                    Derivative::Mixed(l, f, g) => Rule::Mixed(
+                        l,
+                        Box::new(move |i, ct, s| f(p, i, ct, s)),
+                        Box::new(move |t, s| g(p, t, s)),
+                    ),
+                    Derivative::Vjp(f) => Rule::Vjp(Box::new(move |ct, s| f(p, ct, s))),
                     Derivative::Flat(why) => Rule::Flat(why),
                 }),* }
             }
         }
+
+        $(impl From<$module::$name> for Op {
+            fn from(p: $module::$name) -> Op {
+                Op::$name(p)
+            }
+        })*
 
         /// The sample cases of all primitives, by primitive.
         pub fn samples() -> Vec<(&'static str, Vec<Sample>)> {
@@ -172,11 +210,15 @@ macro_rules! primitives {
 pub(crate) type Transpose<'p> = Box<dyn for<'a, 'g> Fn(usize, Var<'g>, &Site<'a, 'g>) -> Var<'g> + 'p>;
 pub(crate) type Tangent<'p> = Box<dyn for<'a, 'g> Fn(&[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g> + 'p>;
 
+pub(crate) type Cotangents<'p> = Box<dyn for<'a, 'g> Fn(Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>> + 'p>;
+
 /// A [`Derivative`] with its primitive's attributes bound.
 pub(crate) enum Rule<'p> {
     Linear(Transpose<'p>),
     Multilinear(&'static [usize], Transpose<'p>),
     Nonlinear(Tangent<'p>),
+    Mixed(&'static [usize], Transpose<'p>, Tangent<'p>),
+    Vjp(Cotangents<'p>),
     Flat(&'static str),
 }
 
@@ -186,7 +228,8 @@ primitives! {
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, concat::Concat, flip::Flip,
     reduce::Reduce, arg::ArgReduce, matmul::MatMul,
-    random::Uniform, range::InRange, stop::StopGradient,
+    random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
+    custom::Custom, ruled::Ruled, pushforward::Pushforward,
 }
 
 impl Op {

@@ -2,6 +2,7 @@
 
 use chainrule_tensor::{Layout, shape};
 
+use super::rows::Rows;
 use super::slice::Slice;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
@@ -52,6 +53,10 @@ impl Primitive for Pad {
             let len = s.x[0].shape()[p.axis];
             ct.slice_to(Slice { axis: p.axis, start: p.before, len, step: p.step })
         })
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.each(0).pad_to(Pad { axis: self.axis + 1, ..self.clone() })
     }
 
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {

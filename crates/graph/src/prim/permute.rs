@@ -3,6 +3,7 @@
 use chainrule_tensor::{Layout, shape};
 use smallvec::SmallVec;
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::ir::Type;
@@ -63,6 +64,11 @@ impl Primitive for Permute {
             }
             ct.permute_to(inverse)
         })
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        let axes = std::iter::once(0).chain(self.axes.iter().map(|a| a + 1)).collect();
+        rows.each(0).permute_to(axes)
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

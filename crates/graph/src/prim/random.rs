@@ -3,6 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
@@ -53,6 +54,10 @@ impl Primitive for Uniform {
 
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Flat("random numbers do not depend smoothly on their key")
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.unrolled(self.clone())
     }
 
     fn lower(&self, _: &[Layout], _: &Type) -> Lowering {

@@ -4,6 +4,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::reduce::Reduction;
 use chainrule_tensor::{Layout, Shape, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
@@ -118,6 +119,10 @@ impl Primitive for Reduce {
             }),
             Reduction::Prod => Derivative::Flat("products are recorded as a tree of multiplications"),
         }
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.record(Reduce { op: self.op, start: self.start + 1, end: self.end + 1 })
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

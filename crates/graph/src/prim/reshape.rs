@@ -2,6 +2,7 @@
 
 use chainrule_tensor::{Layout, Shape, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::ir::Type;
@@ -61,6 +62,10 @@ impl Primitive for Reshape {
 
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Linear(|_, _, ct, s| ct.reshape_to(s.x[0].shape()))
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.each(0).reshape_to(self.shape.with_leading(rows.n))
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use chainrule_tensor::{Layout, shape};
 
+use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::ir::Type;
@@ -66,6 +67,10 @@ impl Primitive for Slice {
             let n = s.x[0].shape()[p.axis];
             ct.pad_to(super::pad::Pad { axis: p.axis, before: p.start, step: p.step, len: n })
         })
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.each(0).slice_to(Slice { axis: self.axis + 1, ..self.clone() })
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

@@ -1,0 +1,101 @@
+//! Recording a part of a graph again, over other values.
+
+use std::collections::HashMap;
+
+use crate::ir::{Graph, Node, NodeId};
+use crate::prim::Op;
+use crate::var::Var;
+
+/// The nodes that `outputs` are made of and that depend on `from`, in order; `from` themselves are left out.
+pub(crate) fn between(graph: &Graph, from: &[NodeId], outputs: &[NodeId]) -> Vec<NodeId> {
+    let inner = graph.inner.borrow();
+    let Some(last) = outputs.iter().map(|o| o.index()).max() else { return Vec::new() };
+    let first = from.iter().map(|f| f.index()).min().unwrap_or(last + 1);
+    let mut needed = vec![false; last + 1];
+    outputs.iter().for_each(|o| needed[o.index()] = true);
+    let is_from = |i: usize| from.iter().any(|f| f.index() == i);
+    for i in (first..=last).rev().filter(|i| !is_from(*i)) {
+        if needed[i] {
+            inner.nodes[i].args.iter().for_each(|a| needed[a.index()] = true);
+        }
+    }
+    let mut depends = vec![false; last + 1];
+    from.iter().filter(|f| f.index() <= last).for_each(|f| depends[f.index()] = true);
+    let mut found = Vec::new();
+    for i in first..=last {
+        if needed[i] && !depends[i] && inner.nodes[i].args.iter().any(|a| depends[a.index()]) {
+            depends[i] = true;
+            found.push(NodeId(i as u32));
+        }
+    }
+    found
+}
+
+/// Records `outputs` again with `replaced` in the place of some nodes. Nodes that depend on none of these stay what
+/// they are; each of the others is recorded by `again`, which gets it and its new arguments (`None`: as it was).
+pub(crate) fn rerecord<T: Copy>(
+    graph: &Graph,
+    outputs: &[NodeId],
+    replaced: HashMap<NodeId, T>,
+    mut again: impl FnMut(NodeId, &Node, &[Option<T>]) -> T,
+) -> Vec<Option<T>> {
+    let from: Vec<NodeId> = replaced.keys().copied().collect();
+    let mut map = replaced;
+    for id in between(graph, &from, outputs) {
+        let node = graph.node(id);
+        let args: Vec<Option<T>> = node.args.iter().map(|a| map.get(a).copied()).collect();
+        let new = again(id, &node, &args);
+        map.insert(id, new);
+    }
+    outputs.iter().map(|o| map.get(o).copied()).collect()
+}
+
+impl Graph {
+    /// Records `outputs` of `source`, another graph, in this one, with the given values in the place of some of its
+    /// nodes. Leaves and constants that are not replaced come along with their values.
+    pub(crate) fn copy_from<'g>(
+        &'g self,
+        source: &Graph,
+        outputs: &[NodeId],
+        replaced: &HashMap<NodeId, Var<'g>>,
+    ) -> Vec<Var<'g>> {
+        let mut map = replaced.clone();
+        let mut needed = vec![false; source.len()];
+        outputs.iter().for_each(|o| needed[o.index()] = true);
+        for i in (0..needed.len()).rev() {
+            if needed[i] && !map.contains_key(&NodeId(i as u32)) {
+                source.node(NodeId(i as u32)).args.iter().for_each(|a| needed[a.index()] = true);
+            }
+        }
+        for i in (0..needed.len()).filter(|i| needed[*i]) {
+            let id = NodeId(i as u32);
+            if map.contains_key(&id) {
+                continue;
+            }
+            let node = source.node(id);
+            let _blame = self.blame_origin(node.origin.clone());
+            let args: Vec<Var<'g>> = node.args.iter().map(|a| map[a]).collect();
+            let new = match &node.op {
+                Op::Input(p) => {
+                    let leaf = source.inner.borrow().leaves[p.index].clone();
+                    self.new_leaf(&leaf.name, node.ty.clone(), leaf.value)
+                }
+                Op::Constant(p) => {
+                    let value = source.inner.borrow().constants[p.index].clone();
+                    self.constant(value)
+                }
+                Op::Poison(p) => {
+                    let error = source.inner.borrow().errors[p.index].clone();
+                    self.poison(error)
+                }
+                Op::Ruled(p) => {
+                    let ruling = source.inner.borrow().rules[p.index].clone();
+                    self.ruled(p.name, &args[1..], args[0], ruling, node.origin.location)
+                }
+                op => self.record(op.clone(), &args),
+            };
+            map.insert(id, new);
+        }
+        outputs.iter().map(|o| map[o]).collect()
+    }
+}

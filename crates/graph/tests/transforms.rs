@@ -1,0 +1,302 @@
+//! Transforms of formulas, and of each other.
+
+use chainrule_graph::{
+    CustomOp, ErrorKind, Graph, Kind, Precision, Result, Sample, Type, Var, hessian, hvp, jacobian, jvp, vjp,
+    vmap,
+};
+use chainrule_tensor::Tensor;
+
+use crate::rules::{draw, each_sample, elements, leaves, weighted};
+
+fn value(v: Var<'_>) -> Vec<f64> {
+    elements(&v.value().expect("a value").to_contiguous())
+}
+
+fn close(a: &[f64], b: &[f64]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs().max(1.0))
+}
+
+/// The gradient of a weighted sum of the sample's squares, and its value.
+fn outputs<'g>(sample: &Sample, all: &[Var<'g>], wrt: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
+    let y = (sample.formula)(all);
+    let mut out = weighted(y * y, 3).grad_or_zeros(wrt)?;
+    out.push(y);
+    Ok(out)
+}
+
+#[test]
+fn vmap_of_every_formula_equals_a_loop() {
+    each_sample(|name, sample| {
+        for shared in [None, Some(0), Some(sample.shapes.len() - 1)] {
+            let g = Graph::new();
+            // Three examples; the leaf `shared` is one for all of them.
+            let x: Vec<Var<'_>> = leaves(&g, sample, 1);
+            let rows: Vec<Vec<Var<'_>>> = (0..3).map(|i| leaves(&g, sample, 20 + i)).collect();
+            let mapped: Vec<usize> = (0..x.len()).filter(|i| Some(*i) != shared).collect();
+            if mapped.is_empty() {
+                continue;
+            }
+            let examples: Vec<Var<'_>> =
+                mapped.iter().map(|i| g.stack(&rows.iter().map(|r| r[*i]).collect::<Vec<_>>(), 0)).collect();
+            let given = |e: &[_]| {
+                let mut all = x.clone();
+                mapped.iter().zip(e).for_each(|(i, e)| all[*i] = *e);
+                all
+            };
+            let together =
+                vmap(&examples, |e| outputs(sample, &given(e), e)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            for (i, row) in rows.iter().enumerate() {
+                let e: Vec<Var<'_>> = mapped.iter().map(|k| row[*k]).collect();
+                let alone = outputs(sample, &given(&e), &e).expect(name);
+                for (all, one) in together.iter().zip(alone) {
+                    assert_eq!(all.shape()[1..], one.shape()[..], "{name}");
+                    let mine = all
+                        .slice(0, i..i + 1)
+                        .reshape(&one.shape().iter().map(|n| *n as isize).collect::<Vec<_>>());
+                    assert!(
+                        close(&value(mine.real()), &value(one.real())),
+                        "{name}, example {i}, shared {shared:?}"
+                    );
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn vmap_nests_and_maps_no_examples() {
+    let g = Graph::new();
+    let (a, b) = (g.leaf("a", draw(&(-1.0..1.0), &[4, 3], 1)), g.leaf("b", draw(&(-1.0..1.0), &[5, 3], 2)));
+    let outer = vmap(&[a], |a| vmap(&[b], |b| Ok(vec![(a[0] * b[0]).sum(&[])]))).expect("nested");
+    assert!(close(&value(outer[0]), &value(a.matmul(b.t()))));
+    let none = g.leaf("none", Tensor::zeros([0, 3], chainrule_tensor::DType::F64));
+    let key = g.leaf("key", Tensor::zeros([0, 2], chainrule_tensor::DType::I64));
+    let empty =
+        vmap(&[none, key], |e| Ok(vec![e[0].exp().sum(&[]), e[1].uniform("u", [3])])).expect("no examples");
+    assert_eq!((empty[0].shape().to_vec(), empty[1].shape().to_vec()), (vec![0], vec![0, 3]));
+    assert_eq!(empty[1].value().expect("none").size(), 0);
+}
+
+#[test]
+fn the_gradient_of_a_mean_is_the_mean_of_per_example_gradients() {
+    let g = Graph::new();
+    let (x, y) = (g.leaf("x", draw(&(-1.0..1.0), &[6, 4], 1)), g.leaf("y", draw(&(0.0..1.0), &[6, 1], 2)));
+    let (w, b) = (g.leaf("w", draw(&(-1.0..1.0), &[4, 1], 3)), g.leaf("b", draw(&(-1.0..1.0), &[1], 4)));
+    let loss = |x, y| ((Var::matmul(x, w) + b).tanh() - y).square().mean(&[]);
+    let whole = loss(x, y).grad(&[w, b]).expect("connected");
+    let each = vmap(&[x, y], |e| loss(e[0].expand(0), e[1].expand(0)).grad(&[w, b])).expect("per example");
+    for (whole, each) in whole.iter().zip(&each) {
+        assert!(close(&value(each.mean(&[0])), &value(*whole)));
+    }
+    // And the other way round: the gradient of what vmap records.
+    let mapped = vmap(&[x, y], |e| Ok(vec![loss(e[0].expand(0), e[1].expand(0))])).expect("losses")[0];
+    let again = mapped.mean(&[]).grad(&[w, b]).expect("connected");
+    assert!(close(&value(again[0]), &value(whole[0])));
+}
+
+#[test]
+fn jacobians_by_either_mode_agree_with_rows_of_vjp() {
+    let g = Graph::new();
+    let x = g.leaf("x", draw(&(-1.0..1.0), &[2, 3], 1));
+    let w = g.leaf("w", draw(&(-1.0..1.0), &[3, 4], 2));
+    let small = x.matmul(w).tanh().sum(&[0]).slice(0, 0..2); // 2 from 6: reverse
+    let big = x.matmul(w).tanh(); // 8 from 6: forward
+    for y in [small, big] {
+        let j = jacobian(y, x).expect("connected");
+        let shape: Vec<usize> = y.shape().iter().chain(x.shape().iter()).copied().collect();
+        assert_eq!(j.shape()[..], shape[..]);
+        let flat = y.flatten();
+        let rows: Vec<f64> = (0..flat.shape()[0])
+            .flat_map(|i| value(flat.slice(0, i..i + 1).sum(&[]).grad(&[x]).expect("connected")[0]))
+            .collect();
+        assert!(close(&value(j), &rows));
+    }
+    let apart = jacobian(w.tanh(), x).expect_err("x does not reach it");
+    assert!(matches!(apart.kind(), ErrorKind::Disconnected { .. }), "{apart}");
+}
+
+#[test]
+fn a_hessian_is_symmetric_and_multiplies_as_hvp() {
+    let g = Graph::new();
+    let (x, w) = (g.leaf("x", draw(&(-1.0..1.0), &[3], 1)), g.leaf("w", draw(&(-1.0..1.0), &[3, 2], 2)));
+    let loss = (x.expand(0).matmul(w).tanh().exp() * 0.5).sum(&[]) + w.square().sum(&[]);
+    let h = hessian(loss, &[x, w]).expect("connected");
+    assert_eq!(h[1][1].shape()[..], [3, 2, 3, 2]);
+    assert!(close(&value(h[0][1].reshape(&[3, 6])), &value(h[1][0].reshape(&[6, 3]).t())));
+    let (u, v) = (g.constant(draw(&(-1.0..1.0), &[3], 5)), g.constant(draw(&(-1.0..1.0), &[3, 2], 6)));
+    let products = hvp(loss, &[x, w], &[u, v]).expect("connected");
+    let by_matrix = h[0][0].matmul(u.expand(1)) + h[0][1].reshape(&[3, 6]).matmul(v.reshape(&[6, 1]));
+    assert!(close(&value(products[0]), &value(by_matrix)));
+    // A linear loss has a gradient, and a Hessian of zeros.
+    assert_eq!(value(hessian(x.sum(&[]), &[x]).expect("connected")[0][0]), vec![0.0; 9]);
+}
+
+#[test]
+fn third_and_fourth_derivatives_are_those_of_the_formula() {
+    let g = Graph::new();
+    let x = g.leaf("x", 0.7);
+    let mut d = x.sin() * x.exp(); // its fourth derivative is −4 times itself
+    let start = d;
+    for _ in 0..4 {
+        d = d.grad(&[x]).expect("connected")[0];
+    }
+    assert!(close(&value(d), &value(start * -4.0)));
+    // In mixed modes: forward over forward over reverse.
+    let one = g.constant(1.0);
+    let mixed = hvp(x.powi_test(), &[x], &[one]).expect("connected");
+    let third = jvp(&mixed, &[x], &[one]).expect("connected")[0];
+    assert!(close(&value(third), &[60.0 * 0.49]));
+}
+
+trait PowFive<'g> {
+    fn powi_test(self) -> Var<'g>;
+}
+impl<'g> PowFive<'g> for Var<'g> {
+    /// x⁵, whose third derivative is 60x².
+    fn powi_test(self) -> Var<'g> {
+        self.square().square() * self
+    }
+}
+
+#[test]
+fn a_checkpoint_keeps_derivatives_and_saves_memory() {
+    let g = Graph::new();
+    let w = g.leaf("w", draw(&(-0.1..0.1), &[64, 64], 1));
+    let x = g.leaf("x", draw(&(-1.0..1.0), &[256, 64], 2));
+    let net = |checkpointed: bool| {
+        let mut h = x;
+        for _ in 0..8 {
+            let start = h;
+            for _ in 0..4 {
+                h = h.matmul(w).tanh().softplus();
+            }
+            if checkpointed {
+                h = h.checkpoint(&[start]);
+            }
+        }
+        h.square().mean(&[])
+    };
+    let step = |loss: Var<'_>| {
+        let d = loss.grad(&[w]).expect("connected")[0];
+        let mut f = g.compiler(&[], &[d]).precision(Precision::F64).build().expect("compiles");
+        (f.run(&[]).expect("runs")[0].clone(), f.bytes())
+    };
+    let ((plain, much), (again, less)) = (step(net(false)), step(net(true)));
+    assert!(close(&elements(&again), &elements(&plain)));
+    assert!(less * 2 < much, "{less} bytes with checkpoints, {much} without");
+    // Second derivatives go through, and so does vmap.
+    let loss = net(true);
+    let d = loss.grad(&[w]).expect("connected")[0];
+    assert!(d.square().sum(&[]).grad(&[w]).is_ok());
+    let each = vmap(&[x], |x| {
+        let h = x[0].expand(0).matmul(w).tanh();
+        h.exp().checkpoint(&[h]).sum(&[]).grad(&[w])
+    });
+    let plain = vmap(&[x], |x| x[0].expand(0).matmul(w).tanh().exp().sum(&[]).grad(&[w]));
+    assert!(close(&value(each.expect("per example")[0]), &value(plain.expect("per example")[0])));
+}
+
+#[test]
+fn a_vjp_that_is_not_linear_works_in_reverse_mode_only() {
+    let g = Graph::new();
+    let x = g.leaf("x", [3.0, -0.2]);
+    let clipped =
+        g.custom_vjp("clip_gradient", &[x], |x| x[0], |_, _, ct| vec![ct.minimum(1.0).maximum(-1.0)]);
+    let loss = clipped.square().sum(&[]);
+    assert_eq!(value(loss.grad(&[x]).expect("reverse")[0]), [1.0, -0.4]);
+    let one = g.constant(Tensor::from([1.0, 1.0]));
+    let error = jvp(&[loss], &[x], &[one]).expect_err("not linear").to_string();
+    assert!(error.contains("max is not linear"), "{error}");
+    assert!(error.contains("`clip_gradient` has a vjp that is not linear in its cotangent"), "{error}");
+    assert!(error.contains("transforms.rs"), "{error}");
+}
+
+#[test]
+fn a_vjp_of_the_wrong_number_or_shape_is_an_error_with_the_line() {
+    let g = Graph::new();
+    let (x, b) = (g.leaf("x", [[1.0, 2.0]]), g.leaf("b", [1.0, 2.0]));
+    let line = line!() + 1;
+    let few = g.custom_vjp("scaled", &[x, b], |x| x[0] * x[1], |x, _, ct| vec![x[1] * ct]);
+    let error = few.sum(&[]).grad(&[x]).expect_err("one cotangent of two").to_string();
+    assert!(error.contains("the vjp of `scaled` returned 1 cotangents for 2 arguments"), "{error}");
+    assert!(error.contains(&format!("transforms.rs:{line}")), "{error}");
+    let wide = g.custom_vjp("scaled", &[x, b], |x| x[0] * x[1], |x, _, ct| vec![x[1] * ct, x[0] * ct]);
+    let error = wide.sum(&[]).grad(&[x, b]).expect_err("not summed to b").to_string();
+    assert!(error.contains("a cotangent of type real(1, 2) for argument 1"), "{error}");
+    assert!(error.contains("sum over the axes that were broadcast"), "{error}");
+    let tangent = g.custom_jvp("scaled", &[x], |x| x[0] * 2.0, |_, _, t| t[0].sum(&[]));
+    let error = tangent.sum(&[]).grad(&[x]).expect_err("a number for a row").to_string();
+    assert!(error.contains("the jvp of `scaled` returned a tangent of type real()"), "{error}");
+}
+
+#[test]
+fn what_a_custom_formula_uses_besides_its_arguments_is_not_silently_constant() {
+    let g = Graph::new();
+    let (x, w) = (g.leaf("x", 2.0), g.leaf("w", 3.0));
+    let y = g.custom_vjp("scale", &[x], |x| x[0] * w, |_, _, ct| vec![ct * 3.0]);
+    assert!(matches!(y.grad(&[w]).expect_err("hidden").kind(), ErrorKind::Disconnected { .. }));
+}
+
+#[test]
+fn vmap_over_what_does_not_fit_is_an_error() {
+    let g = Graph::new();
+    let (a, b) = (g.leaf("a", [1.0, 2.0]), g.leaf("b", [1.0, 2.0, 3.0]));
+    let text = |r: chainrule_graph::Result<Vec<Var<'_>>>| r.expect_err("an error").to_string();
+    let lengths = text(vmap(&[a, b], |e| Ok(vec![e[0] * e[1]])));
+    assert!(lengths.contains("[vmap] leading axes differ in length: 2 and 3"), "{lengths}");
+    assert!(lengths.contains("transforms.rs"), "{lengths}");
+    let flat = text(vmap(&[g.leaf("c", 1.0)], |e| Ok(vec![e[0]])));
+    assert!(flat.contains("real() has no axis to map over"), "{flat}");
+    assert!(text(vmap(&[], |_| Ok(vec![a]))).contains("needs at least one value"));
+    let inside = text(vmap(&[a], |e| Ok(vec![e[0].matmul(b)])));
+    assert!(inside.contains("[matmul]"), "{inside}");
+}
+
+#[test]
+fn derivatives_that_do_not_exist_are_errors() {
+    let g = Graph::new();
+    let (x, n) = (g.leaf("x", [1.0, 2.0]), g.leaf("n", Tensor::from([1_i64, 2])));
+    let t = g.input("t", [3], Kind::Real);
+    for error in [
+        x.sum(&[]).grad(&[n]).expect_err("with respect to integers"),
+        n.sum(&[]).grad(&[x]).expect_err("of integers"),
+        x.less(1.5).sum(&[]).grad(&[x]).expect_err("of a count of truth values"),
+        x.grad(&[x]).expect_err("of a vector"),
+        vjp(&[x * x], &[x], &[t]).expect_err("a cotangent of another shape"),
+        vjp(&[x * x], &[x], &[]).expect_err("no cotangent"),
+        jvp(&[x * x], &[x], &[t]).expect_err("a tangent of another shape"),
+        jacobian(n, x).expect_err("of integers"),
+        hessian(x, &[x]).expect_err("of a vector"),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains("[grad]") || text.contains("[sum]"), "{text}");
+    }
+}
+
+/// A custom operation that promises one shape and returns another.
+struct Liar;
+
+impl CustomOp for Liar {
+    fn name(&self) -> &'static str {
+        "liar"
+    }
+    fn infer(&self, args: &[&Type]) -> std::result::Result<Type, String> {
+        if args.len() == 1 { Ok(args[0].clone()) } else { Err("takes one value".into()) }
+    }
+    fn forward(&self, _: &[Tensor]) -> chainrule_tensor::Result<Tensor> {
+        Ok(Tensor::from([1.0]))
+    }
+    fn vjp<'g>(&self, _: &[Var<'g>], _: Var<'g>, ct: Var<'g>) -> Vec<Var<'g>> {
+        vec![ct]
+    }
+}
+
+#[test]
+fn a_custom_operation_is_held_to_its_word() {
+    let g = Graph::new();
+    let x = g.leaf("x", [1.0, 2.0]);
+    let error = g.custom(Liar, &[x]).value().expect_err("another shape").to_string();
+    assert!(error.contains("[liar] forward returned f64 of [1], but infer promised f64 of (2,)"), "{error}");
+    let error = g.custom(Liar, &[x, x]).value().expect_err("two arguments").to_string();
+    assert!(error.contains("[liar] takes one value"), "{error}");
+}
