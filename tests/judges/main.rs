@@ -11,3 +11,5 @@
 mod jax;
 /// The programs' form.
 mod program;
+/// Single operators, according to ONNX.
+mod onnx;
