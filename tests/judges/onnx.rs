@@ -3,9 +3,16 @@
 //! `data/onnx/README.md` says where the cases come from. Reals must agree to ONNX's own tolerance, integers and
 //! truth values exactly. An operator that chainrule has no formula for is listed by name with the reason.
 
+mod attention;
 mod elementwise;
+mod linear;
+mod loss;
 mod node;
+mod normalisation;
+mod optimiser;
+mod recurrent;
 mod reduction;
+mod resize;
 mod shape;
 mod unsupported;
 
@@ -27,8 +34,19 @@ const RTOL: f64 = 1e-3;
 const ATOL: f64 = 1e-7;
 
 /// The families, asked in turn; the last says why an operator has no formula.
-const FAMILIES: &[for<'g> fn(&Node<'g>) -> Option<Outcome<'g>>] =
-    &[elementwise::record, reduction::record, shape::record, unsupported::record];
+const FAMILIES: &[for<'g> fn(&Node<'g>) -> Option<Outcome<'g>>] = &[
+    elementwise::record,
+    reduction::record,
+    shape::record,
+    linear::record,
+    normalisation::record,
+    loss::record,
+    attention::record,
+    recurrent::record,
+    resize::record,
+    optimiser::record,
+    unsupported::record,
+];
 
 /// What became of a case.
 enum Verdict {

@@ -86,7 +86,7 @@ fn binary<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "Div" if whole => (a.real() / b.real()).int(),
         "Div" => a / b,
         "Mod" if n.flag("fmod", false) => remainder(a, b, truncated(a.real() / b.real())),
-        "Mod" => remainder(a, b, (a.real() / b.real()).floor()),
+        "Mod" => modulo(a, b),
         "Mul" => a * b,
         "Pow" if whole => a.real().pow(b.real()).int(),
         "Pow" => a.pow(b.real()),
@@ -97,6 +97,17 @@ fn binary<'g>(n: &Node<'g>) -> Option<Var<'g>> {
 
 fn truncated(x: Var<'_>) -> Var<'_> {
     x.less(0.0).select(x.ceil(), x.floor())
+}
+
+/// The remainder with the sign of `b`; an infinite `b` leaves `a`, or takes its place if their signs differ.
+fn modulo<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
+    let floored = remainder(a, b, (a.real() / b.real()).floor());
+    if a.kind() != Kind::Real {
+        return floored;
+    }
+    let opposed = (a * b).less(0.0);
+    let (infinite, finite) = (b.abs().equal(f64::INFINITY), a.abs().less(f64::INFINITY));
+    infinite.minimum(finite).select(opposed.select(b, a), floored)
 }
 
 /// a − b · quotient in the kind of `a`.

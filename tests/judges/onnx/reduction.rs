@@ -58,10 +58,11 @@ fn count(x: Var<'_>, axes: &[isize]) -> usize {
 
 /// ONNX gives the extreme of nothing a value, where chainrule refuses; and it has extremes of truth values.
 fn extreme<'g>(x: Var<'g>, axes: &[isize], of_nothing: f64, f: fn(Var<'g>, &[isize]) -> Var<'g>) -> Var<'g> {
-    if count(x, axes) == 0 {
-        return x.sum(axes) + of_nothing;
+    if x.kind() == Kind::Truth {
+        let y = extreme(x.real(), axes, of_nothing, f);
+        return y.greater(0.0);
     }
-    if x.kind() == Kind::Truth { f(x.int(), axes).truth() } else { f(x, axes) }
+    if count(x, axes) == 0 { x.sum(axes) + of_nothing } else { f(x, axes) }
 }
 
 fn log_sum_exp<'g>(x: Var<'g>, axes: &[isize]) -> Var<'g> {
