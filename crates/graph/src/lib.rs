@@ -47,6 +47,7 @@ mod text;
 mod var;
 
 pub use chainrule_tensor::kernels::Kind;
+pub use chainrule_tensor::kernels::order::Order;
 pub use diff::grad::hvp;
 pub use diff::jacobian::{hessian, jacobian};
 pub use diff::jvp::jvp;

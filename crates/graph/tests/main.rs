@@ -2,8 +2,11 @@
 
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
+/// Compositions equal their definitions.
+mod math;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
 /// Every primitive's samples: values, first and second derivatives, both modes, all plans.
 mod rules;
+/// Transforms of formulas and of each other: vmap, Jacobians, custom rules, checkpoints.
 mod transforms;

@@ -1,6 +1,9 @@
 //! Compositions: functions written in primitives, with no rule of their own.
 
 mod activation;
+mod einsum;
 mod hyperbolic;
+mod matrix;
+mod scan;
 mod softmax;
 mod stats;

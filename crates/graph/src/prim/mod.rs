@@ -9,10 +9,14 @@ pub(crate) mod barrier;
 pub(crate) mod binary;
 pub(crate) mod broadcast;
 pub(crate) mod cast;
+pub(crate) mod cholesky;
 pub(crate) mod compare;
 pub(crate) mod concat;
+pub(crate) mod cumulate;
 pub(crate) mod custom;
+pub(crate) mod determinant;
 pub(crate) mod flip;
+pub(crate) mod gather;
 pub(crate) mod leaf;
 pub(crate) mod matmul;
 pub(crate) mod pad;
@@ -24,8 +28,11 @@ pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod rows;
 pub(crate) mod ruled;
+pub(crate) mod scatter;
 pub(crate) mod select;
 pub(crate) mod slice;
+pub(crate) mod solve;
+pub(crate) mod sort;
 pub(crate) mod stop;
 pub(crate) mod unary;
 
@@ -227,7 +234,9 @@ primitives! {
     unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, concat::Concat, flip::Flip,
-    reduce::Reduce, arg::ArgReduce, matmul::MatMul,
+    reduce::Reduce, arg::ArgReduce, cumulate::CumSum, sort::ArgSort,
+    gather::Gather, scatter::ScatterAdd,
+    matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
     custom::Custom, ruled::Ruled, pushforward::Pushforward,
 }
