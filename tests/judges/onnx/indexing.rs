@@ -62,9 +62,8 @@ fn gather_nd<'g>(n: &Node<'g>) -> Var<'g> {
     let (own, wanted) = (x.shape(), index.shape());
     let coordinates = wanted[wanted.len() - 1];
     // The batch's own position comes before the coordinates.
-    let mut full: Vec<Var<'g>> = (0..batch)
-        .map(|b| n.g.iota([&wanted[..wanted.len() - 1], &[1]].concat(), b as isize))
-        .collect();
+    let mut full: Vec<Var<'g>> =
+        (0..batch).map(|b| n.g.iota([&wanted[..wanted.len() - 1], &[1]].concat(), b as isize)).collect();
     full.push(index);
     let rows = flat(n.g.concat(&full, -1), &own);
     let (indexed, rest) = own.split_at(batch + coordinates);
@@ -182,7 +181,8 @@ fn count_grams<'g>(n: &Node<'g>) -> Var<'g> {
         let end = starts.get(i + 1).map_or(pool.len(), |e| *e as usize);
         for gram in pool[*start as usize..end].chunks(i + 1) {
             if bounds.contains(&(i as i64 + 1)) {
-                columns[slots[slot] as usize] = occurrences(rows, gram, n.int_or("max_skip_count", 0) as usize);
+                columns[slots[slot] as usize] =
+                    occurrences(rows, gram, n.int_or("max_skip_count", 0) as usize);
             }
             slot += 1;
         }
@@ -201,7 +201,8 @@ fn occurrences<'g>(rows: Var<'g>, gram: &[i64], skips: usize) -> Var<'g> {
         if reach >= length {
             break;
         }
-        let at = |(i, word): (usize, &i64)| rows.slice(1, i * stride..i * stride + length - reach).equal(*word);
+        let at =
+            |(i, word): (usize, &i64)| rows.slice(1, i * stride..i * stride + length - reach).equal(*word);
         let hits = gram.iter().enumerate().map(at).reduce(|a, b| a.minimum(b)).expect("a gram has words");
         total = total + hits.real().sum(&[1]);
     }

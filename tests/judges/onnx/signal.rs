@@ -63,7 +63,8 @@ fn transform<'g>(n: &Node<'g>) -> Var<'g> {
     order.swap(axis, last);
     let (inverse, onesided) = (n.flag("inverse", false), n.flag("onesided", false));
     let own = x.shape()[axis];
-    let length = n.ints_of(1).map_or(if inverse && onesided { 2 * (own - 1) } else { own }, |l| l[0] as usize);
+    let length =
+        n.ints_of(1).map_or(if inverse && onesided { 2 * (own - 1) } else { own }, |l| l[0] as usize);
     let half = length / 2 + 1;
     let present = if inverse && onesided { half } else { length };
     let fitted = |v: Var<'g>| crop_or_pad(v.permute(&order), last as isize, 0, present as i64 - own as i64);

@@ -5,12 +5,12 @@ use super::node::{Node, Outcome};
 #[rustfmt::skip]
 const REASONS: &[(&str, &[&str])] = &[
     ("(the function is missing)", &["Acos", "Asin", "Atan"]),
-    ("(the bits of numbers are no formula)", &["BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"]),
+    ("(bits of numbers)", &["BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"]),
     ("(random numbers of ONNX's own generator)", &["Bernoulli"]),
     ("(the result's shape depends on values)", &["Compress", "NonMaxSuppression", "NonZero", "Unique"]),
     ("(sequences)", &["SplitToSequence"]),
     ("(decision trees)", &["TreeEnsemble"]),
-    ("(a table of constants, no formula of inputs)", &["MelWeightMatrix"]),
+    ("(a table of constants)", &["MelWeightMatrix"]),
 ];
 
 pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {

@@ -33,14 +33,15 @@ pub(crate) struct Window {
 
 impl Window {
     /// The window that a node slides over `x`; the last axes of `weights` are the kernel if the node does not say.
-    fn of(n: &Node<'_>, x: Var<'_>, weights: Var<'_>) -> Window {
+    pub(crate) fn of(n: &Node<'_>, x: Var<'_>, weights: Var<'_>) -> Window {
         let image = &x.shape()[2..];
         let each = |name: &str, default: usize| -> Vec<usize> {
             n.ints(name).map_or(vec![default; image.len()], |v| v.iter().map(|n| *n as usize).collect())
         };
         let kernel = n.ints("kernel_shape").map(|k| k.iter().map(|n| *n as usize).collect());
         let kernel: Vec<usize> = kernel.unwrap_or_else(|| weights.shape()[2..].to_vec());
-        let mut window = Window { kernel, strides: each("strides", 1), dilations: each("dilations", 1), pads: vec![] };
+        let mut window =
+            Window { kernel, strides: each("strides", 1), dilations: each("dilations", 1), pads: vec![] };
         let named = n.ints("pads").unwrap_or_else(|| vec![0; 2 * image.len()]);
         window.pads = (0..image.len())
             .map(|i| {
@@ -63,7 +64,7 @@ impl Window {
     }
 
     /// How many elements of axis `i` the kernel spans.
-    fn reach(&self, i: usize) -> usize {
+    pub(crate) fn reach(&self, i: usize) -> usize {
         self.dilations[i] * (self.kernel[i] - 1) + 1
     }
 
@@ -108,7 +109,7 @@ fn sum(taps: Vec<Var<'_>>) -> Var<'_> {
     taps.into_iter().reduce(|a, b| a + b).expect("a kernel has elements")
 }
 
-fn groups(n: &Node<'_>) -> usize {
+pub(crate) fn groups(n: &Node<'_>) -> usize {
     n.int_or("group", 1) as usize
 }
 
@@ -117,21 +118,28 @@ fn biased<'g>(n: &Node<'g>, y: Var<'g>) -> Var<'g> {
     n.given(2).map_or(y, |b| y + (2..y.rank()).fold(b, |b, _| b.expand(-1)))
 }
 
-/// Images (batch, channels, …) with kernels (outputs, channels / groups, …): one product of matrices for each group.
+/// Images (batch, channels, …) with kernels (outputs, channels / groups, …).
 fn convolution<'g>(x: Var<'g>, kernels: Var<'g>, window: &Window, groups: usize) -> Var<'g> {
-    let taps = window.taps(x, 0.0);
-    let columns = x.graph().stack(&taps, 2); // (batch, channels, kernel, windows…)
-    let (batch, windows) = (x.shape()[0] as isize, taps[0].shape()[2..].to_vec());
-    let (inputs, outputs) = (x.shape()[1] / groups, kernels.shape()[0] / groups);
+    product(x.graph().stack(&window.taps(x, 0.0), 2), kernels, groups)
+}
+
+/// Columns (batch, channels, kernel, windows…) with kernels: one product of matrices for each group.
+pub(crate) fn product<'g>(columns: Var<'g>, kernels: Var<'g>, groups: usize) -> Var<'g> {
+    let shape = columns.shape();
+    let batch = shape[0] as isize;
+    let (inputs, outputs) = (shape[1] / groups, kernels.shape()[0] / groups);
     let group = |i: usize| {
         let rows = columns.slice(1, i * inputs..(i + 1) * inputs);
-        let rows = rows.reshape(&[batch, (inputs * taps.len()) as isize, windows.iter().product::<usize>() as isize]);
+        let rows = rows.reshape(&[
+            batch,
+            (inputs * shape[2]) as isize,
+            shape[3..].iter().product::<usize>() as isize,
+        ]);
         kernels.slice(0, i * outputs..(i + 1) * outputs).reshape(&[outputs as isize, -1]).matmul(rows)
     };
-    let y = x.graph().concat(&(0..groups).map(group).collect::<Vec<_>>(), 1);
-    let mut shape = vec![batch, kernels.shape()[0] as isize];
-    shape.extend(windows.iter().map(|n| *n as isize));
-    y.reshape(&shape)
+    let y = columns.graph().concat(&(0..groups).map(group).collect::<Vec<_>>(), 1);
+    let windows = shape[3..].iter().map(|n| *n as isize);
+    y.reshape(&[batch, kernels.shape()[0] as isize].into_iter().chain(windows).collect::<Vec<_>>())
 }
 
 /// The transpose of a convolution is what reverse mode makes of it.
@@ -187,7 +195,8 @@ fn average<'g>(n: &Node<'g>) -> Var<'g> {
     let one = n.g.constant(1.0).broadcast_to(x.shape());
     let counted = if n.flag("count_include_pad", false) {
         let named = n.ints("pads").unwrap_or_else(|| vec![0; 2 * window.kernel.len()]);
-        let each = (0..window.kernel.len()).map(|i| (i as isize + 2, named[i], named[i + window.kernel.len()]));
+        let each =
+            (0..window.kernel.len()).map(|i| (i as isize + 2, named[i], named[i + window.kernel.len()]));
         let ones = filled(one, &each.clone().collect::<Vec<_>>(), n.g.constant(1.0));
         // The window pads once more: take off what is there already.
         let mut rest = window.clone();
@@ -222,7 +231,8 @@ fn maxima<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
 fn causal<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let (x, kernels) = (n.x(0), n.x(1));
     let (channels, kernel) = (x.shape()[1], kernels.shape()[2]);
-    let past = n.given(3).unwrap_or_else(|| n.g.constant(0.0).broadcast_to([x.shape()[0], channels, kernel - 1]));
+    let past =
+        n.given(3).unwrap_or_else(|| n.g.constant(0.0).broadcast_to([x.shape()[0], channels, kernel - 1]));
     let all = n.g.concat(&[past, x], 2);
     let window = Window { kernel: vec![kernel], strides: vec![1], dilations: vec![1], pads: vec![(0, 0)] };
     let y = biased(n, convolution(all, kernels, &window, channels));
