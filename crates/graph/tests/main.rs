@@ -1,5 +1,7 @@
 //! What the graph crate promises.
 
+/// Anomaly mode names who made the first NaN or infinity.
+mod anomaly;
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
 /// Compositions equal their definitions.
