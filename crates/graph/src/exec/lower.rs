@@ -294,7 +294,7 @@ impl Lowerer<'_> {
         let mut buffers = Vec::new();
         let mut layouts = Vec::new();
         for a in &node.args {
-            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.contiguous(*a) };
+            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.whole(*a) };
             buffers.push(buffer);
             layouts.push(layout);
         }
@@ -340,6 +340,13 @@ impl Lowerer<'_> {
             Place::At(buffer, layout) if layout.is_contiguous() => (buffer, layout),
             _ => self.copied(id),
         }
+    }
+
+    /// A node's value as a whole buffer: the first rows of a longer one are contiguous too, but a kernel that is
+    /// not told of layouts would read on to its end.
+    fn whole(&mut self, id: NodeId) -> (usize, Layout) {
+        let (buffer, layout) = self.contiguous(id);
+        if self.out.buffers[buffer].len == layout.shape.size() { (buffer, layout) } else { self.copied(id) }
     }
 
     /// A buffer that holds this node's value and nothing else, written by a step.

@@ -2,6 +2,7 @@
 
 mod activation;
 mod einsum;
+mod hyperbolic;
 mod matrix;
 mod scan;
 mod softmax;
