@@ -9,7 +9,7 @@
 
 /// Values and derivatives of random programs, according to JAX.
 mod jax;
-/// The programs' form.
-mod program;
 /// Single operators, according to ONNX.
 mod onnx;
+/// The programs' form.
+mod program;

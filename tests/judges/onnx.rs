@@ -66,7 +66,8 @@ struct Row {
 #[test]
 fn onnx_cases_pass() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/data/onnx");
-    let cases: Vec<Value> = serde_json::from_str(include_str!("data/onnx/cases.json")).expect("a list of cases");
+    let cases: Vec<Value> =
+        serde_json::from_str(include_str!("data/onnx/cases.json")).expect("a list of cases");
     let tensors = safetensors::read(format!("{folder}/cases.safetensors")).expect("the cases' tensors");
     let tensors: BTreeMap<String, Tensor> = tensors.tensors.into_iter().collect();
 

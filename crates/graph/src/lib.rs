@@ -60,4 +60,6 @@ pub use exec::machine::Compiled;
 pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, PassedGuard, Phase, ScopeGuard, Type};
 pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
+pub use text::equations::{Equation, Equations};
+pub use text::saved::{Saved, SavedValue};
 pub use var::{Operand, Var};

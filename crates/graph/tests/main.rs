@@ -10,5 +10,7 @@ mod math;
 mod plans;
 /// Every primitive's samples: values, first and second derivatives, both modes, all plans.
 mod rules;
+/// What can be read of a graph: equations, and what backward keeps.
+mod seeing;
 /// Transforms of formulas and of each other: vmap, Jacobians, custom rules, checkpoints.
 mod transforms;

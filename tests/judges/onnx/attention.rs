@@ -45,9 +45,8 @@ fn weights(scores: Var<'_>) -> Var<'_> {
 
 fn attention<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let flat = n.x(0).rank() == 3;
-    let [q, k, v] = [(0, "q_num_heads"), (1, "kv_num_heads"), (2, "kv_num_heads")].map(|(i, count)| {
-        if flat { heads(n.x(i), n.int_or(count, 1)) } else { n.x(i) }
-    });
+    let [q, k, v] = [(0, "q_num_heads"), (1, "kv_num_heads"), (2, "kv_num_heads")]
+        .map(|(i, count)| if flat { heads(n.x(i), n.int_or(count, 1)) } else { n.x(i) });
     let cached = |past: usize, new| n.given(past).map_or(new, |past| n.g.concat(&[past, new], 2));
     let (keys, values) = (cached(4, k), cached(5, v));
     let (count, width) = (q.shape()[1], q.shape()[3]);
@@ -161,7 +160,11 @@ fn rotary<'g>(n: &Node<'g>) -> Var<'g> {
         (x.slice(3, 0..half), x.slice(3, half..turned))
     };
     let (a, b) = (a * cos - b * sin, a * sin + b * cos);
-    let pairs = if interleaved { n.g.stack(&[a, b], 4).reshape(&shape_of(x, turned)) } else { n.g.concat(&[a, b], 3) };
+    let pairs = if interleaved {
+        n.g.stack(&[a, b], 4).reshape(&shape_of(x, turned))
+    } else {
+        n.g.concat(&[a, b], 3)
+    };
     let y = n.g.concat(&[pairs, x.slice(3, turned..width)], 3);
     if flat { joined(y) } else { y }
 }

@@ -5,7 +5,11 @@ use chainrule::graph::{Kind, Var};
 use super::node::{Node, Outcome};
 
 pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
-    let y = unary(n).or_else(|| activation(n)).or_else(|| binary(n)).or_else(|| logic(n)).or_else(|| several(n))?;
+    let y = unary(n)
+        .or_else(|| activation(n))
+        .or_else(|| binary(n))
+        .or_else(|| logic(n))
+        .or_else(|| several(n))?;
     Some(Ok(vec![y]))
 }
 

@@ -53,7 +53,8 @@ fn by_channel<'g>(x: Var<'g>, v: Var<'g>) -> Var<'g> {
 fn batch<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let [x, scale, bias, mean, variance] = [0, 1, 2, 3, 4].map(|i| n.x(i));
     let normal = |mean, variance: Var<'g>| {
-        (x - by_channel(x, mean)) * by_channel(x, scale * (variance + epsilon(n)).rsqrt()) + by_channel(x, bias)
+        (x - by_channel(x, mean)) * by_channel(x, scale * (variance + epsilon(n)).rsqrt())
+            + by_channel(x, bias)
     };
     if !n.flag("training_mode", false) {
         return vec![normal(mean, variance)];
@@ -69,7 +70,8 @@ fn group<'g>(n: &Node<'g>) -> Var<'g> {
     let x = n.x(0);
     let groups = n.int_or("num_groups", 1) as isize;
     let grouped = x.reshape(&[x.shape()[0] as isize, groups, -1]);
-    standardised(grouped, &[2], epsilon(n)).reshape(&lengths(x)) * by_channel(x, n.x(1)) + by_channel(x, n.x(2))
+    standardised(grouped, &[2], epsilon(n)).reshape(&lengths(x)) * by_channel(x, n.x(1))
+        + by_channel(x, n.x(2))
 }
 
 fn layer<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
@@ -87,7 +89,8 @@ fn local_response<'g>(n: &Node<'g>) -> Var<'g> {
     let channels = x.shape()[1];
     let before = (size - 1) / 2;
     let padded = x.square().pad(1, before, size - 1 - before);
-    let squares = (0..size).map(|i| padded.slice(1, i..i + channels)).reduce(|a, b| a + b).expect("size is above 0");
+    let squares =
+        (0..size).map(|i| padded.slice(1, i..i + channels)).reduce(|a, b| a + b).expect("size is above 0");
     let scale = squares * (n.real_or("alpha", 1e-4) / size as f64) + n.real_or("bias", 1.0);
     x / scale.pow(n.real_or("beta", 0.75))
 }

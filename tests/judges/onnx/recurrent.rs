@@ -85,11 +85,8 @@ fn gru<'g>(n: &Node<'g>, cell: &Cell<'g>, x: Var<'g>, h: Var<'g>) -> Var<'g> {
     let recurrent = |i, h: Var<'g>| h.matmul(cell.weights(cell.r, i)) + cell.gate(cell.bias, 3 + i);
     let update = (input(0) + recurrent(0, h)).sigmoid();
     let reset = (input(1) + recurrent(1, h)).sigmoid();
-    let memory = if n.flag("linear_before_reset", false) {
-        reset * recurrent(2, h)
-    } else {
-        recurrent(2, reset * h)
-    };
+    let memory =
+        if n.flag("linear_before_reset", false) { reset * recurrent(2, h) } else { recurrent(2, reset * h) };
     let new = (input(2) + memory).tanh();
     (1.0 - update) * new + update * h
 }

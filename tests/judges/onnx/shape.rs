@@ -46,7 +46,9 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "ReverseSequence" => reverse_sequence(n, x),
         "Shape" => {
             let rank = x.rank() as i64;
-            let at = |name, default| n.int(name).map_or(default, |i| if i < 0 { i + rank } else { i }).clamp(0, rank);
+            let at = |name, default| {
+                n.int(name).map_or(default, |i| if i < 0 { i + rank } else { i }).clamp(0, rank)
+            };
             let (start, end) = (at("start", 0) as usize, at("end", rank) as usize);
             let shape: Vec<i64> = x.shape()[start..end.max(start)].iter().map(|n| *n as i64).collect();
             n.g.constant(Tensor::from(shape))
@@ -56,7 +58,8 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "SpaceToDepth" => {
             let block = n.int_or("blocksize", 1) as isize;
             let (b, c, h, w) = (size(0), size(1), size(2) / block, size(3) / block);
-            let order: [isize; 6] = if n.text_or("mode", "DCR") == "CRD" { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
+            let order: [isize; 6] =
+                if n.text_or("mode", "DCR") == "CRD" { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
             x.reshape(&[b, c, h, block, w, block]).permute(&order).reshape(&[b, c * block * block, h, w])
         }
         "Squeeze" => {
@@ -64,9 +67,11 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
             let kept = lengths(x).into_iter().enumerate().filter(|(i, _)| !axes.contains(i));
             x.reshape(&kept.map(|(_, n)| n).collect::<Vec<_>>())
         }
-        "Tile" => n.ints_of(1)?.iter().enumerate().fold(x, |x, (axis, times)| {
-            n.g.concat(&vec![x; *times as usize], axis as isize)
-        }),
+        "Tile" => n
+            .ints_of(1)?
+            .iter()
+            .enumerate()
+            .fold(x, |x, (axis, times)| n.g.concat(&vec![x; *times as usize], axis as isize)),
         "Transpose" => {
             let reversed = || (0..x.rank() as i64).rev().collect();
             let axes = n.ints("perm").unwrap_or_else(reversed);
@@ -143,7 +148,8 @@ fn split<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let parts = n.int_or("num_outputs", n.outputs as i64) as usize;
     let sizes = n.ints_of(1).map(|s| s.iter().map(|n| *n as usize).collect::<Vec<_>>());
     let chunk = length.div_ceil(parts);
-    let sizes = sizes.unwrap_or_else(|| (0..parts).map(|i| chunk.min(length.saturating_sub(i * chunk))).collect());
+    let sizes =
+        sizes.unwrap_or_else(|| (0..parts).map(|i| chunk.min(length.saturating_sub(i * chunk))).collect());
     let mut start = 0;
     let mut next = |size| {
         start += size;
@@ -184,7 +190,8 @@ fn pad<'g>(n: &Node<'g>) -> Var<'g> {
         "constant" => {
             let value = n.given(2).unwrap_or_else(|| zero(n, x));
             let inside = n.g.constant(1.0).broadcast_to(x.shape());
-            let grow = |y: Var<'g>, (axis, before, after): (isize, i64, i64)| crop_or_pad(y, axis, before, after);
+            let grow =
+                |y: Var<'g>, (axis, before, after): (isize, i64, i64)| crop_or_pad(y, axis, before, after);
             let (y, inside) = (each.clone().fold(x, grow), each.fold(inside, grow));
             inside.greater(0.5).select(y, value)
         }
