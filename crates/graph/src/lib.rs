@@ -58,6 +58,7 @@ pub use exec::compile::{Compiler, Optimise, Precision};
 pub use exec::function::Function;
 pub use exec::machine::Compiled;
 pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, PassedGuard, Phase, ScopeGuard, Type};
+pub use math::samples::compositions;
 pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
 pub use text::equations::{Equation, Equations};
