@@ -4,7 +4,8 @@
     python3 -m venv .venv && .venv/bin/pip install onnx==1.23.2 safetensors numpy
     .venv/bin/python onnx_node_cases.py OUT [--max-kib 64]
 
-OUT/cases.json   a list: {name, op, opset, attributes, inputs: [tensor name or null], outputs: [...]}
+OUT/cases.json   a case on each line: name, operator, attributes, for each input of the node the number of its
+                 tensor (null if it is left out), for each output tensor its place among the node's outputs
 OUT/cases.safetensors   every tensor, as "<case>/<set>/in/<i>" and "<case>/<set>/out/<i>"
 
 Only cases of one node whose tensors are f32, f64, i32, i64 or bool. ONNX's own tolerance is
@@ -82,7 +83,7 @@ def main():
         cases.append(
             dict(
                 name=case.name, op=node.op_type, domain=node.domain, opset=opset, attributes=attributes,
-                inputs=[names.get(n) if n else None for n in node.input], outputs=len(node.output), sets=len(sets),
+                inputs=[names.get(n) if n else None for n in node.input], outputs=[i for i, n in enumerate(node.output) if n],
             )
         )
         for s, (ins, outs) in enumerate(sets):

@@ -55,7 +55,7 @@ pub use diff::transpose::vjp;
 pub use diff::vmap::vmap;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::compile::{Compiler, Optimise, Precision};
-pub use exec::function::Function;
+pub use exec::function::{Function, value_and_grad};
 pub use exec::machine::Compiled;
 pub use ir::{Args, BlameGuard, Graph, Node, NodeId, Origin, PassedGuard, Phase, ScopeGuard, Type};
 pub use math::samples::compositions;

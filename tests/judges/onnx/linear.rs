@@ -1,4 +1,4 @@
-//! Products of matrices.
+//! Products of matrices, and their determinants.
 
 use chainrule::graph::Var;
 
@@ -6,6 +6,8 @@ use super::node::{Node, Outcome};
 
 pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
     let y = match n.op.as_str() {
+        "Det" => n.x(0).det(),
+        "Einsum" => n.g.einsum(n.text_or("equation", ""), &n.all()),
         "Gemm" => gemm(n),
         "MatMul" => product(n.x(0), n.x(1)),
         _ => return None,

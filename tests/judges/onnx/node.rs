@@ -25,7 +25,7 @@ impl<'g> Node<'g> {
             g,
             op: case["op"].as_str().expect("a name").to_owned(),
             opset: case["opset"].as_i64().expect("a number"),
-            outputs: case["outputs"].as_u64().expect("a number") as usize,
+            outputs: case["outputs"].as_array().expect("a list").len(),
             attributes: case["attributes"].clone(),
             inputs: named.collect(),
         }

@@ -189,11 +189,7 @@ fn pad<'g>(n: &Node<'g>) -> Var<'g> {
     match n.text_or("mode", "constant") {
         "constant" => {
             let value = n.given(2).unwrap_or_else(|| zero(n, x));
-            let inside = n.g.constant(1.0).broadcast_to(x.shape());
-            let grow =
-                |y: Var<'g>, (axis, before, after): (isize, i64, i64)| crop_or_pad(y, axis, before, after);
-            let (y, inside) = (each.clone().fold(x, grow), each.fold(inside, grow));
-            inside.greater(0.5).select(y, value)
+            filled(x, &each.collect::<Vec<_>>(), value)
         }
         mode => each.fold(x, |y, (axis, before, after)| {
             let length = y.shape()[axis as usize] as i64;
@@ -212,8 +208,16 @@ fn pad<'g>(n: &Node<'g>) -> Var<'g> {
     }
 }
 
+/// `x` with `value` in front of and behind each named axis.
+pub(crate) fn filled<'g>(x: Var<'g>, each: &[(isize, i64, i64)], value: Var<'g>) -> Var<'g> {
+    let grow = |y: Var<'g>, (axis, before, after): &(isize, i64, i64)| crop_or_pad(y, *axis, *before, *after);
+    let inside = x.graph().constant(1.0).broadcast_to(x.shape());
+    let (y, inside) = (each.iter().fold(x, grow), each.iter().fold(inside, grow));
+    inside.greater(0.5).select(y, value)
+}
+
 /// Zeros at both ends of an axis, or elements fewer where a number is negative.
-fn crop_or_pad(y: Var<'_>, axis: isize, before: i64, after: i64) -> Var<'_> {
+pub(crate) fn crop_or_pad(y: Var<'_>, axis: isize, before: i64, after: i64) -> Var<'_> {
     let length = y.shape()[axis as usize] as i64;
     let (start, end) = ((-before).max(0), length - (-after).max(0));
     y.slice(axis, start as usize..end as usize).pad(axis, before.max(0) as usize, after.max(0) as usize)
