@@ -8,8 +8,8 @@ use crate::program::Program;
 /// A difference relative to the greatest element of the array; arrays smaller than this are compared absolutely.
 const FLOOR: f64 = 1e-3;
 const PERMITTED: f64 = 1e-10;
-const PROGRAMS: usize = 40;
-const COMPARISONS: usize = 331;
+const PROGRAMS: usize = 400;
+const COMPARISONS: usize = 3_542;
 
 /// Reads one array after the other from a flat one.
 struct Reader<'a> {

@@ -19,7 +19,8 @@ The hvp and the Hessian are those of the scalar s = sum(ct * sin(y)), the hvp al
 for every program, also for linear ones.
 
 Programs stay where comparison is meaningful: a step is taken back if its values leave +-30, or if it comes
-within 1e-2 of a kink, a tie or the edge of its domain; a program if a derivative exceeds 1e6.
+within 1e-2 of a kink, a tie or the edge of its domain; a program if a derivative exceeds 1e6, or if a function
+saturates so far that its derivative has lost its digits.
 """
 import argparse
 import json
@@ -36,6 +37,7 @@ from jax_ops import OPS, Jax, NumPy, clearance
 PROGRAMS = 400
 CLEAR = 1e-2  # distance from kinks, ties and domain edges
 JACOBIAN = 150  # most elements of one Jacobian
+SATURATING = "tanh sigmoid erf softplus gelu silu mish".split()
 HESSIAN = 9  # most elements of an input with a Hessian
 
 
@@ -336,7 +338,7 @@ def judge(program):
     return flat, jacobian, hessian
 
 
-def make(seed):
+def grow(seed):
     rng = random.Random(seed)
     program = Program(rng)
     wanted = rng.randint(3, 9)
@@ -353,6 +355,13 @@ def make(seed):
     if len(program.steps) < wanted:
         raise Refused
     program.gather_loose_ends()
+    if any(op in SATURATING and np.any(np.abs(program.values[args[0]]) > 4) for op, args, _ in program.steps):
+        raise Refused  # 1 - y^2 with y near 1 has few digits left, whoever computes it
+    return program
+
+
+def make(seed):
+    program = grow(seed)
     flat, jacobian, hessian = judge(program)
     return dict(inputs=program.inputs, steps=program.steps, jacobian=jacobian, hessian=hessian), flat
 
