@@ -1,0 +1,226 @@
+//! A graph as a sketch: which nodes are boxes, what is written in them, and what the backward part reads.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chainrule_tensor::Tensor;
+use chainrule_tensor::kernels::Kind;
+
+use super::Picture;
+use super::label::{self, Operand};
+use super::metrics::shortened;
+use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::compile::Precision;
+use crate::exec::fuse::live;
+use crate::ir::{Node, NodeId, Phase, Type};
+use crate::prim::Op;
+
+/// Draws the nodes that the outputs depend on.
+pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
+    let graph = picture.graph;
+    let wanted: Vec<NodeId> = picture.outputs.iter().map(|v| v.id).collect();
+    let nodes = graph.nodes();
+    let live = live(graph, &wanted);
+    let precision = picture.precision.unwrap_or_else(|| Precision::of_leaves(graph));
+    let mut pen = Pen { picture, nodes: &nodes, precision, shown: Vec::new(), boxes: HashMap::new() };
+    pen.shown = pen.choose(&wanted, &live)?;
+    pen.boxes = pen.shown.iter().copied().zip(0..).collect();
+    let values = pen.values()?;
+    let mut sketch = Sketch::default();
+    for &id in &pen.shown {
+        for (slot, arg) in nodes[id.index()].args.iter().filter_map(|a| pen.source(*a)).enumerate() {
+            let look = if pen.saves(arg, id) { Look::Saved } else { Look::Plain };
+            sketch.wires.push(Wire { from: pen.boxes[&arg], to: pen.boxes[&id], slot, look });
+        }
+    }
+    let read_back: BTreeSet<usize> =
+        sketch.wires.iter().filter(|w| w.look == Look::Saved).map(|w| w.from).collect();
+    let mut frames = BTreeMap::new();
+    for &id in &pen.shown {
+        let mut block = pen.block(id, &values, wanted.contains(&id), read_back.contains(&pen.boxes[&id]));
+        block.path = frames_of(&nodes[id.index()], &mut frames, &mut sketch.frames);
+        sketch.boxes.push(block);
+    }
+    let (saved, of) =
+        sketch.boxes.iter().filter(|b| b.saved > 0).fold((0, 0), |s, b| (s.0 + b.saved, s.1 + 1));
+    sketch.heading = format!("{} nodes", live.len());
+    if of > 0 {
+        sketch.heading += &format!(" · {of} values kept for the backward part: {}", label::bytes(saved));
+    }
+    let meanings = [
+        (Tone::Leaf, "leaf"),
+        (Tone::Forward, "forward"),
+        (Tone::Tangent, "tangent"),
+        (Tone::Backward, "backward"),
+    ];
+    sketch.tones = meanings.into_iter().filter(|(t, _)| sketch.boxes.iter().any(|b| b.tone == *t)).collect();
+    if !read_back.is_empty() {
+        sketch.dashes = "read by the backward part".into();
+    }
+    Ok(sketch)
+}
+
+struct Pen<'a, 'g> {
+    picture: &'a Picture<'g>,
+    nodes: &'a [Node],
+    precision: Precision,
+    /// The nodes with boxes of their own, and the box of each.
+    shown: Vec<NodeId>,
+    boxes: HashMap<NodeId, usize>,
+}
+
+impl Pen<'_, '_> {
+    /// The live nodes that get boxes: all but numbers, which stand in their users' boxes, and views that only
+    /// repeat a value or add axes of length 1, which are part of the wire.
+    fn choose(&self, wanted: &[NodeId], live: &[NodeId]) -> Result<Vec<NodeId>> {
+        let picture = self.picture;
+        let mut asked: BTreeSet<NodeId> = wanted.iter().copied().collect();
+        asked.extend(picture.names.keys());
+        for d in &picture.derivatives {
+            if live.binary_search(&d.wrt).is_err() {
+                let why = format!("%{} is not in the picture, so its derivative has no place", d.wrt.index());
+                return Err(Error::new(ErrorKind::Gradient(why)));
+            }
+            asked.insert(d.wrt);
+        }
+        let folded = |id: NodeId| {
+            let node = &self.nodes[id.index()];
+            match &node.op {
+                Op::Scalar(_) | Op::Broadcast(_) => true,
+                Op::Reshape(_) => {
+                    let lengths =
+                        |ty: &Type| ty.shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
+                    lengths(&node.ty) == lengths(&self.nodes[node.args[0].index()].ty)
+                }
+                _ => false,
+            }
+        };
+        Ok(live.iter().copied().filter(|id| asked.contains(id) || !folded(*id)).collect())
+    }
+
+    /// The node whose box a value comes from, through views without a box; `None` for a number.
+    fn source(&self, mut id: NodeId) -> Option<NodeId> {
+        while !self.boxes.contains_key(&id) {
+            id = *self.nodes[id.index()].args.first()?;
+        }
+        Some(id)
+    }
+
+    /// Whether `user` is of the backward part and `arg` is not.
+    fn saves(&self, arg: NodeId, user: NodeId) -> bool {
+        let phase = |id: NodeId| self.nodes[id.index()].origin.phase;
+        phase(arg) == Phase::Forward && phase(user) == Phase::Backward
+    }
+
+    /// The value of each node with a box, and of each derivative, if values are asked for.
+    fn values(&self) -> Result<HashMap<NodeId, Tensor>> {
+        if !self.picture.values {
+            return Ok(HashMap::new());
+        }
+        let mut wanted = self.shown.clone();
+        wanted.extend(self.picture.derivatives.iter().map(|d| d.found));
+        let vars: Vec<_> = wanted.iter().map(|id| self.picture.graph.var(*id)).collect();
+        let mut run = self.picture.graph.compiler(&[], &vars).precision(self.precision).build()?;
+        Ok(wanted.into_iter().zip(run.run(&[])?.iter().cloned()).collect())
+    }
+
+    fn name(&self, id: NodeId) -> Option<String> {
+        let node = &self.nodes[id.index()];
+        match (&node.op, self.picture.names.get(&id)) {
+            (_, Some(name)) => Some(name.clone()),
+            (Op::Input(_), None) => Some(self.picture.graph.label(node)),
+            _ => None,
+        }
+    }
+
+    fn operand(&self, id: NodeId) -> Operand {
+        let mut at = id;
+        while !self.boxes.contains_key(&at) {
+            let node = &self.nodes[at.index()];
+            match node.args.first() {
+                Some(below) => at = *below,
+                None => return Operand::Number(node.op.attributes()),
+            }
+        }
+        self.name(at).map_or(Operand::Wired, Operand::Named)
+    }
+
+    fn block(&self, id: NodeId, values: &HashMap<NodeId, Tensor>, strong: bool, read_back: bool) -> Block {
+        let node = &self.nodes[id.index()];
+        let leaf = node.args.is_empty();
+        let op_label = if leaf { self.picture.graph.label(node) } else { node.op.label() };
+        let name = self.picture.names.get(&id);
+        let operands: Vec<Operand> = node.args.iter().map(|a| self.operand(*a)).collect();
+        let formula = label::formula(&node.op, &op_label, &operands, name.is_some());
+        let title = match name {
+            Some(name) if *name != formula => format!("{name} = {formula}"),
+            _ => formula,
+        };
+        let mut lines = vec![(Ink::Title, title), (Ink::Shape, node.ty.to_string())];
+        if let Some(value) = values.get(&id) {
+            lines.extend(label::value(value).into_iter().map(|l| (Ink::Value, l)));
+        }
+        for d in self.picture.derivatives.iter().filter(|d| d.wrt == id) {
+            let of = self.name(d.of).unwrap_or_default();
+            let what = format!("d{of}/d{}", self.name(id).unwrap_or_else(|| format!("%{}", id.index())));
+            let found = match values.get(&d.found).map(label::value) {
+                Some(found) if found.len() == 1 => found,
+                Some(found) => [vec![String::new()], found].concat(),
+                None => vec![format!("%{}", d.found.index())],
+            };
+            lines.push((Ink::Derivative, format!("{what} = {}", found[0])));
+            lines.extend(found[1..].iter().map(|l| (Ink::Derivative, l.clone())));
+        }
+        let width = match node.ty.kind {
+            Kind::Real => self.precision.dtype().size(),
+            Kind::Int => 8,
+            Kind::Truth => 1,
+        };
+        // A leaf lies there anyway; only computed values are kept for the sake of the backward part.
+        let saved = if read_back && !leaf { width * node.ty.shape.size() } else { 0 };
+        if saved > 0 {
+            lines.push((Ink::Saved, format!("saved {}", label::bytes(saved))));
+        }
+        lines.push((Ink::Place, label::place(&node.origin)));
+        let tone = match node.origin.phase {
+            _ if leaf => Tone::Leaf,
+            Phase::Forward => Tone::Forward,
+            Phase::Tangent => Tone::Tangent,
+            Phase::Backward => Tone::Backward,
+        };
+        Block {
+            lines,
+            tone,
+            strong,
+            path: Vec::new(),
+            tooltip: self.picture.graph.line(id.index(), node),
+            nodes: 1,
+            shape: node.ty.shape.to_string(),
+            saved,
+            label: None,
+        }
+    }
+}
+
+/// The frames around a node, one for each part of its scope's path; derivatives have frames of their own.
+fn frames_of(
+    node: &Node,
+    known: &mut BTreeMap<(String, Tone), usize>,
+    frames: &mut Vec<Frame>,
+) -> Vec<usize> {
+    let (scope, phase) = (&node.origin.scope, node.origin.phase);
+    let (tone, suffix) = match phase {
+        Phase::Forward => (Tone::Forward, ""),
+        Phase::Tangent => (Tone::Tangent, " · tangent"),
+        Phase::Backward => (Tone::Backward, " · backward"),
+    };
+    let ends = scope.match_indices('.').map(|(i, _)| i).chain([scope.len()]);
+    ends.filter(|_| !scope.is_empty())
+        .map(|end| {
+            *known.entry((scope[..end].to_string(), tone)).or_insert_with(|| {
+                frames.push(Frame { label: format!("{}{suffix}", shortened(&scope[..end], 40)), tone });
+                frames.len() - 1
+            })
+        })
+        .collect()
+}
