@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::clusters;
 use super::label;
-use super::sketch::{Block, Ink, Sketch, Wire};
+use super::sketch::{Block, Ink, Look, Sketch, Tone, Wire};
 
 /// The shapes that a collapsed frame names at most.
 const SHAPES: usize = 3;
@@ -42,11 +42,12 @@ pub(super) fn collapse(sketch: Sketch, depth: usize) -> Sketch {
         let shapes = |ends: BTreeSet<usize>| {
             let all: Vec<&str> = ends.into_iter().map(|b| &sketch.boxes[b].shape[..]).collect();
             let more = if all.len() > SHAPES { " …" } else { "" };
-            format!("{}{more}", all[..all.len().min(SHAPES)].join(" "))
+            format!("{}{more}", all[..all.len().min(SHAPES)].join(" and "))
         };
         let crossing = || sketch.wires.iter().filter(|w| (new[w.from] == place) != (new[w.to] == place));
-        let outside = crossing().filter(|w| new[w.to] == place).map(|w| w.from).collect();
-        let inside = crossing().filter(|w| new[w.from] == place).map(|w| w.from);
+        let outside: BTreeSet<usize> = crossing().filter(|w| new[w.to] == place).map(|w| w.from).collect();
+        // What is only read back later is told by the bytes that it takes.
+        let inside = crossing().filter(|w| new[w.from] == place && w.look != Look::Saved).map(|w| w.from);
         let strong = members[&place].iter().copied().filter(|&b| sketch.boxes[b].strong);
         let results: BTreeSet<usize> = inside.chain(strong).collect();
         let of = || members[&place].iter().map(|&b| &sketch.boxes[b]);
@@ -55,8 +56,9 @@ pub(super) fn collapse(sketch: Sketch, depth: usize) -> Sketch {
         let mut lines = vec![
             (Ink::Title, frame.label.clone()),
             (Ink::Shape, format!("{} nodes", of().map(|b| b.nodes).sum::<usize>())),
-            (Ink::Shape, format!("{} → {}", shapes(outside), shapes(results)).trim().into()),
         ];
+        let ends = [("in", outside), ("out", results)].into_iter().filter(|(_, ends)| !ends.is_empty());
+        lines.extend(ends.map(|(what, ends)| (Ink::Shape, format!("{what} {}", shapes(ends)))));
         if saved > 0 {
             lines.push((Ink::Saved, format!("saved {}", label::bytes(saved))));
         }
@@ -64,6 +66,7 @@ pub(super) fn collapse(sketch: Sketch, depth: usize) -> Sketch {
             lines,
             tone: frame.tone,
             strong: of().any(|b| b.strong),
+            late: frame.tone == Tone::Backward,
             path: boxes[place].path[..depth].to_vec(),
             tooltip: of().map(|b| &b.tooltip[..]).collect::<Vec<_>>().join("\n"),
             nodes: of().map(|b| b.nodes).sum(),

@@ -43,6 +43,15 @@ pub(super) fn formula(op: &Op, label: &str, operands: &[Operand], named: bool) -
     shortened(&format!("{label}({})", list.join(", ")), LONGEST)
 }
 
+/// A single number known at recording time, or its negative.
+pub(super) fn constant(op: &Op, negative: bool) -> String {
+    let sign = if negative { -1.0 } else { 1.0 };
+    match op {
+        Op::Scalar(s) => s.real().map_or_else(|| op.attributes(), |x| number(sign * x)),
+        _ => op.attributes(),
+    }
+}
+
 /// The sign of an operation that is written between its operands.
 fn sign(op: &Op) -> Option<&'static str> {
     match op.name() {

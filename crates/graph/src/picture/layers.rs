@@ -3,7 +3,7 @@
 //! The steps of Sugiyama, Tagawa and Toda: layers by longest path, a waypoint in every layer that a wire passes,
 //! an order within the layers by barycentres, and heights that bring neighbours into line.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::heights;
 
@@ -12,6 +12,8 @@ use super::heights;
 pub(super) struct Item {
     pub(super) size: [f64; 2],
     pub(super) kind: Kind,
+    /// Stands as far to the right as its users allow: the backward part comes after the forward part.
+    pub(super) late: bool,
 }
 
 /// Where an item may stand.
@@ -188,22 +190,25 @@ fn layer_of(items: &[Item], edges: &[Edge]) -> Vec<usize> {
         waiting[e.to] += 1;
         users[e.from].push(e.to);
     }
-    let sources: Vec<usize> = (0..items.len()).filter(|&i| waiting[i] == 0).collect();
     let mut layer = vec![0; items.len()];
-    let mut ready: VecDeque<usize> = sources.iter().copied().collect();
-    while let Some(i) = ready.pop_front() {
+    let mut order: Vec<usize> = (0..items.len()).filter(|&i| waiting[i] == 0).collect();
+    let sources = order.len();
+    let mut next = 0;
+    while let Some(&i) = order.get(next) {
+        next += 1;
         for &u in &users[i] {
             layer[u] = layer[u].max(layer[i] + 1);
             waiting[u] -= 1;
             if waiting[u] == 0 {
-                ready.push_back(u);
+                order.push(u);
             }
         }
     }
-    // A leaf that is first used far to the right stands there; one used soon stays with the others on the left.
-    for i in sources {
-        let first = users[i].iter().map(|&u| layer[u]).min().unwrap_or(0);
-        if first > 2 && items[i].kind == Kind::Box {
+    for (rank, &i) in order.iter().enumerate().rev() {
+        let Some(first) = users[i].iter().map(|&u| layer[u]).min() else { continue };
+        // A leaf that is first used far to the right stands there; one used soon stays with the others on the left.
+        let far = rank < sources && first > 2 && items[i].kind == Kind::Box;
+        if items[i].late || far {
             layer[i] = first - 1;
         }
     }

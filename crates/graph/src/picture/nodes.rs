@@ -22,7 +22,9 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     let nodes = graph.nodes();
     let live = live(graph, &wanted);
     let precision = picture.precision.unwrap_or_else(|| Precision::of_leaves(graph));
-    let mut pen = Pen { picture, nodes: &nodes, precision, shown: Vec::new(), boxes: HashMap::new() };
+    let reverse = reverse(&nodes, &live);
+    let mut pen =
+        Pen { picture, nodes: &nodes, precision, reverse, shown: Vec::new(), boxes: HashMap::new() };
     pen.shown = pen.choose(&wanted, &live)?;
     pen.boxes = pen.shown.iter().copied().zip(0..).collect();
     let values = pen.values()?;
@@ -38,7 +40,7 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     let mut frames = BTreeMap::new();
     for &id in &pen.shown {
         let mut block = pen.block(id, &values, wanted.contains(&id), read_back.contains(&pen.boxes[&id]));
-        block.path = frames_of(&nodes[id.index()], &mut frames, &mut sketch.frames);
+        block.path = frames_of(&nodes[id.index()], pen.reverse[id.index()], &mut frames, &mut sketch.frames);
         sketch.boxes.push(block);
     }
     let (saved, of) =
@@ -47,10 +49,19 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     if of > 0 {
         sketch.heading += &format!(" · {of} values kept for the backward part: {}", label::bytes(saved));
     }
+    let tangents = |part: bool| {
+        let is = |id: &&NodeId| nodes[id.index()].origin.phase == Phase::Tangent;
+        pen.shown.iter().filter(is).any(|id| pen.reverse[id.index()] == part)
+    };
+    let tangent = match (tangents(false), tangents(true)) {
+        (true, true) => "tangent or local derivative",
+        (false, true) => "local derivative",
+        _ => "tangent",
+    };
     let meanings = [
         (Tone::Leaf, "leaf"),
         (Tone::Forward, "forward"),
-        (Tone::Tangent, "tangent"),
+        (Tone::Tangent, tangent),
         (Tone::Backward, "backward"),
     ];
     sketch.tones = meanings.into_iter().filter(|(t, _)| sketch.boxes.iter().any(|b| b.tone == *t)).collect();
@@ -64,6 +75,8 @@ struct Pen<'a, 'g> {
     picture: &'a Picture<'g>,
     nodes: &'a [Node],
     precision: Precision,
+    /// Which nodes belong to reverse mode: backward nodes, and the local derivatives that they are made with.
+    reverse: Vec<bool>,
     /// The nodes with boxes of their own, and the box of each.
     shown: Vec<NodeId>,
     boxes: HashMap<NodeId, usize>,
@@ -83,10 +96,19 @@ impl Pen<'_, '_> {
             }
             asked.insert(d.wrt);
         }
+        let is_number = |mut id: NodeId| loop {
+            let node = &self.nodes[id.index()];
+            match (&node.op, node.args.first()) {
+                (Op::Scalar(_), _) => return true,
+                (Op::Broadcast(_) | Op::Reshape(_), Some(below)) if !asked.contains(&id) => id = *below,
+                _ => return false,
+            }
+        };
         let folded = |id: NodeId| {
             let node = &self.nodes[id.index()];
             match &node.op {
                 Op::Scalar(_) | Op::Broadcast(_) => true,
+                op if op.name() == "neg" && node.ty.kind == Kind::Real => is_number(node.args[0]),
                 Op::Reshape(_) => {
                     let lengths =
                         |ty: &Type| ty.shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
@@ -108,8 +130,7 @@ impl Pen<'_, '_> {
 
     /// Whether `user` is of the backward part and `arg` is not.
     fn saves(&self, arg: NodeId, user: NodeId) -> bool {
-        let phase = |id: NodeId| self.nodes[id.index()].origin.phase;
-        phase(arg) == Phase::Forward && phase(user) == Phase::Backward
+        self.reverse[user.index()] && !self.reverse[arg.index()]
     }
 
     /// The value of each node with a box, and of each derivative, if values are asked for.
@@ -133,13 +154,33 @@ impl Pen<'_, '_> {
         }
     }
 
+    /// What the operation is called in its box.
+    fn title(&self, node: &Node) -> String {
+        let label = self.picture.graph.label(node);
+        let scope = &node.origin.scope;
+        match &node.op {
+            // The frame says the rest of a parameter's path.
+            Op::Input(_) => match label.strip_prefix(&**scope).and_then(|rest| rest.strip_prefix('.')) {
+                Some(rest) if !rest.is_empty() => rest.into(),
+                _ => label,
+            },
+            Op::Constant(_) => "constant".into(),
+            op @ Op::Scalar(_) => label::constant(op, false),
+            Op::Permute(_) if node.ty.shape.len() == 2 => "transpose".into(),
+            _ => label,
+        }
+    }
+
     fn operand(&self, id: NodeId) -> Operand {
-        let mut at = id;
+        let (mut at, mut negative) = (id, false);
         while !self.boxes.contains_key(&at) {
             let node = &self.nodes[at.index()];
-            match node.args.first() {
-                Some(below) => at = *below,
-                None => return Operand::Number(node.op.attributes()),
+            match (&node.op, node.args.first()) {
+                (op, Some(below)) => {
+                    negative ^= op.name() == "neg";
+                    at = *below;
+                }
+                (op, None) => return Operand::Number(label::constant(op, negative)),
             }
         }
         self.name(at).map_or(Operand::Wired, Operand::Named)
@@ -148,7 +189,7 @@ impl Pen<'_, '_> {
     fn block(&self, id: NodeId, values: &HashMap<NodeId, Tensor>, strong: bool, read_back: bool) -> Block {
         let node = &self.nodes[id.index()];
         let leaf = node.args.is_empty();
-        let op_label = if leaf { self.picture.graph.label(node) } else { node.op.label() };
+        let op_label = self.title(node);
         let name = self.picture.names.get(&id);
         let operands: Vec<Operand> = node.args.iter().map(|a| self.operand(*a)).collect();
         let formula = label::formula(&node.op, &op_label, &operands, name.is_some());
@@ -192,6 +233,7 @@ impl Pen<'_, '_> {
             lines,
             tone,
             strong,
+            late: self.reverse[id.index()],
             path: Vec::new(),
             tooltip: self.picture.graph.line(id.index(), node),
             nodes: 1,
@@ -202,17 +244,33 @@ impl Pen<'_, '_> {
     }
 }
 
+/// Which nodes belong to reverse mode.
+fn reverse(nodes: &[Node], live: &[NodeId]) -> Vec<bool> {
+    let mut reverse = vec![false; nodes.len()];
+    for i in live.iter().rev().map(|id| id.index()) {
+        let phase = nodes[i].origin.phase;
+        reverse[i] |= phase == Phase::Backward;
+        if reverse[i] {
+            for a in nodes[i].args.iter().map(|a| a.index()) {
+                reverse[a] |= nodes[a].origin.phase == Phase::Tangent;
+            }
+        }
+    }
+    reverse
+}
+
 /// The frames around a node, one for each part of its scope's path; derivatives have frames of their own.
 fn frames_of(
     node: &Node,
+    reverse: bool,
     known: &mut BTreeMap<(String, Tone), usize>,
     frames: &mut Vec<Frame>,
 ) -> Vec<usize> {
-    let (scope, phase) = (&node.origin.scope, node.origin.phase);
-    let (tone, suffix) = match phase {
-        Phase::Forward => (Tone::Forward, ""),
+    let scope = &node.origin.scope;
+    let (tone, suffix) = match node.origin.phase {
+        _ if reverse => (Tone::Backward, " · backward"),
         Phase::Tangent => (Tone::Tangent, " · tangent"),
-        Phase::Backward => (Tone::Backward, " · backward"),
+        _ => (Tone::Forward, ""),
     };
     let ends = scope.match_indices('.').map(|(i, _)| i).chain([scope.len()]);
     ends.filter(|_| !scope.is_empty())

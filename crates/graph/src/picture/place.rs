@@ -59,7 +59,7 @@ pub(super) fn place(sketch: &Sketch) -> Scene {
     let mut insides: Vec<Inside> = Vec::new();
     insides.resize_with(clusters.len(), Inside::default);
     for c in (0..clusters.len()).rev() {
-        insides[c] = inside(sketch, &clusters[c], &ends[c], &cards, &insides);
+        insides[c] = inside(sketch, &clusters, c, &ends[c], &cards, &insides);
     }
 
     let mut scene = Scene::default();
@@ -161,11 +161,13 @@ fn distribute(
 /// Lays out one cluster, of which all inner ones are done.
 fn inside(
     sketch: &Sketch,
-    cluster: &Cluster,
+    clusters: &[Cluster],
+    own: usize,
     ends: &BTreeSet<(End, End, usize)>,
     cards: &[Card],
     insides: &[Inside],
 ) -> Inside {
+    let cluster = &clusters[own];
     let mut position: BTreeMap<Part, usize> = BTreeMap::new();
     let mut items: Vec<Item> = Vec::new();
     for part in &cluster.parts {
@@ -173,9 +175,14 @@ fn inside(
             Part::Box(b) => [cards[b].whole, cards[b].size[1]],
             Part::Cluster(c) => insides[c].size,
         };
-        let kind = if matches!(part, Part::Box(_)) { Kind::Box } else { Kind::Frame };
+        let (kind, late) = match *part {
+            Part::Box(b) => (Kind::Box, sketch.boxes[b].late),
+            Part::Cluster(c) => {
+                (Kind::Frame, clusters[c].frame.is_some_and(|f| sketch.frames[f].tone == Tone::Backward))
+            }
+        };
         position.insert(*part, items.len());
-        items.push(Item { size, kind });
+        items.push(Item { size, kind, late });
     }
     let (mut entries, mut exits) = (BTreeMap::new(), BTreeMap::new());
     let mut edges = Vec::new();
@@ -184,7 +191,7 @@ fn inside(
             let fresh = items.len();
             let item = *known.entry(*net).or_insert(fresh);
             if item == fresh {
-                items.push(Item { size: [0.0, 0.0], kind });
+                items.push(Item { size: [0.0, 0.0], kind, late: false });
             }
             (item, 0.0)
         };

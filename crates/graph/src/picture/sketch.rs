@@ -40,6 +40,8 @@ pub(super) struct Block {
     pub(super) tone: Tone,
     /// Drawn with a heavier border: a result.
     pub(super) strong: bool,
+    /// Of the backward part, which stands to the right of what it reads.
+    pub(super) late: bool,
     /// The frames that it stands in, outermost first, as positions in [`Sketch::frames`].
     pub(super) path: Vec<usize>,
     /// Shown while the pointer rests on it.
