@@ -1,5 +1,5 @@
 use chainrule_graph::check::Checker;
-use chainrule_graph::{Graph, Optimise, Precision, Sample, Var, jvp, samples, vjp};
+use chainrule_graph::{Graph, Optimise, Precision, Sample, Var, compositions, jvp, samples, vjp};
 use chainrule_tensor::Tensor;
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ pub(crate) fn weighted<'g>(y: Var<'g>, seed: u64) -> Var<'g> {
 
 pub(crate) fn each_sample(mut test: impl FnMut(&str, &Sample)) {
     let mut count = 0;
-    for (primitive, samples) in samples() {
+    for (primitive, samples) in samples().into_iter().chain(compositions()) {
         for sample in samples {
             test(&format!("{primitive}: {}", sample.name), &sample);
             count += 1;

@@ -117,12 +117,13 @@ fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>], mode: Mod
             let of_others = others.iter().any(Option::is_some).then(|| tangent(&others, &site));
             of_linear.into_iter().chain(of_others).reduce(|a, b| a + b)
         }
-        Rule::Vjp(_) if mode == Mode::Reverse => {
+        Rule::Vjp(..) if mode == Mode::Reverse => {
             let varying: SmallVec<[usize; 4]> = (0..t.len()).filter(|i| t[*i].is_some()).collect();
             let args: Vec<Var<'g>> = t.iter().flatten().copied().chain([site.y]).collect();
             Some(graph.record(Pushforward { varying }.into(), &args))
         }
-        Rule::Vjp(cotangents) => Some(pushforward(&cotangents, &node, &t, &site)),
+        Rule::Vjp(_, Some(tangent)) => Some(tangent(&t, &site)),
+        Rule::Vjp(cotangents, None) => Some(pushforward(&cotangents, &node, &t, &site)),
     }
 }
 

@@ -122,7 +122,7 @@ fn linear_in<'r, 'p>(rule: &'r Rule<'p>, varying: &[usize]) -> Option<&'r Transp
             let one = matches!(varying, [only] if arguments.contains(only));
             one.then_some(transpose)
         }
-        Rule::Nonlinear(_) | Rule::Vjp(_) | Rule::Flat(_) => None,
+        Rule::Nonlinear(_) | Rule::Vjp(..) | Rule::Flat(_) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 
+use super::anomaly::Watch;
 use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
 use crate::ir::{Origin, Type};
@@ -21,6 +22,8 @@ pub(crate) struct Step {
     pub(crate) outputs: Vec<Slot>,
     pub(crate) origin: Origin,
     pub(crate) label: String,
+    /// In anomaly mode: what to look at after the step.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// Steps over real buffers: all that a replay needs.
@@ -35,6 +38,8 @@ pub(crate) struct Plan {
     /// Copies that bring a state's next value home where it could not be computed in place: (from, to).
     pub(crate) carries: Vec<(Slot, usize)>,
     pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
+    /// Whether a run looks for the first NaN or infinity.
+    pub(crate) anomaly: bool,
 }
 
 const NEVER: usize = usize::MAX;
@@ -101,6 +106,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         .iter()
         .map(|s| (s.inputs.iter().map(|v| slot(*v)).collect(), s.outputs.iter().map(|v| slot(*v)).collect()))
         .collect();
+    let anomaly = lowered.anomaly;
     let steps = lowered.steps.into_iter().zip(slots).zip(in_place);
     let steps = steps.map(|((step, (inputs, outputs)), in_place)| Step {
         kernel: step.work.bind(in_place),
@@ -108,8 +114,9 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         outputs,
         origin: step.origin,
         label: step.label,
+        watch: step.watch,
     });
-    Plan { steps: steps.collect(), buffers, constants, inputs, state, carries, outputs }
+    Plan { steps: steps.collect(), buffers, constants, inputs, state, carries, outputs, anomaly }
 }
 
 impl Assigner<'_> {

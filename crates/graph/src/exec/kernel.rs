@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use chainrule_tensor::kernels::gather::{self, Lengths, Outside};
+use chainrule_tensor::kernels::linear_algebra::{self, Part, Singular};
 use chainrule_tensor::kernels::matmul::MatMul;
+use chainrule_tensor::kernels::order::{self, Order};
 use chainrule_tensor::kernels::reduce::{self, Reduction};
 use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random};
 use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
@@ -28,6 +31,20 @@ pub(crate) enum Kernel {
     InRange { end: i64, what: &'static str },
     /// 0, 1, 2, …
     Iota,
+    /// Elements of the first argument picked by the second.
+    Gather(Lengths),
+    /// The first argument added into zeros at the places that the second names.
+    ScatterAdd(Lengths),
+    /// Running sums along the middle of three axes.
+    CumSum { dims: [usize; 3] },
+    /// The positions that sort the last of two axes.
+    ArgSort { order: Order, dims: [usize; 2] },
+    /// The solutions of a batch of linear systems.
+    Solve { part: Part, transposed: bool, dims: [usize; 3] },
+    /// The Cholesky factors of a batch of matrices.
+    Cholesky { dims: [usize; 2] },
+    /// The signs or log-magnitudes of the determinants of a batch of matrices.
+    Determinant { sign: bool, dims: [usize; 2] },
     /// The user's operation on arguments of these shapes.
     Custom { op: Arc<dyn CustomOp>, args: Vec<Shape>, out: Shape },
 }
@@ -53,6 +70,13 @@ impl Kernel {
             Kernel::Uniform { .. } => "uniform",
             Kernel::InRange { .. } => "in_range",
             Kernel::Iota => "iota",
+            Kernel::Gather(_) => "gather",
+            Kernel::ScatterAdd(_) => "scatter_add",
+            Kernel::CumSum { .. } => "cumsum",
+            Kernel::ArgSort { .. } => "argsort",
+            Kernel::Solve { .. } => "solve",
+            Kernel::Cholesky { .. } => "cholesky",
+            Kernel::Determinant { .. } => "determinant",
             Kernel::Custom { op, .. } => op.name(),
         }
     }
@@ -101,11 +125,56 @@ impl Kernel {
                 y.copy_from_slice(x);
             }
             (Kernel::Iota, [], [Out::Int(y)]) => y.iter_mut().zip(0..).for_each(|(y, i)| *y = i),
+            (Kernel::Gather(lengths), [x, In::Int(index)], [y]) => {
+                let done = match (x, y) {
+                    (In::Real(x), Out::Real(y)) => gather::gather(x, index, *lengths, y),
+                    (In::Int(x), Out::Int(y)) => gather::gather(x, index, *lengths, y),
+                    (In::Truth(x), Out::Truth(y)) => gather::gather(x, index, *lengths, y),
+                    _ => unreachable!("what is picked is of one kind with what it is picked from"),
+                };
+                done.map_err(|outside| out_of_range("gather", lengths.n, outside))?;
+            }
+            (Kernel::ScatterAdd(lengths), [x, In::Int(index)], [y]) => {
+                let done = match (x, y) {
+                    (In::Real(x), Out::Real(y)) => gather::scatter_add(x, index, *lengths, y),
+                    (In::Int(x), Out::Int(y)) => gather::scatter_add(x, index, *lengths, y),
+                    _ => unreachable!("recording refuses to add truth values"),
+                };
+                done.map_err(|outside| out_of_range("scatter_add", lengths.n, outside))?;
+            }
+            (Kernel::CumSum { dims }, [In::Real(x)], [Out::Real(y)]) => order::cumsum(x, *dims, y),
+            (Kernel::CumSum { dims }, [In::Int(x)], [Out::Int(y)]) => order::cumsum(x, *dims, y),
+            (Kernel::ArgSort { order, dims }, [In::Real(x)], [Out::Int(y)]) => {
+                order::argsort(x, *dims, *order, y);
+            }
+            (Kernel::ArgSort { order, dims }, [In::Int(x)], [Out::Int(y)]) => {
+                order::argsort(x, *dims, *order, y);
+            }
+            (Kernel::Solve { part, transposed, dims }, [In::Real(a), In::Real(b)], [Out::Real(y)]) => {
+                let done = linear_algebra::solve(*part, *transposed, a, b, *dims, y);
+                done.map_err(|Singular(i)| no_factor("solve", i, "is singular"))?;
+            }
+            (Kernel::Cholesky { dims }, [In::Real(a)], [Out::Real(y)]) => {
+                let done = linear_algebra::cholesky(a, *dims, y);
+                done.map_err(|Singular(i)| no_factor("cholesky", i, "is not positive definite"))?;
+            }
+            (Kernel::Determinant { sign, dims }, [In::Real(a)], [Out::Real(y)]) => {
+                linear_algebra::determinant(*sign, a, *dims, y);
+            }
             (Kernel::Custom { op, args, out }, inputs, [y]) => custom(&**op, inputs, args, out, y)?,
             (kernel, ..) => unreachable!("recording gives {} operands of the right kinds", kernel.name()),
         }
         Ok(())
     }
+}
+
+fn out_of_range(op: &'static str, n: usize, outside: Outside) -> ErrorKind {
+    let why = format!("index {} at position {} is outside -{n}..{n}", outside.index, outside.at);
+    ErrorKind::Value { op, why }
+}
+
+fn no_factor(op: &'static str, i: usize, why: &str) -> ErrorKind {
+    ErrorKind::Value { op, why: format!("matrix {i} of the batch {why}") }
 }
 
 fn custom<T: Real>(

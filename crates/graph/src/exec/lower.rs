@@ -1,11 +1,13 @@
 //! Scheduled work as steps over virtual buffers, each written once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Reg, Scalar};
 use chainrule_tensor::{Layout, Shape, Tensor};
 
+use super::anomaly::{self, Watch};
 use super::compile::Compiler;
 use super::fold::Folded;
 use super::fuse::Work;
@@ -49,6 +51,8 @@ pub(crate) struct VirtualStep {
     pub(crate) outputs: Vec<usize>,
     pub(crate) origin: Origin,
     pub(crate) label: String,
+    /// In anomaly mode: what to look at after the step.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// Steps over virtual buffers, and which buffers are arguments, state and results.
@@ -61,6 +65,8 @@ pub(crate) struct Lowered {
     pub(crate) state: Vec<(Tensor, usize)>,
     /// The buffer and shape of each result.
     pub(crate) outputs: Vec<(usize, Shape)>,
+    /// Whether steps are watched.
+    pub(crate) anomaly: bool,
 }
 
 /// Where a node's value is.
@@ -72,6 +78,8 @@ enum Place {
 
 struct Lowerer<'a> {
     nodes: &'a [Node],
+    /// The names of the graph's leaves.
+    names: Vec<Arc<str>>,
     places: HashMap<NodeId, Place>,
     /// Nodes whose value is needed outside the group that computes it.
     shared: Vec<bool>,
@@ -83,6 +91,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
     let inner = compiler.graph.inner.borrow();
     let mut lowerer = Lowerer {
         nodes: &inner.nodes,
+        names: inner.leaves.iter().map(|l| l.name.clone()).collect(),
         places: HashMap::new(),
         shared: shared(&inner.nodes, compiler, order),
         out: Lowered {
@@ -91,6 +100,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
             inputs: Vec::new(),
             state: Vec::new(),
             outputs: Vec::new(),
+            anomaly: compiler.anomaly,
         },
     };
     for (id, value) in folded {
@@ -196,7 +206,7 @@ impl Lowerer<'_> {
     }
 
     fn step(&mut self, work: Task, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
-        self.out.steps.push(VirtualStep { work, inputs, outputs, origin, label });
+        self.out.steps.push(VirtualStep { work, inputs, outputs, origin, label, watch: None });
     }
 
     /// A fused group: one program, an output for each node that is needed outside.
@@ -242,9 +252,41 @@ impl Lowerer<'_> {
             self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
         }
         let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
+        let read: Vec<(usize, Layout)> = inputs.iter().map(|(b, l, _)| (*b, l.clone())).collect();
         let (buffers, layouts) = inputs.into_iter().map(|(b, l, _)| (b, l)).unzip();
         let work = Task::Map { program: program.finish(), shape, layouts };
         self.step(work, buffers, outputs, origin, names.join(" "));
+        self.watch(group, &read);
+    }
+
+    /// In anomaly mode: has the step just made, which carries out one node, looked at.
+    fn watch(&mut self, group: &[NodeId], read: &[(usize, Layout)]) {
+        let (true, &[id]) = (self.out.anomaly, group) else { return };
+        let node = &self.nodes[id.index()];
+        let operand = |a: &NodeId| {
+            let place = match self.place(*a) {
+                Place::Immediate(value) => anomaly::Place::Immediate(match value {
+                    Scalar::Real(x) => x,
+                    Scalar::Int(i) => i as f64,
+                    Scalar::Truth(t) => f64::from(u8::from(t)),
+                }),
+                Place::At(buffer, layout) => {
+                    let i = read.iter().position(|r| *r == (buffer, layout.clone()))?;
+                    anomaly::Place::Input(i, layout)
+                }
+            };
+            let arg = &self.nodes[a.index()];
+            let label = match &arg.op {
+                _ if matches!(place, anomaly::Place::Immediate(_)) => "a number".into(),
+                Op::Input(p) => format!("`{}`", self.names[p.index]),
+                op => op.name().to_string(),
+            };
+            Some(anomaly::Operand { label, ty: arg.ty.clone(), origin: arg.origin.clone(), place })
+        };
+        let watch = Watch { op: node.op.name(), operands: node.args.iter().filter_map(operand).collect() };
+        if let Some(step) = self.out.steps.last_mut() {
+            step.watch = Some(watch);
+        }
     }
 
     fn kernel(&mut self, id: NodeId) {
@@ -252,7 +294,7 @@ impl Lowerer<'_> {
         let mut buffers = Vec::new();
         let mut layouts = Vec::new();
         for a in &node.args {
-            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.contiguous(*a) };
+            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.whole(*a) };
             buffers.push(buffer);
             layouts.push(layout);
         }
@@ -261,7 +303,9 @@ impl Lowerer<'_> {
         };
         let out = self.buffer(node.ty.kind, node.ty.shape.size(), Source::Step);
         self.places.insert(id, Place::At(out, Layout::contiguous(node.ty.shape.clone())));
+        let read: Vec<(usize, Layout)> = buffers.iter().copied().zip(layouts).collect();
         self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
+        self.watch(&[id], &read);
     }
 
     fn view(&mut self, id: NodeId) {
@@ -296,6 +340,13 @@ impl Lowerer<'_> {
             Place::At(buffer, layout) if layout.is_contiguous() => (buffer, layout),
             _ => self.copied(id),
         }
+    }
+
+    /// A node's value as a whole buffer: the first rows of a longer one are contiguous too, but a kernel that is
+    /// not told of layouts would read on to its end.
+    fn whole(&mut self, id: NodeId) -> (usize, Layout) {
+        let (buffer, layout) = self.contiguous(id);
+        if self.out.buffers[buffer].len == layout.shape.size() { (buffer, layout) } else { self.copied(id) }
     }
 
     /// A buffer that holds this node's value and nothing else, written by a step.

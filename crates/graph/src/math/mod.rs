@@ -1,5 +1,10 @@
 //! Compositions: functions written in primitives, with no rule of their own.
 
 mod activation;
+mod einsum;
+mod hyperbolic;
+mod matrix;
+pub(crate) mod samples;
+mod scan;
 mod softmax;
 mod stats;

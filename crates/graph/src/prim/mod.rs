@@ -9,10 +9,14 @@ pub(crate) mod barrier;
 pub(crate) mod binary;
 pub(crate) mod broadcast;
 pub(crate) mod cast;
+pub(crate) mod cholesky;
 pub(crate) mod compare;
 pub(crate) mod concat;
+pub(crate) mod cumulate;
 pub(crate) mod custom;
+pub(crate) mod determinant;
 pub(crate) mod flip;
+pub(crate) mod gather;
 pub(crate) mod leaf;
 pub(crate) mod matmul;
 pub(crate) mod pad;
@@ -24,8 +28,11 @@ pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod rows;
 pub(crate) mod ruled;
+pub(crate) mod scatter;
 pub(crate) mod select;
 pub(crate) mod slice;
+pub(crate) mod solve;
+pub(crate) mod sort;
 pub(crate) mod stop;
 pub(crate) mod unary;
 
@@ -91,9 +98,12 @@ pub(crate) enum Derivative<P> {
         for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>,
         for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>,
     ),
-    /// Given by the user as a vjp: the cotangent of each argument from that of the result. Forward mode transposes
-    /// it, so it should be linear in the cotangent where forward mode is wanted.
-    Vjp(for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>),
+    /// Given as a vjp: the cotangent of each argument from that of the result. Forward mode takes the tangent where
+    /// one is given, else transposes the vjp, which must then be linear in the cotangent.
+    Vjp(
+        for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>,
+        Option<for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>>,
+    ),
     /// No derivative, for the reason given.
     Flat(&'static str),
 }
@@ -188,7 +198,10 @@ macro_rules! primitives {
                         Box::new(move |i, ct, s| f(p, i, ct, s)),
                         Box::new(move |t, s| g(p, t, s)),
                     ),
-                    Derivative::Vjp(f) => Rule::Vjp(Box::new(move |ct, s| f(p, ct, s))),
+                    Derivative::Vjp(f, None) => Rule::Vjp(Box::new(move |ct, s| f(p, ct, s)), None),
+                    Derivative::Vjp(f, Some(g)) => {
+                        Rule::Vjp(Box::new(move |ct, s| f(p, ct, s)), Some(Box::new(move |t, s| g(p, t, s))))
+                    }
                     Derivative::Flat(why) => Rule::Flat(why),
                 }),* }
             }
@@ -218,7 +231,7 @@ pub(crate) enum Rule<'p> {
     Multilinear(&'static [usize], Transpose<'p>),
     Nonlinear(Tangent<'p>),
     Mixed(&'static [usize], Transpose<'p>, Tangent<'p>),
-    Vjp(Cotangents<'p>),
+    Vjp(Cotangents<'p>, Option<Tangent<'p>>),
     Flat(&'static str),
 }
 
@@ -227,12 +240,22 @@ primitives! {
     unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, concat::Concat, flip::Flip,
-    reduce::Reduce, arg::ArgReduce, matmul::MatMul,
+    reduce::Reduce, arg::ArgReduce, cumulate::CumSum, sort::ArgSort,
+    gather::Gather, scatter::ScatterAdd,
+    matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
     custom::Custom, ruled::Ruled, pushforward::Pushforward,
 }
 
 impl Op {
+    /// Why this operation has no derivative; `None` if it has one.
+    pub fn flat(&self) -> Option<&'static str> {
+        match self.rule() {
+            Rule::Flat(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// Name and attributes, as in dumps: `sum[axes=0..1]`.
     pub fn label(&self) -> String {
         let attributes = self.attributes();

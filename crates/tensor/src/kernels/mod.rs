@@ -6,14 +6,20 @@
 //! | [`reduce`] | sum, product, maximum, minimum, argmax, argmin along an axis |
 //! | [`matmul`] | batched matrix products with any strides |
 //! | [`copy`] | strided copies: concat, pad, materialised views |
+//! | [`gather`] | picking by index, and its transpose |
+//! | [`order`] | running sums, sorting |
+//! | [`linear_algebra`] | solving, Cholesky factors, determinants |
 //! | [`random`] | uniform numbers as a function of key and position |
 //! | [`threads`] | the fixed partition of work over threads |
 
 pub mod copy;
 pub mod elementwise;
+pub mod gather;
 mod level;
+pub mod linear_algebra;
 mod math;
 pub mod matmul;
+pub mod order;
 pub mod random;
 pub mod reduce;
 pub mod threads;

@@ -1,0 +1,61 @@
+//! Parts of matrices.
+
+use std::panic::Location;
+
+use chainrule_tensor::kernels::Kind;
+
+use crate::prim::solve::square;
+use crate::var::Var;
+
+impl<'g> Var<'g> {
+    /// Each matrix (…, m, n) with zeros above diagonal `k`: 0 is the main one, 1 the one above it, −1 below.
+    #[track_caller]
+    pub fn tril(self, k: i64) -> Var<'g> {
+        self.banded("tril", |row, column| column.less_equal(row + k))
+    }
+
+    /// Each matrix (…, m, n) with zeros below diagonal `k`: 0 is the main one, 1 the one above it, −1 below.
+    #[track_caller]
+    pub fn triu(self, k: i64) -> Var<'g> {
+        self.banded("triu", |row, column| column.greater_equal(row + k))
+    }
+
+    /// The main diagonal (…, n) of each square matrix (…, n, n).
+    #[track_caller]
+    pub fn diagonal(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        let own = self.shape();
+        self.try_record(square("diagonal", &own), |n| {
+            if n == 0 {
+                return self.reshape_to(own.without(own.len() - 1));
+            }
+            // Written in one row, the elements of the diagonal are n + 1 apart.
+            let row = own.without(own.len() - 1).with(own.len() - 2, n * n);
+            self.reshape_to(row).slice_step(-1, 0..n * n, n + 1)
+        })
+    }
+
+    /// The sum of the main diagonal of each square matrix (…, n, n).
+    #[track_caller]
+    pub fn trace(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        self.diagonal().sum(&[-1])
+    }
+
+    #[track_caller]
+    fn banded(self, op: &'static str, inside: impl FnOnce(Var<'g>, Var<'g>) -> Var<'g>) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        let own = self.shape();
+        let [.., m, n] = own[..] else {
+            let why = "needs matrices (…, m, n)";
+            return self.fail(chainrule_tensor::Error::shape(op, [&own[..]], why));
+        };
+        let position = |axis| self.graph.iota([m, n], axis);
+        let zero = match self.kind() {
+            Kind::Real => self.graph.constant(0.0),
+            Kind::Int => self.graph.constant(0_i64),
+            Kind::Truth => self.graph.constant(false),
+        };
+        inside(position(0), position(1)).select(self, zero)
+    }
+}

@@ -1,0 +1,163 @@
+//! Compositions equal their definitions.
+
+use chainrule_graph::{Graph, Order, Var, vmap};
+use chainrule_tensor::Tensor;
+use proptest::prelude::*;
+
+use crate::rules::{draw, elements};
+
+fn value(v: Var<'_>) -> Vec<f64> {
+    elements(&v.real().value().expect("a value").to_contiguous())
+}
+
+fn same(a: Var<'_>, b: Var<'_>) {
+    assert_eq!(a.shape(), b.shape());
+    let (a, b) = (value(a), value(b));
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs().max(1.0)), "{a:?} and {b:?}");
+}
+
+#[test]
+fn einsum_is_the_sum_that_it_names() {
+    let g = Graph::new();
+    let leaf = |name: &str, shape: &[usize], seed| g.leaf(name, draw(&(-1.0..1.0), shape, seed));
+    let (a, b, c) = (leaf("a", &[2, 3], 1), leaf("b", &[3, 4], 2), leaf("c", &[4, 2], 3));
+    let (s, t, v) = (leaf("s", &[5, 2, 3], 4), leaf("t", &[5, 3, 4], 5), leaf("v", &[3], 6));
+    let square = leaf("square", &[3, 3], 7);
+    same(g.einsum("ij,jk->ik", &[a, b]), a.matmul(b));
+    same(g.einsum("ij,jk", &[a, b]), a.matmul(b));
+    same(g.einsum("ij,jk->ki", &[a, b]), a.matmul(b).t());
+    same(g.einsum("bij,bjk->bik", &[s, t]), s.matmul(t));
+    same(g.einsum("...ij,...jk->...ik", &[s, b]), s.matmul(b));
+    same(g.einsum("ij,jk,kl->il", &[a, b, c]), a.matmul(b).matmul(c));
+    same(g.einsum("ij,jk,ki->", &[a, b, c]), a.matmul(b).matmul(c).trace());
+    same(g.einsum("i,j->ij", &[v, v]), v.expand(1) * v.expand(0));
+    same(g.einsum("ij->", &[a]), a.sum(&[]));
+    same(g.einsum("ij->j", &[a]), a.sum(&[0]));
+    same(g.einsum("ji", &[a]), a.t());
+    same(g.einsum("ii->i", &[square]), square.diagonal());
+    same(g.einsum("ii", &[square]), square.trace());
+    same(g.einsum("ij,ij->i", &[a, a]), a.square().sum(&[1]));
+    same(g.einsum("bij,j->bi", &[s, v]), (s * v).sum(&[2]));
+    same(g.einsum("...j,j", &[s, v]), (s * v).sum(&[2]));
+    let one = leaf("one", &[1, 3], 8);
+    same(g.einsum("...,...", &[a, one]), a * one);
+    for (spec, operands, why) in [
+        ("ij,jk->ik", vec![a], "names 2 operands, but 1 are given"),
+        ("ijk->i", vec![a], "names 3 axes of an operand that has 2"),
+        ("ij,ij->", vec![a, b], "axes named `i` are 2 and 3 long"),
+        ("ij->ik", vec![a], "`k` of the result stands in no operand"),
+        ("ij->ii", vec![a], "`i` stands twice"),
+        ("i1->i", vec![a], "`1` is not a letter"),
+    ] {
+        let error = g.einsum(spec, &operands).value().expect_err(spec).to_string();
+        assert!(error.contains(why) && error.contains("math.rs"), "{error}");
+    }
+}
+
+#[test]
+fn parts_of_matrices_are_those() {
+    let g = Graph::new();
+    let x = g.leaf("x", draw(&(-1.0..1.0), &[2, 3, 4], 1));
+    let at = |v: Var<'_>, i: usize, j: usize| value(v)[4 * i + j];
+    for k in -3..4_i64 {
+        let (low, high) = (x.tril(k), x.triu(k));
+        for i in 0..3 {
+            for j in 0..4 {
+                let below = j as i64 <= i as i64 + k;
+                assert_eq!(at(low, i, j) != 0.0, below);
+                assert_eq!(at(high, i, j) != 0.0, j as i64 >= i as i64 + k);
+            }
+        }
+    }
+    let none = g.leaf("none", Tensor::zeros([2, 0, 0], chainrule_tensor::DType::F64));
+    assert_eq!(value(none.trace()), [0.0, 0.0]);
+    assert!(x.diagonal().value().expect_err("not square").to_string().contains("needs square matrices"));
+    assert!(x.slice(0, 0..1).flatten().tril(0).value().is_err());
+}
+
+#[test]
+fn running_products_have_right_derivatives_at_zero() {
+    let g = Graph::new();
+    let x = g.leaf("x", [2.0, 0.0, 3.0, 0.0, 5.0]);
+    assert_eq!(value(x.cumprod(0)), [2.0, 0.0, 0.0, 0.0, 0.0]);
+    let d = x.cumprod(0).sum(&[]).grad(&[x]).expect("connected")[0];
+    // ∂/∂x₁ of x₀ + x₀x₁ + x₀x₁x₂ + …: x₀ + x₀x₂ + 0
+    assert_eq!(value(d), [1.0, 8.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn indices_out_of_range_and_singular_matrices_fail_with_their_place() {
+    let g = Graph::new();
+    let x = g.leaf("x", [1.0, 2.0, 3.0]);
+    let i = g.leaf("i", Tensor::from([0_i64, 5, -1]));
+    let message = |v: Var<'_>| v.value().expect_err("a failure").to_string();
+    let text = message(x.take(0, i));
+    assert!(text.contains("[gather] index 5 at position 1 is outside -3..3"), "{text}");
+    assert!(text.contains("math.rs"), "{text}");
+    let text = message(x.scatter_add(0, i, x));
+    assert!(text.contains("[scatter_add] index 5 at position 1"), "{text}");
+    let m = g.leaf("m", [[1.0, 2.0], [2.0, 4.0]]);
+    assert!(message(m.solve(m)).contains("[solve] matrix 0 of the batch is singular"));
+    assert!(message(-m.cholesky()).contains("[cholesky] matrix 0 of the batch is not positive definite"));
+    assert_eq!(value(m.det()), [0.0]);
+    assert!(message(m.det().grad(&[m]).expect("recorded")[0]).contains("singular"));
+}
+
+#[test]
+fn picking_with_what_does_not_fit_is_an_error() {
+    let g = Graph::new();
+    let (x, y) = (g.leaf("x", draw(&(0.0..1.0), &[2, 3], 1)), g.leaf("y", [1.0, 2.0]));
+    let i = g.leaf("i", Tensor::from([0_i64, 1]));
+    for (poisoned, why) in [
+        (x.take(0, y), "indices are integers, not real(2,)"),
+        (x.take(2, i), "axis"),
+        (x.take_along_axis(0, i), "all axes but 0 must be equal"),
+        (x.scatter_add(0, i, y), "must be (2, 3)"),
+        (x.solve(y.expand(1)), "needs square matrices"),
+        (x.matmul(x.t()).solve(x.t()), "the right side must be (…, 2, k)"),
+        (x.less(0.5).cumsum(0), "does not take truth"),
+        (x.less(0.5).argsort(0, Order::Ascending), "does not take truth"),
+        (x.int().matmul(x.t().int()).cholesky(), "int"),
+        (x.top_k(4, 1).0, "does not lie in axis 1"),
+    ] {
+        let text = poisoned.value().expect_err(why).to_string();
+        assert!(text.contains(why), "{text}\nshould say: {why}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sorting_sorts_and_its_gradient_goes_back(n in 0_usize..7, m in 1_usize..4, seed in 0_u64..1000) {
+        let g = Graph::new();
+        let x = g.leaf("x", draw(&(-1.0..1.0), &[m, n], seed));
+        let sorted = value(x.sort(1, Order::Ascending));
+        let mut expected = value(x);
+        expected.chunks_exact_mut(n.max(1)).for_each(|row| row.sort_by(f64::total_cmp));
+        prop_assert_eq!(&sorted, &expected);
+        let down = value(x.sort(1, Order::Descending).flip(1));
+        prop_assert_eq!(&down, &expected);
+        // Σ rank · value: the gradient of an element is its rank.
+        let ranks = g.iota([n], 0).real();
+        let d = (x.sort(1, Order::Ascending) * ranks).sum(&[]).grad(&[x]).expect("connected")[0];
+        let of_ranks = x.argsort(1, Order::Ascending).argsort(1, Order::Ascending);
+        prop_assert_eq!(value(d), value(of_ranks));
+    }
+
+    #[test]
+    fn taking_equals_one_hot_products(n in 1_usize..5, k in 0_usize..5, r in 0_usize..4, seed in 0_i64..1000) {
+        let g = Graph::new();
+        let x = g.leaf("x", draw(&(-1.0..1.0), &[n, r], seed as u64));
+        let index: Vec<i64> = (0..k as i64).map(|i| (i * 7 + seed) % n as i64).collect();
+        let index = g.leaf("i", Tensor::from(index));
+        let hot = index.one_hot(n).real();
+        prop_assert_eq!(value(x.take(0, index)), value(hot.matmul(x)));
+        let updates = g.leaf("u", draw(&(-1.0..1.0), &[k, r], seed as u64 + 1));
+        let (added, by_product) = (value(x.scatter_add(0, index, updates)), value(x + hot.t().matmul(updates)));
+        prop_assert!(added.iter().zip(&by_product).all(|(a, b)| (a - b).abs() < 1e-14));
+        // Each example with its own index, into a table that all share.
+        let each = vmap(&[index], |i| Ok(vec![x.take(0, i[0])])).expect("mapped")[0];
+        prop_assert_eq!(value(each), value(x.take(0, index)));
+    }
+}

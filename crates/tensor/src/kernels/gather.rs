@@ -1,0 +1,114 @@
+//! Elements picked by index, and added back by index.
+
+use std::ops::Add;
+
+/// The lengths of a gather: `x` is [batch, n, inner], `index` is [batch, picked], and the result [batch, picked,
+/// inner]. Each entry of `index` is a position on the axis of length `n`; a negative one counts from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lengths {
+    /// Leading axes that `x` and `index` share.
+    pub batch: usize,
+    /// The axis picked from.
+    pub n: usize,
+    /// How many are picked in each batch.
+    pub picked: usize,
+    /// The axes behind.
+    pub inner: usize,
+}
+
+/// An index outside `-n..n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// Its position among the indices.
+    pub at: usize,
+    /// The index.
+    pub index: i64,
+}
+
+impl Lengths {
+    /// Calls `visit` with the position in x-like and result-like buffers of each picked run of `inner` elements.
+    fn each(&self, index: &[i64], mut visit: impl FnMut(usize, usize)) -> Result<(), Outside> {
+        let Lengths { batch, n, picked, inner } = *self;
+        for (at, &i) in index[..batch * picked].iter().enumerate() {
+            let from_start = if i < 0 { i + n as i64 } else { i };
+            if !(0..n as i64).contains(&from_start) {
+                return Err(Outside { at, index: i });
+            }
+            visit(((at / picked) * n + from_start as usize) * inner, at * inner);
+        }
+        Ok(())
+    }
+}
+
+/// `out[b, p, :] = x[b, index[b, p], :]`.
+///
+/// # Errors
+/// The first index outside `-n..n`.
+///
+/// # Panics
+/// If a buffer is shorter than `lengths` say.
+///
+/// ```
+/// use chainrule_tensor::kernels::gather::{Lengths, gather};
+/// let mut out = [0.0; 4];
+/// gather(&[1.0, 2.0, 3.0, 4.0], &[-1, 0], Lengths { batch: 1, n: 2, picked: 2, inner: 2 }, &mut out)?;
+/// assert_eq!(out, [3.0, 4.0, 1.0, 2.0]);
+/// # Ok::<(), chainrule_tensor::kernels::gather::Outside>(())
+/// ```
+pub fn gather<E: Copy>(x: &[E], index: &[i64], lengths: Lengths, out: &mut [E]) -> Result<(), Outside> {
+    let inner = lengths.inner;
+    lengths.each(index, |from, to| out[to..to + inner].copy_from_slice(&x[from..from + inner]))
+}
+
+/// `out[b, index[b, p], :] += updates[b, p, :]`, in the order of `index`, starting from zeros.
+///
+/// # Errors
+/// The first index outside `-n..n`.
+///
+/// # Panics
+/// If a buffer is shorter than `lengths` say.
+pub fn scatter_add<E: Copy + Default + Add<Output = E>>(
+    updates: &[E],
+    index: &[i64],
+    lengths: Lengths,
+    out: &mut [E],
+) -> Result<(), Outside> {
+    let inner = lengths.inner;
+    out.fill(E::default());
+    lengths.each(index, |to, from| {
+        out[to..to + inner]
+            .iter_mut()
+            .zip(&updates[from..from + inner])
+            .for_each(|(out, u)| *out = *out + *u);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scatter_add_is_the_transpose_of_gather() {
+        // ⟨gather(x), u⟩ = ⟨x, scatter_add(u)⟩
+        let lengths = Lengths { batch: 2, n: 3, picked: 4, inner: 2 };
+        let x: Vec<f64> = (0..12).map(f64::from).collect();
+        let u: Vec<f64> = (0..16).map(|i| f64::from(i * i % 7)).collect();
+        let index = [0, -1, 2, 2, 1, -3, 0, 1];
+        let (mut picked, mut spread) = (vec![0.0; 16], vec![9.0; 12]);
+        gather(&x, &index, lengths, &mut picked).expect("in range");
+        scatter_add(&u, &index, lengths, &mut spread).expect("in range");
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        assert_eq!(dot(&picked, &u), dot(&x, &spread));
+    }
+
+    #[test]
+    fn an_index_outside_is_named() {
+        let lengths = Lengths { batch: 1, n: 2, picked: 3, inner: 1 };
+        let found = gather(&[1, 2], &[0, 1, 2], lengths, &mut [0; 3]);
+        assert_eq!(found, Err(Outside { at: 2, index: 2 }));
+        let found = gather(&[1, 2], &[0, -3, 1], lengths, &mut [0; 3]);
+        assert_eq!(found, Err(Outside { at: 1, index: -3 }));
+        // Nothing can be picked from nothing, and nothing is.
+        assert!(gather::<i64>(&[], &[], Lengths { batch: 1, n: 0, picked: 0, inner: 4 }, &mut []).is_ok());
+    }
+}

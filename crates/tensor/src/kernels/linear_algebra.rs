@@ -1,0 +1,155 @@
+//! Factorisations of batches of square matrices, by `nalgebra`, in f64 whatever the width of the operands.
+
+use nalgebra::DMatrix;
+
+use crate::Real;
+
+/// Which part of a matrix is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// All of it.
+    All,
+    /// The diagonal and what is below.
+    Lower,
+    /// The diagonal and what is above.
+    Upper,
+}
+
+/// Position in its batch of a matrix that has no such factorisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Singular(pub usize);
+
+/// The solution x of `a` x = `b`, or of `a`ᵀ x = `b`, for a batch of `a` [batch, n, n] and `b` [batch, n, k].
+///
+/// # Errors
+/// The first matrix that cannot be inverted.
+///
+/// # Panics
+/// If a buffer is shorter than `dims` say.
+pub fn solve<T: Real>(
+    part: Part,
+    transposed: bool,
+    a: &[T],
+    b: &[T],
+    [batch, n, k]: [usize; 3],
+    out: &mut [T],
+) -> Result<(), Singular> {
+    for i in 0..batch {
+        let a = matrix(&a[i * n * n..], n, n);
+        let b = matrix(&b[i * n * k..], n, k);
+        let a = if transposed { a.transpose() } else { a };
+        let x = match (part, transposed) {
+            (Part::All, _) => a.lu().solve(&b),
+            (Part::Lower, false) | (Part::Upper, true) => a.solve_lower_triangular(&b),
+            (Part::Upper, false) | (Part::Lower, true) => a.solve_upper_triangular(&b),
+        };
+        write(&x.ok_or(Singular(i))?, &mut out[i * n * k..]);
+    }
+    Ok(())
+}
+
+/// The lower triangular L with L Lᵀ = `a`, for a batch of symmetric `a` [batch, n, n]; the part above the diagonal
+/// is not read.
+///
+/// # Errors
+/// The first matrix that is not positive definite.
+///
+/// # Panics
+/// If a buffer is shorter than `dims` say.
+pub fn cholesky<T: Real>(a: &[T], [batch, n]: [usize; 2], out: &mut [T]) -> Result<(), Singular> {
+    for i in 0..batch {
+        let factor = matrix(&a[i * n * n..], n, n).cholesky().ok_or(Singular(i))?;
+        write(&factor.l(), &mut out[i * n * n..]);
+    }
+    Ok(())
+}
+
+/// The sign of the determinant (0 if it is 0), or the logarithm of its magnitude (−∞ then), of each of `a`
+/// [batch, n, n].
+///
+/// # Panics
+/// If a buffer is shorter than `dims` say.
+pub fn determinant<T: Real>(sign: bool, a: &[T], [batch, n]: [usize; 2], out: &mut [T]) {
+    for (i, out) in out[..batch].iter_mut().enumerate() {
+        if n == 0 {
+            // The determinant of no rows is the empty product.
+            *out = T::from_f64(if sign { 1.0 } else { 0.0 });
+            continue;
+        }
+        let lu = matrix(&a[i * n * n..], n, n).lu();
+        let pivots = lu.u().diagonal();
+        let value = if sign {
+            pivots
+                .iter()
+                .fold(lu.p().determinant::<f64>(), |s, p| s * if *p == 0.0 { 0.0 } else { p.signum() })
+        } else {
+            pivots.iter().map(|p| p.abs().ln()).sum::<f64>()
+        };
+        *out = T::from_f64(value);
+    }
+}
+
+fn matrix<T: Real>(rows: &[T], n: usize, k: usize) -> DMatrix<f64> {
+    DMatrix::from_row_iterator(n, k, rows[..n * k].iter().map(|x| Real::to_f64(*x)))
+}
+
+fn write<T: Real>(matrix: &DMatrix<f64>, out: &mut [T]) {
+    let rows = matrix.row_iter().flat_map(|row| row.iter().copied().collect::<Vec<_>>());
+    out.iter_mut().zip(rows).for_each(|(out, x)| *out = T::from_f64(x));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: [f64; 9] = [4.0, 2.0, 0.5, 2.0, 5.0, 1.0, 0.5, 1.0, 3.0];
+
+    fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
+        (matrix(a, n, n) * matrix(b, n, n)).transpose().iter().copied().collect()
+    }
+
+    fn close(a: &[f64], b: &[f64]) {
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-14), "{a:?} and {b:?}");
+    }
+
+    #[test]
+    fn a_factor_times_its_transpose_is_the_matrix() {
+        let mut l = [0.0; 9];
+        cholesky(&A, [1, 3], &mut l).expect("positive definite");
+        let transposed: Vec<f64> = matrix(&l, 3, 3).iter().copied().collect();
+        close(&product(&l, &transposed, 3), &A);
+        assert_eq!((l[1], l[2], l[5]), (0.0, 0.0, 0.0));
+        let both: Vec<f64> = A.iter().chain(&[-1.0, 0., 0., 0., 1., 0., 0., 0., 1.]).copied().collect();
+        assert_eq!(cholesky(&both, [2, 3], &mut [0.0; 18]), Err(Singular(1)));
+    }
+
+    #[test]
+    fn solutions_solve_and_determinants_have_their_sign() {
+        let eye = [1.0, 0., 0., 0., 1., 0., 0., 0., 1.];
+        for part in [Part::All, Part::Lower, Part::Upper] {
+            for transposed in [false, true] {
+                let mut x = [0.0; 9];
+                solve(part, transposed, &A, &eye, [1, 3, 3], &mut x).expect("not singular");
+                let read = |i: usize, j: usize| match part {
+                    Part::Lower if j > i => 0.0,
+                    Part::Upper if j < i => 0.0,
+                    _ => A[3 * i + j],
+                };
+                let at = |k: usize| if transposed { read(k % 3, k / 3) } else { read(k / 3, k % 3) };
+                let a: Vec<f64> = (0..9).map(at).collect();
+                close(&product(&a, &x, 3), &eye);
+            }
+        }
+        assert_eq!(
+            solve(Part::All, false, &[0.0; 4], &[1.0, 1.0], [1, 2, 1], &mut [0.0; 2]),
+            Err(Singular(0))
+        );
+        let (mut sign, mut log) = ([0.0; 3], [0.0; 3]);
+        let three = [0.0, 2.0, 1.0, 0.0, 3.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        determinant(true, &three, [3, 2], &mut sign);
+        determinant(false, &three, [3, 2], &mut log);
+        assert_eq!(sign, [-1.0, 1.0, 0.0]);
+        close(&log[..2], &[2_f64.ln(), 2_f64.ln()]);
+        assert_eq!(log[2], f64::NEG_INFINITY);
+    }
+}
