@@ -69,6 +69,11 @@ fn sign(op: &Op) -> Option<&'static str> {
     }
 }
 
+/// A name, not too long.
+pub(super) fn name(text: &str) -> String {
+    shortened(text, LONGEST)
+}
+
 /// File and line, without the folders.
 pub(super) fn place(origin: &Origin) -> String {
     let file = origin.location.file();

@@ -14,6 +14,7 @@ mod metrics;
 mod nodes;
 mod order;
 mod place;
+mod plan;
 mod scene;
 mod sketch;
 mod svg;

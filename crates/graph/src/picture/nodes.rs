@@ -23,8 +23,13 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     let live = live(graph, &wanted);
     let precision = picture.precision.unwrap_or_else(|| Precision::of_leaves(graph));
     let reverse = reverse(&nodes, &live);
-    let mut pen =
-        Pen { picture, nodes: &nodes, precision, reverse, shown: Vec::new(), boxes: HashMap::new() };
+    let saved = match reverse.contains(&true) {
+        true => graph.saved_for_backward(&picture.outputs, precision).values,
+        false => Vec::new(),
+    };
+    let saved = saved.into_iter().map(|v| (v.id, v.bytes)).collect();
+    let (shown, boxes) = (Vec::new(), HashMap::new());
+    let mut pen = Pen { picture, nodes: &nodes, precision, reverse, saved, shown, boxes };
     pen.shown = pen.choose(&wanted, &live)?;
     pen.boxes = pen.shown.iter().copied().zip(0..).collect();
     let values = pen.values()?;
@@ -35,19 +40,17 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
             sketch.wires.push(Wire { from: pen.boxes[&arg], to: pen.boxes[&id], slot, look });
         }
     }
-    let read_back: BTreeSet<usize> =
-        sketch.wires.iter().filter(|w| w.look == Look::Saved).map(|w| w.from).collect();
     let mut frames = BTreeMap::new();
     for &id in &pen.shown {
-        let mut block = pen.block(id, &values, wanted.contains(&id), read_back.contains(&pen.boxes[&id]));
+        let mut block = pen.block(id, &values, wanted.contains(&id));
         block.path = frames_of(&nodes[id.index()], pen.reverse[id.index()], &mut frames, &mut sketch.frames);
         sketch.boxes.push(block);
     }
-    let (saved, of) =
-        sketch.boxes.iter().filter(|b| b.saved > 0).fold((0, 0), |s, b| (s.0 + b.saved, s.1 + 1));
     sketch.heading = format!("{} nodes", live.len());
-    if of > 0 {
-        sketch.heading += &format!(" · {of} values kept for the backward part: {}", label::bytes(saved));
+    if !pen.saved.is_empty() {
+        let (count, sum) = (pen.saved.len(), label::bytes(pen.saved.values().sum()));
+        let plural = if count == 1 { "value" } else { "values" };
+        sketch.heading += &format!(" · {count} {plural} kept for the backward part: {sum}");
     }
     let tangents = |part: bool| {
         let is = |id: &&NodeId| nodes[id.index()].origin.phase == Phase::Tangent;
@@ -65,7 +68,7 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
         (Tone::Backward, "backward"),
     ];
     sketch.tones = meanings.into_iter().filter(|(t, _)| sketch.boxes.iter().any(|b| b.tone == *t)).collect();
-    if !read_back.is_empty() {
+    if sketch.wires.iter().any(|w| w.look == Look::Saved) {
         sketch.dashes = "read by the backward part".into();
     }
     Ok(sketch)
@@ -77,6 +80,8 @@ struct Pen<'a, 'g> {
     precision: Precision,
     /// Which nodes belong to reverse mode: backward nodes, and the local derivatives that they are made with.
     reverse: Vec<bool>,
+    /// The bytes of each value kept for the backward part.
+    saved: BTreeMap<NodeId, usize>,
     /// The nodes with boxes of their own, and the box of each.
     shown: Vec<NodeId>,
     boxes: HashMap<NodeId, usize>,
@@ -186,7 +191,7 @@ impl Pen<'_, '_> {
         self.name(at).map_or(Operand::Wired, Operand::Named)
     }
 
-    fn block(&self, id: NodeId, values: &HashMap<NodeId, Tensor>, strong: bool, read_back: bool) -> Block {
+    fn block(&self, id: NodeId, values: &HashMap<NodeId, Tensor>, strong: bool) -> Block {
         let node = &self.nodes[id.index()];
         let leaf = node.args.is_empty();
         let op_label = self.title(node);
@@ -198,7 +203,7 @@ impl Pen<'_, '_> {
             _ => formula,
         };
         let mut lines = vec![(Ink::Title, title), (Ink::Shape, node.ty.to_string())];
-        if let Some(value) = values.get(&id) {
+        if let (Some(value), false) = (values.get(&id), matches!(node.op, Op::Scalar(_))) {
             lines.extend(label::value(value).into_iter().map(|l| (Ink::Value, l)));
         }
         for d in self.picture.derivatives.iter().filter(|d| d.wrt == id) {
@@ -212,13 +217,7 @@ impl Pen<'_, '_> {
             lines.push((Ink::Derivative, format!("{what} = {}", found[0])));
             lines.extend(found[1..].iter().map(|l| (Ink::Derivative, l.clone())));
         }
-        let width = match node.ty.kind {
-            Kind::Real => self.precision.dtype().size(),
-            Kind::Int => 8,
-            Kind::Truth => 1,
-        };
-        // A leaf lies there anyway; only computed values are kept for the sake of the backward part.
-        let saved = if read_back && !leaf { width * node.ty.shape.size() } else { 0 };
+        let saved = self.saved.get(&id).copied().unwrap_or(0);
         if saved > 0 {
             lines.push((Ink::Saved, format!("saved {}", label::bytes(saved))));
         }

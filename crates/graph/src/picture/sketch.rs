@@ -71,7 +71,7 @@ pub(super) enum Look {
     Plain,
     /// A forward value kept for, or read again by, the backward part: dashed.
     Saved,
-    /// A buffer of a plan, in its own colour.
+    /// A buffer of a plan, in its own colour; 0 for one that is only read.
     Buffer(usize),
 }
 

@@ -61,7 +61,8 @@ fn stroke_colour(look: Look) -> &'static str {
     match look {
         Look::Plain => "#56616c",
         Look::Saved => "#a0379a",
-        Look::Buffer(b) => BUFFERS[b % BUFFERS.len()],
+        Look::Buffer(0) => "#56616c",
+        Look::Buffer(b) => BUFFERS[(b - 1) % BUFFERS.len()],
     }
 }
 
