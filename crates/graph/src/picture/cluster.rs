@@ -57,7 +57,7 @@ pub(super) fn clusters(sketch: &Sketch) -> (Vec<Cluster>, Vec<usize>) {
 }
 
 /// The boxes, each after its arguments, as listed where possible.
-fn topological(inputs: &[Vec<usize>]) -> Vec<usize> {
+pub(super) fn topological(inputs: &[Vec<usize>]) -> Vec<usize> {
     let mut waiting: Vec<usize> = inputs.iter().map(Vec::len).collect();
     let mut users = vec![Vec::new(); inputs.len()];
     for (b, from) in inputs.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Pictures of graphs and plans as SVG, drawn here: no other program is needed.
 //!
 //! `nodes` and `plan` say what is drawn (a `sketch`: boxes, frames, wires) · `collapse` folds frames away ·
-//! `cluster` finds the frames · `layers`, `order` and `heights` lay out one level · `place` puts the levels into
+//! `references` cuts wires that are too long · `cluster` finds the frames · `layers`, `order` and `heights` lay out one level · `place` puts the levels into
 //! each other (a `scene`) · `svg` writes.
 
 mod cluster;
@@ -15,6 +15,7 @@ mod nodes;
 mod order;
 mod place;
 mod plan;
+mod references;
 mod scene;
 mod sketch;
 mod svg;
@@ -161,5 +162,8 @@ fn draw(sketch: sketch::Sketch, depth: Option<usize>) -> String {
         Some(depth) => collapse::collapse(sketch, depth),
         None => sketch,
     };
-    svg::write(&place::place(&sketch))
+    svg::write(&place::place(&references::cut(sketch)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,18 +75,17 @@ pub(super) fn place(sketch: &Sketch) -> Scene {
                 Part::Box(b) => {
                     let (card, block) = (&cards[b], &sketch.boxes[b]);
                     scene.boxes.push(panel(block, card, corner));
-                    for look in looks(&net_of, b) {
-                        let net = net_of[&(b, look)];
-                        let (right, height) = (corner[0] + card.size[0], corner[1] + card.size[1] / 2.0);
-                        if card.whole > card.size[0] {
-                            traces[net].pieces.push([right, height, corner[0] + card.whole, height]);
-                        }
-                        if let Some(label) = &block.label {
-                            let font = Font::Wire(look);
-                            let [w, h] = font.measure(label);
-                            let rect = Rect { x: right + LABEL, y: height - h - 1.0, w, h };
-                            labels.insert(net, Text { rect, text: label.clone(), ink: font });
-                        }
+                    let (right, height) = (corner[0] + card.size[0], corner[1] + card.size[1] / 2.0);
+                    let leaving = net_of.range((b, Look::Plain)..(b + 1, Look::Plain));
+                    for (_, net) in leaving.clone().filter(|_| card.whole > card.size[0]) {
+                        traces[*net].pieces.push([right, height, corner[0] + card.whole, height]);
+                    }
+                    // Of two nets that leave one box, one is labelled: that of the buffer, if there is one.
+                    if let (Some(label), Some(((_, look), net))) = (&block.label, leaving.last()) {
+                        let font = Font::Wire(*look);
+                        let [w, h] = font.measure(label);
+                        let rect = Rect { x: right + LABEL, y: height - h - 1.0, w, h };
+                        labels.insert(*net, Text { rect, text: label.clone(), ink: font });
                     }
                 }
                 Part::Cluster(inner) => {
@@ -109,11 +108,6 @@ pub(super) fn place(sketch: &Sketch) -> Scene {
     let [w, h] = insides[0].layout.size;
     scene.size = [scene.size[0].max(w + 2.0 * MARGIN), head + h + MARGIN];
     scene
-}
-
-/// The looks of the nets that leave box `b`.
-fn looks(net_of: &BTreeMap<(usize, Look), usize>, b: usize) -> Vec<Look> {
-    net_of.range((b, Look::Plain)..(b + 1, Look::Plain)).map(|((_, look), _)| *look).collect()
 }
 
 fn cards(sketch: &Sketch) -> Vec<Card> {

@@ -27,11 +27,12 @@ impl Compiled {
     /// # Ok::<(), chainrule_graph::Error>(())
     /// ```
     pub fn svg(&self) -> String {
-        super::draw(sketch(&self.plan, self.precision(), self.bytes()), None)
+        super::draw(sketch(self), None)
     }
 }
 
-fn sketch(plan: &Plan, precision: Precision, bytes: usize) -> Sketch {
+pub(super) fn sketch(compiled: &Compiled) -> Sketch {
+    let (plan, precision, bytes) = (&compiled.plan, compiled.precision(), compiled.bytes());
     let (steps, buffers) = (plan.steps.len(), plan.buffers.len());
     let mut sketch = Sketch {
         heading: format!("plan: {steps} steps, {buffers} buffers, {} to work in", label::bytes(bytes)),
@@ -90,7 +91,7 @@ impl Pen<'_> {
 
     fn leaf(&mut self, buffer: usize, name: &str, ty: String, what: &str) {
         let len = self.plan.buffers[buffer].1;
-        let label = format!("b{buffer} {}", label::bytes(self.bytes(Slot { buffer, len })));
+        let label = format!("b{buffer} · {}", label::bytes(self.bytes(Slot { buffer, len })));
         let lines = vec![(Ink::Title, label::name(name)), (Ink::Shape, ty.clone())];
         self.writer[buffer] = Some(self.sketch.boxes.len());
         let tooltip = format!("{what} {name}: {ty} in b{buffer}");
@@ -116,7 +117,7 @@ impl Pen<'_> {
             let lines = vec![
                 (Ink::Title, title),
                 (Ink::Shape, step.shape.to_string()),
-                (Ink::Place, label::place(&step.origin)),
+                (Ink::Place, format!("step {number} · {}", label::place(&step.origin))),
             ];
             self.sketch.boxes.push(block(lines, tone(&step.origin), text.clone()));
             for (slot, (source, input)) in sources.iter().zip(&step.inputs).enumerate() {
@@ -125,7 +126,7 @@ impl Pen<'_> {
         }
         let path = if step.operations.len() > 1 { vec![self.sketch.frames.len()] } else { Vec::new() };
         if !path.is_empty() {
-            let label = format!("{} operations in one pass", step.operations.len());
+            let label = format!("step {number}: {} operations in one pass", step.operations.len());
             self.sketch.frames.push(Frame { label, tone: tone(&step.origin) });
         }
         let mut outputs = step.outputs.iter();
@@ -139,13 +140,9 @@ impl Pen<'_> {
         written.extend(outputs.map(|o| (first, *o)));
         for (b, output) in written {
             let in_place = step.inputs.iter().any(|i| i.buffer == output.buffer);
-            let state = self.plan.state.iter().position(|s| s.0 == output.buffer);
-            let mut label = format!("b{} {}", output.buffer, label::bytes(self.bytes(output)));
+            let mut label = format!("b{} · {}", output.buffer, label::bytes(self.bytes(output)));
             if in_place {
                 label += ", in place";
-            }
-            if let Some(i) = state {
-                label = format!("{label}: next {}", label::name(&self.plan.state_names[i]));
             }
             self.sketch.boxes[b].label = Some(label);
             self.writer[output.buffer] = Some(b);
@@ -184,7 +181,7 @@ impl Pen<'_> {
         self.sketch.boxes.push(block(lines, tone(&operation.origin), String::new()));
     }
 
-    /// Results, and copies of next values to the states that could not be computed in place.
+    /// Results, and the next values of states: where they belong already, or copied there after the run.
     fn results(&mut self) {
         for (i, (slot, kind, shape)) in self.plan.outputs.iter().enumerate() {
             let kind = match kind {
@@ -194,10 +191,12 @@ impl Pen<'_> {
             };
             self.end(*slot, format!("result {i}"), format!("{kind}{shape}"));
         }
-        for (slot, to) in &self.plan.carries {
-            let state = self.plan.state.iter().position(|s| s.0 == *to).unwrap_or(0);
-            let name = self.plan.state_names.get(state).map_or("", |n| &n[..]);
-            self.end(*slot, format!("next {}", label::name(name)), format!("copied to b{to}"));
+        for ((home, start), name) in self.plan.state.iter().zip(&self.plan.state_names) {
+            let (slot, how) = match self.plan.carries.iter().find(|(_, to)| to == home) {
+                Some((from, _)) => (*from, "copied to"),
+                None => (Slot { buffer: *home, len: start.size() }, "in"),
+            };
+            self.end(slot, format!("next {}", label::name(name)), format!("{how} b{home}"));
         }
     }
 
