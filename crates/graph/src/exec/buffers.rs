@@ -6,6 +6,7 @@ use chainrule_tensor::{Shape, Tensor};
 use super::anomaly::Watch;
 use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
+use super::operation::Operation;
 use crate::ir::{Origin, Type};
 
 /// Part of a buffer, from its start.
@@ -24,6 +25,9 @@ pub(crate) struct Step {
     pub(crate) label: String,
     /// In anomaly mode: what to look at after the step.
     pub(crate) watch: Option<Watch>,
+    /// The shape of its outputs, and what it does if it is elementwise; for pictures.
+    pub(crate) shape: Shape,
+    pub(crate) operations: Vec<Operation>,
 }
 
 /// Steps over real buffers: all that a replay needs.
@@ -35,6 +39,7 @@ pub(crate) struct Plan {
     pub(crate) inputs: Vec<(usize, String, Type)>,
     /// The buffer of each state and its start value.
     pub(crate) state: Vec<(usize, Tensor)>,
+    pub(crate) state_names: Vec<String>,
     /// Copies that bring a state's next value home where it could not be computed in place: (from, to).
     pub(crate) carries: Vec<(Slot, usize)>,
     pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
@@ -115,8 +120,11 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         origin: step.origin,
         label: step.label,
         watch: step.watch,
+        shape: step.shape,
+        operations: step.operations,
     });
-    Plan { steps: steps.collect(), buffers, constants, inputs, state, carries, outputs, anomaly }
+    let state_names = lowered.state_names;
+    Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, anomaly }
 }
 
 impl Assigner<'_> {

@@ -1,5 +1,6 @@
 //! What the user asks of the planner.
 
+use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Tensor};
 
 use super::machine::Compiled;
@@ -24,6 +25,15 @@ impl Precision {
         match self {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
+        }
+    }
+
+    /// Bytes of a value of `kind` at this width of reals.
+    pub(crate) fn width(self, kind: Kind) -> usize {
+        match kind {
+            Kind::Real => self.dtype().size(),
+            Kind::Int => 8,
+            Kind::Truth => 1,
         }
     }
 

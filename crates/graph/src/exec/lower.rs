@@ -12,8 +12,9 @@ use super::compile::Compiler;
 use super::fold::Folded;
 use super::fuse::Work;
 use super::kernel::Kernel;
+use super::operation::{Operand, Operation};
 use crate::error::Result;
-use crate::ir::{Node, NodeId, Origin};
+use crate::ir::{Node, NodeId, Origin, Type};
 use crate::prim::{Lowering, Op};
 
 /// A buffer that is written by one step, or given.
@@ -21,6 +22,8 @@ use crate::prim::{Lowering, Op};
 pub(crate) struct Virtual {
     pub(crate) kind: Kind,
     pub(crate) len: usize,
+    /// The shape of the value; for pictures.
+    pub(crate) shape: Shape,
     pub(crate) source: Source,
 }
 
@@ -53,6 +56,9 @@ pub(crate) struct VirtualStep {
     pub(crate) label: String,
     /// In anomaly mode: what to look at after the step.
     pub(crate) watch: Option<Watch>,
+    /// The shape of its outputs, and what it does, for pictures.
+    pub(crate) shape: Shape,
+    pub(crate) operations: Vec<Operation>,
 }
 
 /// Steps over virtual buffers, and which buffers are arguments, state and results.
@@ -60,9 +66,11 @@ pub(crate) struct Lowered {
     pub(crate) buffers: Vec<Virtual>,
     pub(crate) steps: Vec<VirtualStep>,
     /// Name and type of each argument.
-    pub(crate) inputs: Vec<(String, crate::ir::Type)>,
+    pub(crate) inputs: Vec<(String, Type)>,
     /// For each state: its start value, shape, and the buffer that holds its next value.
     pub(crate) state: Vec<(Tensor, usize)>,
+    /// The name of each state.
+    pub(crate) state_names: Vec<String>,
     /// The buffer and shape of each result.
     pub(crate) outputs: Vec<(usize, Shape)>,
     /// Whether steps are watched.
@@ -99,6 +107,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
             steps: Vec::new(),
             inputs: Vec::new(),
             state: Vec::new(),
+            state_names: Vec::new(),
             outputs: Vec::new(),
             anomaly: compiler.anomaly,
         },
@@ -145,6 +154,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         if let Some(start) = start {
             debug_assert_eq!(lowerer.out.state.len(), i);
             lowerer.out.state.push((start, next));
+            lowerer.out.state_names.push(compiler.graph.label(&inner.nodes[old.index()]));
         }
     }
     for id in &compiler.outputs {
@@ -182,15 +192,16 @@ impl Work {
 }
 
 impl Lowerer<'_> {
-    fn buffer(&mut self, kind: Kind, len: usize, source: Source) -> usize {
-        self.out.buffers.push(Virtual { kind, len, source });
+    fn buffer(&mut self, ty: &Type, source: Source) -> usize {
+        let (kind, shape) = (ty.kind, ty.shape.clone());
+        self.out.buffers.push(Virtual { kind, len: shape.size(), shape, source });
         self.out.buffers.len() - 1
     }
 
     /// A node whose value is not computed by a step.
     fn given(&mut self, id: NodeId, source: Source) {
         let ty = self.nodes[id.index()].ty.clone();
-        let buffer = self.buffer(ty.kind, ty.shape.size(), source);
+        let buffer = self.buffer(&ty, source);
         self.places.insert(id, Place::At(buffer, Layout::contiguous(ty.shape)));
     }
 
@@ -206,7 +217,18 @@ impl Lowerer<'_> {
     }
 
     fn step(&mut self, work: Task, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
-        self.out.steps.push(VirtualStep { work, inputs, outputs, origin, label, watch: None });
+        let shape = outputs.first().map(|v| self.out.buffers[*v].shape.clone()).unwrap_or_default();
+        let operations = Vec::new();
+        self.out.steps.push(VirtualStep {
+            work,
+            inputs,
+            outputs,
+            origin,
+            label,
+            watch: None,
+            shape,
+            operations,
+        });
     }
 
     /// A fused group: one program, an output for each node that is needed outside.
@@ -245,9 +267,9 @@ impl Lowerer<'_> {
             if !self.shared[id.index()] {
                 continue;
             }
-            let ty = &self.nodes[id.index()].ty;
+            let ty = self.nodes[id.index()].ty.clone();
             program.output(regs[id]);
-            let buffer = self.buffer(ty.kind, ty.shape.size(), Source::Step);
+            let buffer = self.buffer(&ty, Source::Step);
             outputs.push(buffer);
             self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
         }
@@ -256,7 +278,34 @@ impl Lowerer<'_> {
         let (buffers, layouts) = inputs.into_iter().map(|(b, l, _)| (b, l)).unzip();
         let work = Task::Map { program: program.finish(), shape, layouts };
         self.step(work, buffers, outputs, origin, names.join(" "));
+        let operations = self.operations(group, &read);
+        if let Some(step) = self.out.steps.last_mut() {
+            step.operations = operations;
+        }
         self.watch(group, &read);
+    }
+
+    /// What a group does, operation by operation.
+    fn operations(&self, group: &[NodeId], read: &[(usize, Layout)]) -> Vec<Operation> {
+        let inside: HashMap<NodeId, usize> = group.iter().copied().zip(0..).collect();
+        let operand = |a: &NodeId| match (inside.get(a), self.places.get(a)) {
+            (Some(&i), _) => Operand::Operation(i),
+            (None, Some(Place::At(buffer, layout))) => {
+                let same = |(b, l): &(usize, Layout)| b == buffer && l == layout;
+                Operand::Input(read.iter().position(same).unwrap_or(0))
+            }
+            _ => match self.place(*a) {
+                Place::Immediate(value) => Operand::Number(value),
+                Place::At(..) => unreachable!("a value in a buffer has been found above"),
+            },
+        };
+        let operation = |id: &NodeId| {
+            let node = &self.nodes[id.index()];
+            let (op, origin) = (node.op.clone(), node.origin.clone());
+            let output = self.shared[id.index()];
+            Operation { op, args: node.args.iter().map(operand).collect(), origin, output }
+        };
+        group.iter().map(operation).collect()
     }
 
     /// In anomaly mode: has the step just made, which carries out one node, looked at.
@@ -301,7 +350,7 @@ impl Lowerer<'_> {
         let Lowering::Kernel(kernel) = node.op.lower(&layouts, &node.ty) else {
             unreachable!("{} was scheduled as a kernel", node.op.name())
         };
-        let out = self.buffer(node.ty.kind, node.ty.shape.size(), Source::Step);
+        let out = self.buffer(&node.ty, Source::Step);
         self.places.insert(id, Place::At(out, Layout::contiguous(node.ty.shape.clone())));
         let read: Vec<(usize, Layout)> = buffers.iter().copied().zip(layouts).collect();
         self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
@@ -380,7 +429,7 @@ impl Lowerer<'_> {
                 (vec![buffer], vec![layout])
             }
         };
-        let out = self.buffer(ty.kind, ty.shape.size(), Source::Step);
+        let out = self.buffer(&ty, Source::Step);
         let work = Task::Map { program: program.finish(), shape: ty.shape.clone(), layouts };
         self.step(work, inputs, vec![out], node.origin.clone(), "copy".into());
         (out, Layout::contiguous(ty.shape))

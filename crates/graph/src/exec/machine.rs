@@ -17,7 +17,7 @@ use crate::ir::type_of;
 /// A run allocates nothing, as long as its arguments are contiguous and in the compiled precision, and the
 /// results of the run before have been dropped.
 pub struct Compiled {
-    plan: Plan,
+    pub(crate) plan: Plan,
     store: Store,
     outputs: Vec<Tensor>,
     runs: u64,
@@ -150,15 +150,10 @@ impl Compiled {
 
     /// Bytes of all buffers that runs work in, without arguments and constants.
     pub fn bytes(&self) -> usize {
-        let width = |kind: Kind| match kind {
-            Kind::Real => self.precision().dtype().size(),
-            Kind::Int => 8,
-            Kind::Truth => 1,
-        };
         let given: Vec<usize> =
             self.plan.inputs.iter().map(|i| i.0).chain(self.plan.constants.iter().map(|c| c.0)).collect();
         let own = self.plan.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
-        own.map(|(_, (kind, len))| width(*kind) * len).sum()
+        own.map(|(_, (kind, len))| self.precision().width(*kind) * len).sum()
     }
 }
 

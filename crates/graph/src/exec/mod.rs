@@ -14,3 +14,4 @@ pub(crate) mod fuse;
 pub(crate) mod kernel;
 pub(crate) mod lower;
 pub(crate) mod machine;
+pub(crate) mod operation;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chainrule_tensor::Layout;
-use chainrule_tensor::kernels::Kind;
 
 use crate::exec::compile::Precision;
 use crate::ir::{Graph, NodeId, Origin, Phase, Type};
@@ -73,15 +72,10 @@ impl Graph {
         }
         let value = |(id, readers): (NodeId, usize)| {
             let node = &nodes[id.index()];
-            let width = match node.ty.kind {
-                Kind::Real => precision.dtype().size(),
-                Kind::Int => 8,
-                Kind::Truth => 1,
-            };
             SavedValue {
                 id,
                 op: node.op.label(),
-                bytes: width * node.ty.shape.size(),
+                bytes: precision.width(node.ty.kind) * node.ty.shape.size(),
                 ty: node.ty.clone(),
                 origin: node.origin.clone(),
                 readers,
