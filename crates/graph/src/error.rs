@@ -76,6 +76,18 @@ pub enum ErrorKind {
         /// Where the path breaks.
         broken: String,
     },
+    /// In anomaly mode: an operation made the first NaN or infinity of a run.
+    #[error("[{op}] {why}, in run {run}")]
+    NonFinite {
+        /// The operation.
+        op: &'static str,
+        /// `NaN` or `an infinity`.
+        what: &'static str,
+        /// What it made, in how many elements.
+        why: String,
+        /// How many runs there had been, this one included.
+        run: u64,
+    },
     /// Values cannot be mapped over together.
     #[error("[vmap] {0}")]
     Batch(String),

@@ -1,4 +1,7 @@
-//! A graph as text, one line per node, and as Graphviz DOT.
+//! A graph as text, one line per node, and as Graphviz DOT; as equations; and what backward keeps of it.
+
+pub(crate) mod equations;
+pub(crate) mod saved;
 
 use std::fmt::{self, Write};
 
@@ -10,14 +13,19 @@ use crate::var::Var;
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, node) in self.nodes().iter().enumerate() {
-            let args: String = node.args.iter().map(|a| format!(" %{}", a.index())).collect();
-            writeln!(f, "%{i} = {}{args} : {}  ; {}", self.label(node), node.ty, node.origin)?;
+            writeln!(f, "{}", self.line(i, node))?;
         }
         Ok(())
     }
 }
 
 impl Graph {
+    /// The line of node `i` in the dump.
+    pub(crate) fn line(&self, i: usize, node: &Node) -> String {
+        let args: String = node.args.iter().map(|a| format!(" %{}", a.index())).collect();
+        format!("%{i} = {}{args} : {}  ; {}", self.label(node), node.ty, node.origin)
+    }
+
     /// Name and attributes of a node; a leaf is called by its own name.
     pub(crate) fn label(&self, node: &Node) -> String {
         match &node.op {

@@ -1,14 +1,20 @@
 //! What the graph crate promises.
 
+/// Anomaly mode names who made the first NaN or infinity.
+mod anomaly;
 /// Gradient checks: every verdict; planted faults are found and named; no false alarms.
 mod check;
+/// What is checked of every primitive, counted: the page `docs/coverage.md`.
+mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
 /// Compositions equal their definitions.
 mod math;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
-/// Every primitive's samples: values, first and second derivatives, both modes, all plans.
+/// Every primitive's samples: both modes, all plans, both widths.
 mod rules;
+/// What can be read of a graph: equations, and what backward keeps.
+mod seeing;
 /// Transforms of formulas and of each other: vmap, Jacobians, custom rules, checkpoints.
 mod transforms;

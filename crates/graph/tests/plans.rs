@@ -54,6 +54,15 @@ fn transposes_cost_nothing() {
 }
 
 #[test]
+fn the_first_rows_of_a_buffer_are_not_the_buffer() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]);
+    assert_eq!(x.slice(0, 0..1).sum(&[0]).value().expect("runs"), Tensor::from([1.0, 2.0]));
+    assert_eq!(x.slice(0, 0..1).argmax(1).value().expect("runs"), Tensor::from([1_i64]));
+    assert_eq!(x.slice(0, 0..0).sum(&[0]).value().expect("runs"), Tensor::from([0.0, 0.0]));
+}
+
+#[test]
 fn state_is_updated_in_place_and_can_be_read_and_set() {
     let g = Graph::new();
     let w = g.leaf("w", [1.0, 2.0]);

@@ -1,5 +1,5 @@
 use chainrule_graph::check::Checker;
-use chainrule_graph::{Graph, Optimise, Precision, Sample, Var, jvp, samples, vjp};
+use chainrule_graph::{Graph, Optimise, Precision, Sample, Var, compositions, jvp, samples, vjp};
 use chainrule_tensor::Tensor;
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ pub(crate) fn weighted<'g>(y: Var<'g>, seed: u64) -> Var<'g> {
 
 pub(crate) fn each_sample(mut test: impl FnMut(&str, &Sample)) {
     let mut count = 0;
-    for (primitive, samples) in samples() {
+    for (primitive, samples) in samples().into_iter().chain(compositions()) {
         for sample in samples {
             test(&format!("{primitive}: {}", sample.name), &sample);
             count += 1;
@@ -38,38 +38,6 @@ pub(crate) fn each_sample(mut test: impl FnMut(&str, &Sample)) {
 
 pub(crate) fn elements(t: &Tensor) -> Vec<f64> {
     t.as_slice::<f64>().expect("contiguous f64").to_vec()
-}
-
-#[test]
-fn first_derivatives_equal_numeric_ones() {
-    each_sample(|name, sample| {
-        for seed in [1, 2] {
-            let g = Graph::new();
-            let x = leaves(&g, sample, seed);
-            let loss = weighted((sample.formula)(&x), 7);
-            // A sample may use a leaf only through an operation without derivative.
-            let gradients = loss.grad_or_zeros(&x).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert_eq!(gradients.len(), x.len());
-            let report = Checker::default().check(loss, &x).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert!(report.difference < 1e-7, "{name}\n{report}");
-        }
-    });
-}
-
-#[test]
-fn second_derivatives_equal_numeric_ones() {
-    each_sample(|name, sample| {
-        let g = Graph::new();
-        let x = leaves(&g, sample, 3);
-        let y = (sample.formula)(&x);
-        // A cube, since a square would make some formulas linear and their second derivative all rounding.
-        let loss = weighted(y * y * y, 5);
-        let first = loss.grad(&x).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let sum = first.iter().enumerate().map(|(i, d)| weighted(*d, 11 + i as u64)).reduce(|a, b| a + b);
-        let sum = sum.expect("at least one leaf");
-        let report = Checker::default().check(sum, &x).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(report.difference < 1e-6, "{name}\n{report}");
-    });
 }
 
 #[test]

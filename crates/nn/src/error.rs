@@ -25,7 +25,7 @@ pub enum Error {
     },
     /// The loss became NaN or infinite while training.
     #[error(
-        "the loss is {loss} in epoch {epoch}, batch {batch}: lower the learning rate, standardise the features, or use a loss that takes logits"
+        "the loss is {loss} in epoch {epoch}, batch {batch}: lower the learning rate, standardise the features, or use a loss that takes logits; Trainer::anomaly finds the operation"
     )]
     Diverged {
         /// The epoch, from 1.
@@ -34,6 +34,16 @@ pub enum Error {
         batch: usize,
         /// NaN or an infinity.
         loss: f64,
+    },
+    /// In anomaly mode: an operation of a training step made a NaN or an infinity.
+    #[error("epoch {epoch}, batch {batch}: {error}")]
+    Anomaly {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch, from 1.
+        batch: usize,
+        /// The operation, its line, and its operands.
+        error: chainrule_graph::Error,
     },
     /// There is nothing to learn from or to measure.
     #[error("[{op}] the {what} are empty: at least one example is needed")]

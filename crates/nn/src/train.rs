@@ -6,7 +6,7 @@ mod step;
 use std::panic::Location;
 
 use chainrule_graph::check::{Checker, Report};
-use chainrule_graph::{Graph, Var};
+use chainrule_graph::{ErrorKind, Graph, Var};
 use chainrule_tensor::Key;
 
 use crate::data::{Batch, Dataset};
@@ -72,6 +72,7 @@ pub struct Trainer<M, L> {
     epochs: usize,
     batch: usize,
     seed: u64,
+    anomaly: bool,
     /// Where model and loss were passed.
     made_at: &'static Location<'static>,
 }
@@ -89,6 +90,7 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
             epochs: 10,
             batch: 64,
             seed: 0,
+            anomaly: false,
         }
     }
 
@@ -119,6 +121,13 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     /// Seeds initialisation, shuffling and dropout.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Anomaly mode: training stops with [`Error::Anomaly`] at the first operation, forward or backward, that makes a
+    /// NaN or an infinity. Slow; costs nothing when off.
+    pub fn anomaly(mut self, on: bool) -> Self {
+        self.anomaly = on;
         self
     }
 
@@ -153,7 +162,12 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
             for (i, batch) in train.batches(self.batch)?.shuffled(shuffle.at(epoch as u64)).enumerate() {
                 let examples = batch.features.shape()[0];
                 self.turn_to(&mut steps, params, &batch, train.examples())?;
-                let loss = steps[0].run(&batch)?;
+                let loss = steps[0].run(&batch).map_err(|error| match error {
+                    Error::Graph(error) if matches!(error.kind(), ErrorKind::NonFinite { .. }) => {
+                        Error::Anomaly { epoch, batch: i + 1, error }
+                    }
+                    error => error,
+                })?;
                 if !loss.is_finite() {
                     return Err(Error::Diverged { epoch, batch: i + 1, loss });
                 }

@@ -5,6 +5,7 @@ use std::panic::Location;
 use chainrule_tensor::kernels::Kind;
 
 use super::copy::rerecord;
+use super::jvp::jvp;
 use super::transpose::vjp;
 use crate::ir::{NodeId, Origin, Phase};
 use crate::prim::ruled::Ruling;
@@ -80,4 +81,16 @@ pub(crate) fn recompute<'g>(ct: Var<'g>, site: &Site<'_, 'g>) -> Vec<Option<Var<
     let mut found = found.into_iter();
     let each = fresh.iter().map(|f| if f.kind() == Kind::Real { found.next().flatten() } else { None });
     std::iter::once(None).chain(each).collect()
+}
+
+/// The tangent of a checkpoint's value: forward mode keeps nothing, so it goes through the segment as it is.
+pub(crate) fn through<'g>(t: &[Option<Var<'g>>], site: &Site<'_, 'g>) -> Var<'g> {
+    let graph = site.y.graph;
+    let y = graph.var(graph.node(site.x[0].id).args[0]);
+    let (x, t): (Vec<_>, Vec<_>) =
+        site.x.iter().zip(t).skip(1).filter_map(|(x, t)| Some((*x, (*t)?))).unzip();
+    match jvp(&[y], &x, &t) {
+        Ok(found) => found[0],
+        Err(error) => graph.poison(error),
+    }
 }

@@ -1,5 +1,7 @@
 //! Forward mode: tangents from left to right.
 
+use std::panic::Location;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId, Origin, Phase};
 use crate::prim::pushforward::Pushforward;
@@ -33,13 +35,14 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
     graph.refuse_poison(tangents)?;
     if inputs.len() != tangents.len() {
         let why = format!("{} inputs but {} tangents; give one each", inputs.len(), tangents.len());
-        return Err(Error::new(ErrorKind::Gradient(why)));
+        return Err(Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller())));
     }
     for (x, t) in inputs.iter().zip(tangents) {
         refuse_discrete(*x)?;
         if x.ty() != t.ty() {
             let why = format!("a tangent has its input's type {}, not {}", x.ty(), t.ty());
-            return Err(Error::new(ErrorKind::Gradient(why)).placed(t.origin()));
+            let error = Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller()));
+            return Err(error.operand("input", x.ty(), x.origin()).operand("tangent", t.ty(), t.origin()));
         }
     }
     let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward);
@@ -117,12 +120,13 @@ fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>], mode: Mod
             let of_others = others.iter().any(Option::is_some).then(|| tangent(&others, &site));
             of_linear.into_iter().chain(of_others).reduce(|a, b| a + b)
         }
-        Rule::Vjp(_) if mode == Mode::Reverse => {
+        Rule::Vjp(..) if mode == Mode::Reverse => {
             let varying: SmallVec<[usize; 4]> = (0..t.len()).filter(|i| t[*i].is_some()).collect();
             let args: Vec<Var<'g>> = t.iter().flatten().copied().chain([site.y]).collect();
             Some(graph.record(Pushforward { varying }.into(), &args))
         }
-        Rule::Vjp(cotangents) => Some(pushforward(&cotangents, &node, &t, &site)),
+        Rule::Vjp(_, Some(tangent)) => Some(tangent(&t, &site)),
+        Rule::Vjp(cotangents, None) => Some(pushforward(&cotangents, &node, &t, &site)),
     }
 }
 

@@ -3,8 +3,10 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 
+use super::anomaly::Watch;
 use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
+use super::operation::Operation;
 use crate::ir::{Origin, Type};
 
 /// Part of a buffer, from its start.
@@ -21,6 +23,11 @@ pub(crate) struct Step {
     pub(crate) outputs: Vec<Slot>,
     pub(crate) origin: Origin,
     pub(crate) label: String,
+    /// In anomaly mode: what to look at after the step.
+    pub(crate) watch: Option<Watch>,
+    /// The shape of its outputs, and what it does if it is elementwise; for pictures.
+    pub(crate) shape: Shape,
+    pub(crate) operations: Vec<Operation>,
 }
 
 /// Steps over real buffers: all that a replay needs.
@@ -32,9 +39,12 @@ pub(crate) struct Plan {
     pub(crate) inputs: Vec<(usize, String, Type)>,
     /// The buffer of each state and its start value.
     pub(crate) state: Vec<(usize, Tensor)>,
+    pub(crate) state_names: Vec<String>,
     /// Copies that bring a state's next value home where it could not be computed in place: (from, to).
     pub(crate) carries: Vec<(Slot, usize)>,
     pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
+    /// Whether a run looks for the first NaN or infinity.
+    pub(crate) anomaly: bool,
 }
 
 const NEVER: usize = usize::MAX;
@@ -101,6 +111,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         .iter()
         .map(|s| (s.inputs.iter().map(|v| slot(*v)).collect(), s.outputs.iter().map(|v| slot(*v)).collect()))
         .collect();
+    let anomaly = lowered.anomaly;
     let steps = lowered.steps.into_iter().zip(slots).zip(in_place);
     let steps = steps.map(|((step, (inputs, outputs)), in_place)| Step {
         kernel: step.work.bind(in_place),
@@ -108,8 +119,12 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         outputs,
         origin: step.origin,
         label: step.label,
+        watch: step.watch,
+        shape: step.shape,
+        operations: step.operations,
     });
-    Plan { steps: steps.collect(), buffers, constants, inputs, state, carries, outputs }
+    let state_names = lowered.state_names;
+    Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, anomaly }
 }
 
 impl Assigner<'_> {

@@ -1,5 +1,6 @@
 //! What the user asks of the planner.
 
+use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Tensor};
 
 use super::machine::Compiled;
@@ -24,6 +25,15 @@ impl Precision {
         match self {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
+        }
+    }
+
+    /// Bytes of a value of `kind` at this width of reals.
+    pub(crate) fn width(self, kind: Kind) -> usize {
+        match kind {
+            Kind::Real => self.dtype().size(),
+            Kind::Int => 8,
+            Kind::Truth => 1,
         }
     }
 
@@ -63,6 +73,7 @@ pub struct Compiler<'g> {
     pub(crate) state: Vec<(NodeId, NodeId)>,
     pub(crate) precision: Precision,
     pub(crate) optimise: Optimise,
+    pub(crate) anomaly: bool,
 }
 
 impl Graph {
@@ -95,6 +106,7 @@ impl Graph {
             state: Vec::new(),
             precision: Precision::F32,
             optimise: Optimise::ALL,
+            anomaly: false,
         }
     }
 }
@@ -119,12 +131,37 @@ impl Compiler<'_> {
         self
     }
 
+    /// Anomaly mode: a run fails at the first operation, forward or backward, that makes a NaN of operands without,
+    /// or an infinity of finite operands. The error names the operation, its line and scope, the run, and what the
+    /// operands were like, with advice; state stays as it was before the run.
+    ///
+    /// Such a plan is slow, since it keeps every value; one made without it pays nothing. Results have the same bits.
+    ///
+    /// ```
+    /// use chainrule_graph::{ErrorKind, Graph};
+    /// let g = Graph::new();
+    /// let x = g.leaf("x", [0.5, 0.0, 2.0]);
+    /// let loss = (x * x.ln()).sum(&[]);
+    /// let error = g.compiler(&[], &[loss]).anomaly(true).build()?.run(&[]).unwrap_err();
+    /// assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "log", .. }));
+    /// assert!(error.to_string().contains("log of 0 in 1 of 3 elements"));
+    /// # Ok::<(), chainrule_graph::Error>(())
+    /// ```
+    pub fn anomaly(mut self, on: bool) -> Self {
+        self.anomaly = on;
+        self
+    }
+
     /// Makes the plan.
     ///
     /// # Errors
     /// The error of a poisoned output; a needed leaf without value that is neither input nor state; an input
     /// or state that is not a leaf, or whose update has another type.
-    pub fn build(self) -> Result<Compiled> {
+    pub fn build(mut self) -> Result<Compiled> {
+        if self.anomaly {
+            // Every node has a step and a buffer of its own, which stay what they are until the end of the run.
+            self.optimise = Optimise::NONE;
+        }
         let graph = self.graph;
         let wanted: Vec<NodeId> =
             self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();

@@ -28,6 +28,7 @@ pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
         state: Vec::new(),
         precision: compiler.precision,
         optimise: Optimise { fold: false, ..compiler.optimise },
+        anomaly: false,
     };
     let mut function = compiler.build()?;
     let values = function.run(&[])?;

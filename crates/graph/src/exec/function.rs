@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Shape, Tensor};
 
 use super::compile::Precision;
@@ -76,4 +77,30 @@ where
         let precision = if wide { Precision::F64 } else { Precision::F32 };
         graph.compiler(&inputs, &outputs).precision(precision).build()
     }
+}
+
+/// The function that computes what `f` does, a single number, and behind it its gradient with respect to each of its
+/// real arguments, in their order: the two share all that they can.
+///
+/// ```
+/// use chainrule_graph::value_and_grad;
+/// use chainrule_tensor::Tensor;
+/// let mut f = value_and_grad(|_, x| Ok((x[0] * x[0] * x[1]).sum(&[])));
+/// let results = f.call(&[Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0])])?;
+/// assert_eq!(results[0].item::<f64>()?, 19.0);
+/// assert_eq!(results[1], Tensor::from([6.0, 16.0]));
+/// assert_eq!(results[2], Tensor::from([1.0, 4.0]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn value_and_grad<F>(f: F) -> Function<impl for<'g> Fn(&'g Graph, &[Var<'g>]) -> Result<Vec<Var<'g>>>>
+where
+    F: for<'g> Fn(&'g Graph, &[Var<'g>]) -> Result<Var<'g>>,
+{
+    Function::new(move |graph, x| {
+        let value = f(graph, x)?;
+        let real: Vec<Var<'_>> = x.iter().copied().filter(|x| x.kind() == Kind::Real).collect();
+        let mut results = value.grad(&real)?;
+        results.insert(0, value);
+        Ok(results)
+    })
 }

@@ -1,17 +1,20 @@
 //! Scheduled work as steps over virtual buffers, each written once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Reg, Scalar};
 use chainrule_tensor::{Layout, Shape, Tensor};
 
+use super::anomaly::{self, Watch};
 use super::compile::Compiler;
 use super::fold::Folded;
 use super::fuse::Work;
 use super::kernel::Kernel;
+use super::operation::{Operand, Operation};
 use crate::error::Result;
-use crate::ir::{Node, NodeId, Origin};
+use crate::ir::{Node, NodeId, Origin, Type};
 use crate::prim::{Lowering, Op};
 
 /// A buffer that is written by one step, or given.
@@ -19,6 +22,8 @@ use crate::prim::{Lowering, Op};
 pub(crate) struct Virtual {
     pub(crate) kind: Kind,
     pub(crate) len: usize,
+    /// The shape of the value; for pictures.
+    pub(crate) shape: Shape,
     pub(crate) source: Source,
 }
 
@@ -49,6 +54,11 @@ pub(crate) struct VirtualStep {
     pub(crate) outputs: Vec<usize>,
     pub(crate) origin: Origin,
     pub(crate) label: String,
+    /// In anomaly mode: what to look at after the step.
+    pub(crate) watch: Option<Watch>,
+    /// The shape of its outputs, and what it does, for pictures.
+    pub(crate) shape: Shape,
+    pub(crate) operations: Vec<Operation>,
 }
 
 /// Steps over virtual buffers, and which buffers are arguments, state and results.
@@ -56,11 +66,15 @@ pub(crate) struct Lowered {
     pub(crate) buffers: Vec<Virtual>,
     pub(crate) steps: Vec<VirtualStep>,
     /// Name and type of each argument.
-    pub(crate) inputs: Vec<(String, crate::ir::Type)>,
+    pub(crate) inputs: Vec<(String, Type)>,
     /// For each state: its start value, shape, and the buffer that holds its next value.
     pub(crate) state: Vec<(Tensor, usize)>,
+    /// The name of each state.
+    pub(crate) state_names: Vec<String>,
     /// The buffer and shape of each result.
     pub(crate) outputs: Vec<(usize, Shape)>,
+    /// Whether steps are watched.
+    pub(crate) anomaly: bool,
 }
 
 /// Where a node's value is.
@@ -72,6 +86,8 @@ enum Place {
 
 struct Lowerer<'a> {
     nodes: &'a [Node],
+    /// The names of the graph's leaves.
+    names: Vec<Arc<str>>,
     places: HashMap<NodeId, Place>,
     /// Nodes whose value is needed outside the group that computes it.
     shared: Vec<bool>,
@@ -83,6 +99,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
     let inner = compiler.graph.inner.borrow();
     let mut lowerer = Lowerer {
         nodes: &inner.nodes,
+        names: inner.leaves.iter().map(|l| l.name.clone()).collect(),
         places: HashMap::new(),
         shared: shared(&inner.nodes, compiler, order),
         out: Lowered {
@@ -90,7 +107,9 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
             steps: Vec::new(),
             inputs: Vec::new(),
             state: Vec::new(),
+            state_names: Vec::new(),
             outputs: Vec::new(),
+            anomaly: compiler.anomaly,
         },
     };
     for (id, value) in folded {
@@ -135,6 +154,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         if let Some(start) = start {
             debug_assert_eq!(lowerer.out.state.len(), i);
             lowerer.out.state.push((start, next));
+            lowerer.out.state_names.push(compiler.graph.label(&inner.nodes[old.index()]));
         }
     }
     for id in &compiler.outputs {
@@ -172,15 +192,16 @@ impl Work {
 }
 
 impl Lowerer<'_> {
-    fn buffer(&mut self, kind: Kind, len: usize, source: Source) -> usize {
-        self.out.buffers.push(Virtual { kind, len, source });
+    fn buffer(&mut self, ty: &Type, source: Source) -> usize {
+        let (kind, shape) = (ty.kind, ty.shape.clone());
+        self.out.buffers.push(Virtual { kind, len: shape.size(), shape, source });
         self.out.buffers.len() - 1
     }
 
     /// A node whose value is not computed by a step.
     fn given(&mut self, id: NodeId, source: Source) {
         let ty = self.nodes[id.index()].ty.clone();
-        let buffer = self.buffer(ty.kind, ty.shape.size(), source);
+        let buffer = self.buffer(&ty, source);
         self.places.insert(id, Place::At(buffer, Layout::contiguous(ty.shape)));
     }
 
@@ -196,7 +217,18 @@ impl Lowerer<'_> {
     }
 
     fn step(&mut self, work: Task, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
-        self.out.steps.push(VirtualStep { work, inputs, outputs, origin, label });
+        let shape = outputs.first().map(|v| self.out.buffers[*v].shape.clone()).unwrap_or_default();
+        let operations = Vec::new();
+        self.out.steps.push(VirtualStep {
+            work,
+            inputs,
+            outputs,
+            origin,
+            label,
+            watch: None,
+            shape,
+            operations,
+        });
     }
 
     /// A fused group: one program, an output for each node that is needed outside.
@@ -235,16 +267,75 @@ impl Lowerer<'_> {
             if !self.shared[id.index()] {
                 continue;
             }
-            let ty = &self.nodes[id.index()].ty;
+            let ty = self.nodes[id.index()].ty.clone();
             program.output(regs[id]);
-            let buffer = self.buffer(ty.kind, ty.shape.size(), Source::Step);
+            let buffer = self.buffer(&ty, Source::Step);
             outputs.push(buffer);
             self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
         }
         let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
+        let read: Vec<(usize, Layout)> = inputs.iter().map(|(b, l, _)| (*b, l.clone())).collect();
         let (buffers, layouts) = inputs.into_iter().map(|(b, l, _)| (b, l)).unzip();
         let work = Task::Map { program: program.finish(), shape, layouts };
         self.step(work, buffers, outputs, origin, names.join(" "));
+        let operations = self.operations(group, &read);
+        if let Some(step) = self.out.steps.last_mut() {
+            step.operations = operations;
+        }
+        self.watch(group, &read);
+    }
+
+    /// What a group does, operation by operation.
+    fn operations(&self, group: &[NodeId], read: &[(usize, Layout)]) -> Vec<Operation> {
+        let inside: HashMap<NodeId, usize> = group.iter().copied().zip(0..).collect();
+        let operand = |a: &NodeId| match (inside.get(a), self.places.get(a)) {
+            (Some(&i), _) => Operand::Operation(i),
+            (None, Some(Place::At(buffer, layout))) => {
+                let same = |(b, l): &(usize, Layout)| b == buffer && l == layout;
+                Operand::Input(read.iter().position(same).unwrap_or(0))
+            }
+            _ => match self.place(*a) {
+                Place::Immediate(value) => Operand::Number(value),
+                Place::At(..) => unreachable!("a value in a buffer has been found above"),
+            },
+        };
+        let operation = |id: &NodeId| {
+            let node = &self.nodes[id.index()];
+            let (op, origin) = (node.op.clone(), node.origin.clone());
+            let output = self.shared[id.index()];
+            Operation { op, args: node.args.iter().map(operand).collect(), origin, output }
+        };
+        group.iter().map(operation).collect()
+    }
+
+    /// In anomaly mode: has the step just made, which carries out one node, looked at.
+    fn watch(&mut self, group: &[NodeId], read: &[(usize, Layout)]) {
+        let (true, &[id]) = (self.out.anomaly, group) else { return };
+        let node = &self.nodes[id.index()];
+        let operand = |a: &NodeId| {
+            let place = match self.place(*a) {
+                Place::Immediate(value) => anomaly::Place::Immediate(match value {
+                    Scalar::Real(x) => x,
+                    Scalar::Int(i) => i as f64,
+                    Scalar::Truth(t) => f64::from(u8::from(t)),
+                }),
+                Place::At(buffer, layout) => {
+                    let i = read.iter().position(|r| *r == (buffer, layout.clone()))?;
+                    anomaly::Place::Input(i, layout)
+                }
+            };
+            let arg = &self.nodes[a.index()];
+            let label = match &arg.op {
+                _ if matches!(place, anomaly::Place::Immediate(_)) => "a number".into(),
+                Op::Input(p) => format!("`{}`", self.names[p.index]),
+                op => op.name().to_string(),
+            };
+            Some(anomaly::Operand { label, ty: arg.ty.clone(), origin: arg.origin.clone(), place })
+        };
+        let watch = Watch { op: node.op.name(), operands: node.args.iter().filter_map(operand).collect() };
+        if let Some(step) = self.out.steps.last_mut() {
+            step.watch = Some(watch);
+        }
     }
 
     fn kernel(&mut self, id: NodeId) {
@@ -252,16 +343,18 @@ impl Lowerer<'_> {
         let mut buffers = Vec::new();
         let mut layouts = Vec::new();
         for a in &node.args {
-            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.contiguous(*a) };
+            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.whole(*a) };
             buffers.push(buffer);
             layouts.push(layout);
         }
         let Lowering::Kernel(kernel) = node.op.lower(&layouts, &node.ty) else {
             unreachable!("{} was scheduled as a kernel", node.op.name())
         };
-        let out = self.buffer(node.ty.kind, node.ty.shape.size(), Source::Step);
+        let out = self.buffer(&node.ty, Source::Step);
         self.places.insert(id, Place::At(out, Layout::contiguous(node.ty.shape.clone())));
+        let read: Vec<(usize, Layout)> = buffers.iter().copied().zip(layouts).collect();
         self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
+        self.watch(&[id], &read);
     }
 
     fn view(&mut self, id: NodeId) {
@@ -298,6 +391,13 @@ impl Lowerer<'_> {
         }
     }
 
+    /// A node's value as a whole buffer: the first rows of a longer one are contiguous too, but a kernel that is
+    /// not told of layouts would read on to its end.
+    fn whole(&mut self, id: NodeId) -> (usize, Layout) {
+        let (buffer, layout) = self.contiguous(id);
+        if self.out.buffers[buffer].len == layout.shape.size() { (buffer, layout) } else { self.copied(id) }
+    }
+
     /// A buffer that holds this node's value and nothing else, written by a step.
     fn own(&mut self, id: NodeId) -> usize {
         match self.place(id) {
@@ -329,7 +429,7 @@ impl Lowerer<'_> {
                 (vec![buffer], vec![layout])
             }
         };
-        let out = self.buffer(ty.kind, ty.shape.size(), Source::Step);
+        let out = self.buffer(&ty, Source::Step);
         let work = Task::Map { program: program.finish(), shape: ty.shape.clone(), layouts };
         self.step(work, inputs, vec![out], node.origin.clone(), "copy".into());
         (out, Layout::contiguous(ty.shape))

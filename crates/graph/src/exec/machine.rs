@@ -6,6 +6,7 @@ use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
 use chainrule_tensor::{Real, Tensor};
 use smallvec::SmallVec;
 
+use super::anomaly;
 use super::buffers::{Plan, Slot};
 use super::compile::Precision;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,9 +17,10 @@ use crate::ir::type_of;
 /// A run allocates nothing, as long as its arguments are contiguous and in the compiled precision, and the
 /// results of the run before have been dropped.
 pub struct Compiled {
-    plan: Plan,
+    pub(crate) plan: Plan,
     store: Store,
     outputs: Vec<Tensor>,
+    runs: u64,
 }
 
 enum Store {
@@ -53,7 +55,7 @@ impl Compiled {
                 (Kind::Truth, _) => filled(vec![false; slot.len], shape),
             })
             .collect();
-        Compiled { plan, store, outputs }
+        Compiled { plan, store, outputs, runs: 0 }
     }
 
     /// The width of reals.
@@ -73,9 +75,11 @@ impl Compiled {
     /// outside what the model declared, such as a label beyond the classes. State is unchanged then.
     pub fn run(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
         self.check(arguments)?;
+        self.runs += 1;
+        let run = self.runs;
         match &mut self.store {
-            Store::F32(store) => replay(&self.plan, store, arguments, &mut self.outputs)?,
-            Store::F64(store) => replay(&self.plan, store, arguments, &mut self.outputs)?,
+            Store::F32(store) => replay(&self.plan, store, arguments, &mut self.outputs, run)?,
+            Store::F64(store) => replay(&self.plan, store, arguments, &mut self.outputs, run)?,
         }
         Ok(&self.outputs)
     }
@@ -146,15 +150,10 @@ impl Compiled {
 
     /// Bytes of all buffers that runs work in, without arguments and constants.
     pub fn bytes(&self) -> usize {
-        let width = |kind: Kind| match kind {
-            Kind::Real => self.precision().dtype().size(),
-            Kind::Int => 8,
-            Kind::Truth => 1,
-        };
         let given: Vec<usize> =
             self.plan.inputs.iter().map(|i| i.0).chain(self.plan.constants.iter().map(|c| c.0)).collect();
         let own = self.plan.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
-        own.map(|(_, (kind, len))| width(*kind) * len).sum()
+        own.map(|(_, (kind, len))| self.precision().width(*kind) * len).sum()
     }
 }
 
@@ -257,11 +256,12 @@ fn replay<T: Real>(
     store: &mut [Buffer<T>],
     arguments: &[Tensor],
     results: &mut [Tensor],
+    run: u64,
 ) -> Result<()> {
     for ((buffer, ..), argument) in plan.inputs.iter().zip(arguments) {
         store[*buffer] = Buffer::Tensor(prepared::<T>(argument));
     }
-    let done = steps(plan, store);
+    let done = leaves(plan, store, run).and_then(|()| steps(plan, store, run));
     for (buffer, ..) in &plan.inputs {
         store[*buffer] = Buffer::Absent;
     }
@@ -277,7 +277,18 @@ fn replay<T: Real>(
     Ok(())
 }
 
-fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>]) -> Result<()> {
+/// In anomaly mode: fails if an argument or a state holds NaN before the run.
+fn leaves<T: Real>(plan: &Plan, store: &[Buffer<T>], run: u64) -> Result<()> {
+    if !plan.anomaly {
+        return Ok(());
+    }
+    let arguments = plan.inputs.iter().map(|(buffer, name, ty)| (*buffer, &name[..], ty.shape.size()));
+    let state = plan.state.iter().map(|(buffer, start)| (*buffer, "a state", start.size()));
+    let bad = |(buffer, name, len): (usize, &str, usize)| anomaly::leaf(name, store[buffer].slice(len), run);
+    arguments.chain(state).find_map(bad).map_or(Ok(()), Err)
+}
+
+fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>], run: u64) -> Result<()> {
     for step in &plan.steps {
         let mut taken: SmallVec<[Buffer<T>; 4]> =
             step.outputs.iter().map(|s| std::mem::replace(&mut store[s.buffer], Buffer::Absent)).collect();
@@ -292,6 +303,12 @@ fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>]) -> Result<()> {
             store[slot.buffer] = buffer;
         }
         done.map_err(|kind| Error::new(kind).placed(step.origin.clone()))?;
+        if let (Some(watch), [made]) = (&step.watch, &step.outputs[..]) {
+            let inputs: Vec<Slice<'_, T>> =
+                step.inputs.iter().map(|s| store[s.buffer].slice(s.len)).collect();
+            let found = watch.look(store[made.buffer].slice(made.len), &inputs, run, &step.origin);
+            found.map_or(Ok(()), Err)?;
+        }
     }
     Ok(())
 }

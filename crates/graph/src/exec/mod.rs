@@ -4,6 +4,7 @@
 //! groups elementwise nodes and orders the work · [`lower`] turns it into steps over virtual buffers ·
 //! [`buffers`] gives those steps real buffers, reused as soon as they are free · [`machine`] replays.
 
+pub(crate) mod anomaly;
 pub(crate) mod buffers;
 pub(crate) mod compile;
 pub(crate) mod elementwise;
@@ -13,3 +14,4 @@ pub(crate) mod fuse;
 pub(crate) mod kernel;
 pub(crate) mod lower;
 pub(crate) mod machine;
+pub(crate) mod operation;

@@ -1,8 +1,9 @@
 //! Activation functions that are compositions; tanh, sigmoid and softplus are primitives.
 
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
 use std::panic::Location;
 
-use crate::var::Var;
+use crate::var::{Operand, Var};
 
 impl<'g> Var<'g> {
     /// max(0, z). Derivative at 0: 1, that of the right side (lecture 3.8). NaN stays NaN.
@@ -18,4 +19,87 @@ impl<'g> Var<'g> {
         let _here = self.graph.blame(Location::caller());
         self.less(0.0).select(self * slope, self)
     }
+
+    /// `self` kept between `low` and `high`; the derivative is 1 strictly between them, 0 beyond, ½ on a bound.
+    #[track_caller]
+    pub fn clip(self, low: impl Operand<'g>, high: impl Operand<'g>) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        self.maximum(low).minimum(high)
+    }
+
+    /// ELU: z, but `alpha`·(eᶻ − 1) below 0.
+    #[track_caller]
+    pub fn elu(self, alpha: f64) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        // The minimum keeps eᶻ finite where it is not taken: 0 · ∞ would be a NaN in the derivative.
+        self.less(0.0).select(alpha * self.minimum(0.0).expm1(), self)
+    }
+
+    /// CELU: z, but `alpha`·(e^(z/`alpha`) − 1) below 0, so that the slope is 1 on both sides of 0.
+    #[track_caller]
+    pub fn celu(self, alpha: f64) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        alpha * (self * (1.0 / alpha)).elu(1.0)
+    }
+
+    /// SELU: a scaled ELU whose constants keep mean 0 and variance 1 from layer to layer.
+    #[track_caller]
+    pub fn selu(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        SELU_SCALE * self.elu(SELU_ALPHA)
+    }
+
+    /// GELU: z·Φ(z), with Φ the distribution function of the standard normal.
+    #[track_caller]
+    pub fn gelu(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        0.5 * self * (1.0 + (self * FRAC_1_SQRT_2).erf())
+    }
+
+    /// The approximation of [`gelu`](Var::gelu) by tanh that some published models were trained with.
+    #[track_caller]
+    pub fn gelu_tanh(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        let inner = (2.0 / PI).sqrt() * (self + 0.044715 * self * self * self);
+        0.5 * self * (1.0 + inner.tanh())
+    }
+
+    /// SiLU, also called swish: z·σ(z).
+    #[track_caller]
+    pub fn silu(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        self * self.sigmoid()
+    }
+
+    /// Mish: z·tanh(softplus(z)).
+    #[track_caller]
+    pub fn mish(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        self * self.softplus().tanh()
+    }
+
+    /// z/(1 + |z|).
+    #[track_caller]
+    pub fn softsign(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        self / (1.0 + self.abs())
+    }
+
+    /// A line in place of σ: `slope`·z + `offset`, kept between 0 and 1.
+    #[track_caller]
+    pub fn hard_sigmoid(self, slope: f64, offset: f64) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        (self * slope + offset).clip(0.0, 1.0)
+    }
+
+    /// z times the hard sigmoid of slope 1/6 and offset 1/2.
+    #[track_caller]
+    pub fn hard_swish(self) -> Var<'g> {
+        let _here = self.graph.blame(Location::caller());
+        self * self.hard_sigmoid(1.0 / 6.0, 0.5)
+    }
 }
+
+/// With these two, mean 0 and variance 1 are a fixed point of a layer with SELU (Klambauer et al., 2017).
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;

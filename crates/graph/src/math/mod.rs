@@ -2,7 +2,9 @@
 
 mod activation;
 mod einsum;
+mod hyperbolic;
 mod matrix;
+pub(crate) mod samples;
 mod scan;
 mod softmax;
 mod stats;

@@ -45,8 +45,13 @@ impl Primitive for Barrier {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new("x after y, times y, of (2, 3) and (3,)", &[&[2, 3], &[3]], -2.0..2.0, |x| {
-            x[0].after(x[1].tanh()).square() * x[1]
-        })]
+        let shapes: [[&[usize]; 2]; 5] =
+            [[&[], &[]], [&[3], &[3]], [&[2, 3], &[3]], [&[0], &[0]], [&[1], &[2, 1]]];
+        let sample = |s: [&[usize]; 2]| {
+            Sample::new(&format!("x after y, times y, of {s:?}"), &s, -2.0..2.0, |x| {
+                x[0].after(x[1].tanh()).square() * x[1]
+            })
+        };
+        shapes.map(sample).into()
     }
 }

@@ -102,6 +102,9 @@ impl Primitive for Broadcast {
             }),
             Sample::new("broadcast () to (2, 2)", &[&[]], -2.0..2.0, |x| x[0].broadcast_to([2, 2]).square()),
             Sample::new("broadcast (1,) to (0,)", &[&[1]], -2.0..2.0, |x| x[0].broadcast_to([0]).square()),
+            Sample::new("broadcast (0,) to (2, 0)", &[&[0]], -2.0..2.0, |x| {
+                x[0].broadcast_to([2, 0]).square()
+            }),
             Sample::new("broadcast (3,) to (2, 3)", &[&[3]], -2.0..2.0, |x| {
                 x[0].broadcast_to([2, 3]).square()
             }),

@@ -92,6 +92,9 @@ impl Primitive for Concat {
             Sample::new("concat (2, 1) and (2, 2)", &[&[2, 1], &[2, 2]], -2.0..2.0, |x| {
                 x[0].graph().concat(x, 1).square()
             }),
+            Sample::new("concat (1,) and (2,)", &[&[1], &[2]], -2.0..2.0, |x| {
+                x[0].graph().concat(x, 0).square()
+            }),
             Sample::new("concat (0,) and (2,)", &[&[0], &[2]], -2.0..2.0, |x| {
                 x[0].graph().concat(x, 0).square()
             }),

@@ -87,10 +87,13 @@ impl Primitive for Custom {
     }
 
     fn derivative(&self) -> Derivative<Self> {
-        Derivative::Vjp(|p, ct, s| {
-            let found = checked(p.name(), p.0.vjp(s.x, s.y, ct), s.x);
-            found.into_iter().map(Some).collect()
-        })
+        Derivative::Vjp(
+            |p, ct, s| {
+                let found = checked(p.name(), p.0.vjp(s.x, s.y, ct), s.x);
+                found.into_iter().map(Some).collect()
+            },
+            None,
+        )
     }
 
     fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
@@ -105,6 +108,15 @@ impl Primitive for Custom {
     fn samples() -> Vec<Sample> {
         vec![
             Sample::new("custom hypotenuse of (2, 3)", &[&[2, 3], &[2, 3]], 0.3..2.0, |x| {
+                x[0].graph().custom(sample::Hypot, x)
+            }),
+            Sample::new("custom hypotenuse of (3,)", &[&[3], &[3]], 0.3..2.0, |x| {
+                x[0].graph().custom(sample::Hypot, x)
+            }),
+            Sample::new("custom hypotenuse of (1,)", &[&[1], &[1]], 0.3..2.0, |x| {
+                x[0].graph().custom(sample::Hypot, x)
+            }),
+            Sample::new("custom hypotenuse of (0,)", &[&[0], &[0]], 0.3..2.0, |x| {
                 x[0].graph().custom(sample::Hypot, x)
             }),
             Sample::new("custom hypotenuse of ()", &[&[], &[]], 0.3..2.0, |x| {

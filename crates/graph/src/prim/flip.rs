@@ -53,6 +53,7 @@ impl Primitive for Flip {
         vec![
             Sample::new("x flipped times x, of (2, 3)", &[&[2, 3]], -2.0..2.0, |x| x[0].flip(1) * x[0]),
             Sample::new("flip of no elements", &[&[0]], -2.0..2.0, |x| x[0].flip(0).square()),
+            Sample::new("flip of (1,)", &[&[1]], -2.0..2.0, |x| x[0].flip(0).square()),
         ]
     }
 }

@@ -146,6 +146,7 @@ impl Primitive for Gather {
             (vec![2, 3], 1, vec![4]),
             (vec![2, 3, 2], 1, vec![2]),
             (vec![2, 3], 0, vec![0]),
+            (vec![1], 0, vec![2]),
             (vec![1, 0], 0, vec![2]),
         ] {
             let name = format!("take {index:?} from axis {axis} of {x:?}");

@@ -77,7 +77,9 @@ impl Primitive for MatMul {
     }
 
     fn samples() -> Vec<Sample> {
-        let shapes: [[&[usize]; 2]; 6] = [
+        let shapes: [[&[usize]; 2]; 8] = [
+            [&[1, 1], &[1, 1]],
+            [&[2, 2, 3], &[3, 2]],
             [&[2, 3], &[3, 2]],
             [&[1, 3], &[3, 1]],
             [&[2, 0], &[0, 3]],

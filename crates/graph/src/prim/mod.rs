@@ -98,9 +98,12 @@ pub(crate) enum Derivative<P> {
         for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>,
         for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>,
     ),
-    /// Given by the user as a vjp: the cotangent of each argument from that of the result. Forward mode transposes
-    /// it, so it should be linear in the cotangent where forward mode is wanted.
-    Vjp(for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>),
+    /// Given as a vjp: the cotangent of each argument from that of the result. Forward mode takes the tangent where
+    /// one is given, else transposes the vjp, which must then be linear in the cotangent.
+    Vjp(
+        for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>,
+        Option<for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>>,
+    ),
     /// No derivative, for the reason given.
     Flat(&'static str),
 }
@@ -195,7 +198,10 @@ macro_rules! primitives {
                         Box::new(move |i, ct, s| f(p, i, ct, s)),
                         Box::new(move |t, s| g(p, t, s)),
                     ),
-                    Derivative::Vjp(f) => Rule::Vjp(Box::new(move |ct, s| f(p, ct, s))),
+                    Derivative::Vjp(f, None) => Rule::Vjp(Box::new(move |ct, s| f(p, ct, s)), None),
+                    Derivative::Vjp(f, Some(g)) => {
+                        Rule::Vjp(Box::new(move |ct, s| f(p, ct, s)), Some(Box::new(move |t, s| g(p, t, s))))
+                    }
                     Derivative::Flat(why) => Rule::Flat(why),
                 }),* }
             }
@@ -225,7 +231,7 @@ pub(crate) enum Rule<'p> {
     Multilinear(&'static [usize], Transpose<'p>),
     Nonlinear(Tangent<'p>),
     Mixed(&'static [usize], Transpose<'p>, Tangent<'p>),
-    Vjp(Cotangents<'p>),
+    Vjp(Cotangents<'p>, Option<Tangent<'p>>),
     Flat(&'static str),
 }
 
@@ -242,6 +248,14 @@ primitives! {
 }
 
 impl Op {
+    /// Why this operation has no derivative; `None` if it has one.
+    pub fn flat(&self) -> Option<&'static str> {
+        match self.rule() {
+            Rule::Flat(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// Name and attributes, as in dumps: `sum[axes=0..1]`.
     pub fn label(&self) -> String {
         let attributes = self.attributes();

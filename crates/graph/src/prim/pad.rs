@@ -74,6 +74,7 @@ impl Primitive for Pad {
             Sample::new("pad (2, 3) by 1 and 2", &[&[2, 3]], -2.0..2.0, |x| x[0].pad(1, 1, 2).square()),
             Sample::new("pad a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().pad(0, 0, 1).square()),
             Sample::new("pad no elements", &[&[0]], -2.0..2.0, |x| x[0].pad(0, 1, 1).square()),
+            Sample::new("pad (1,)", &[&[1]], -2.0..2.0, |x| x[0].pad(0, 0, 2).square()),
         ]
     }
 }

@@ -80,6 +80,7 @@ impl Primitive for Permute {
             Sample::new("permute (2, 3, 2)", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].permute(&[2, 0, 1]).square()),
             Sample::new("transpose (2, 3)", &[&[2, 3]], -2.0..2.0, |x| x[0].t().square()),
             Sample::new("transpose (0, 3)", &[&[0, 3]], -2.0..2.0, |x| x[0].t().square()),
+            Sample::new("transpose (1, 1)", &[&[1, 1]], -2.0..2.0, |x| x[0].t().square()),
         ]
     }
 }

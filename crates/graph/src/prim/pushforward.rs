@@ -23,7 +23,7 @@ impl Pushforward {
         let Some(node) = site.x.last() else { return ct };
         let recorded = node.graph.node(node.id);
         let x: Vec<Var<'g>> = recorded.args.iter().map(|a| node.graph.var(*a)).collect();
-        let Rule::Vjp(cotangents) = recorded.op.rule() else {
+        let Rule::Vjp(cotangents, _) = recorded.op.rule() else {
             return ct.fail(Error::new(ErrorKind::Gradient(format!("{} has no vjp", recorded.op.name()))));
         };
         let found = cotangents(ct, &Site { x: &x, y: *node });

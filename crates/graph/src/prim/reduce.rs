@@ -140,7 +140,14 @@ impl Primitive for Reduce {
             Sample::new("sum of axes 0 and 2", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].sum(&[0, 2]).square()),
         ];
         for op in [Reduction::Sum, Reduction::Max, Reduction::Min] {
-            for (shape, axis) in [(vec![3], 0), (vec![2, 3], 0), (vec![2, 3], 1), (vec![2, 1, 3], 1)] {
+            for (shape, axis) in [
+                (vec![3], 0),
+                (vec![1], 0),
+                (vec![2, 3], 0),
+                (vec![2, 3], 1),
+                (vec![2, 1, 3], 1),
+                (vec![0, 2], 1),
+            ] {
                 let title = format!("{} axis {axis} of {shape:?}", op.name());
                 all.push(Sample::new(&title, &[&shape], -2.0..2.0, move |x| {
                     x[0].reduce(op, &[axis]).square()

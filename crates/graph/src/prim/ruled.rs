@@ -1,6 +1,5 @@
 //! A formula with a derivative of the user's own.
 
-use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -8,7 +7,7 @@ use chainrule_tensor::Layout;
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Primitive, Sample, Site};
-use crate::diff::checkpoint::recompute;
+use crate::diff::checkpoint::{recompute, through};
 use crate::diff::vmap;
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Graph, Type};
@@ -34,7 +33,15 @@ pub(crate) enum Ruling {
 pub struct Ruled {
     pub(crate) name: &'static str,
     pub(crate) index: usize,
-    pub(crate) forward: bool,
+    pub(crate) form: Form,
+}
+
+/// The form of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Form {
+    Vjp,
+    Jvp,
+    Recompute,
 }
 
 impl Graph {
@@ -113,7 +120,11 @@ impl Graph {
         at: &'static Location<'static>,
     ) -> Var<'g> {
         let _here = self.blame(at);
-        let forward = matches!(ruling, Ruling::Jvp(_));
+        let form = match ruling {
+            Ruling::Vjp(_) => Form::Vjp,
+            Ruling::Jvp(_) => Form::Jvp,
+            Ruling::Recompute => Form::Recompute,
+        };
         let index = {
             let mut inner = self.inner.borrow_mut();
             inner.rules.push(ruling);
@@ -122,7 +133,7 @@ impl Graph {
         // What the formula uses besides `x` must not vary in silence.
         let y = y.stop_gradient();
         let args: Vec<Var<'g>> = std::iter::once(y).chain(x.iter().copied()).collect();
-        self.record(Ruled { name, index, forward }.into(), &args)
+        self.record(Ruled { name, index, form }.into(), &args)
     }
 }
 
@@ -138,8 +149,7 @@ impl Ruled {
                 let found = checked(self.name, vjp(x, site.y, ct), x);
                 std::iter::once(None).chain(found.into_iter().map(Some)).collect()
             }
-            Ruling::Recompute => recompute(ct, site),
-            Ruling::Jvp(_) => unreachable!("forward rules are tangents"),
+            Ruling::Jvp(_) | Ruling::Recompute => unreachable!("the form says that it is a vjp"),
         }
     }
 
@@ -199,7 +209,11 @@ impl Primitive for Ruled {
     }
 
     fn attributes(&self) -> String {
-        if self.forward { "jvp".into() } else { "vjp".into() }
+        match self.form {
+            Form::Vjp => "vjp".into(),
+            Form::Jvp => "jvp".into(),
+            Form::Recompute => String::new(),
+        }
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
@@ -207,10 +221,10 @@ impl Primitive for Ruled {
     }
 
     fn derivative(&self) -> Derivative<Self> {
-        if self.forward {
-            Derivative::Nonlinear(|p, t, s| p.tangent(t, s))
-        } else {
-            Derivative::Vjp(|p, ct, s| p.cotangents(ct, s))
+        match self.form {
+            Form::Jvp => Derivative::Nonlinear(|p, t, s| p.tangent(t, s)),
+            Form::Vjp => Derivative::Vjp(|p, ct, s| p.cotangents(ct, s), None),
+            Form::Recompute => Derivative::Vjp(|_, ct, s| recompute(ct, s), Some(|_, t, s| through(t, s))),
         }
     }
 
@@ -244,27 +258,24 @@ impl Primitive for Ruled {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![
-            Sample::new("custom vjp of a product of (2, 3)", &[&[2, 3], &[2, 3]], -2.0..2.0, |x| {
+        let shapes: [&[usize]; 5] = [&[], &[3], &[2, 3], &[0], &[1]];
+        let vjp = |s: &[usize]| {
+            Sample::new(&format!("custom vjp of a product of {s:?}"), &[s, s], -2.0..2.0, |x| {
                 let g = x[0].graph();
                 g.custom_vjp("product", x, |x| x[0] * x[1], |x, _, ct| vec![x[1] * ct, x[0] * ct]).square()
-            }),
-            Sample::new("custom jvp of sin of (3,)", &[&[3]], -2.0..2.0, |x| {
+            })
+        };
+        let jvp = |s: &[usize]| {
+            Sample::new(&format!("custom jvp of sin of {s:?}"), &[s], -2.0..2.0, |x| {
                 x[0].graph().custom_jvp("sine", x, |x| x[0].sin(), |x, _, t| t[0] * x[0].cos())
-            }),
-            Sample::new("custom vjp of exp of (0,)", &[&[0]], -2.0..2.0, |x| {
-                x[0].graph().custom_vjp("exponential", x, |x| x[0].exp(), |_, y, ct| vec![ct * y])
-            }),
-        ]
-    }
-}
-
-impl fmt::Debug for Ruling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Ruling::Vjp(_) => "vjp",
-            Ruling::Jvp(_) => "jvp",
-            Ruling::Recompute => "recompute",
-        })
+            })
+        };
+        let checkpoint = |s: &[usize]| {
+            Sample::new(&format!("checkpoint of {s:?}"), &[s], -2.0..2.0, |x| {
+                let start = x[0].tanh();
+                (start.sin() * start.exp()).checkpoint(&[start]).square()
+            })
+        };
+        shapes.map(vjp).into_iter().chain(shapes.map(jvp)).chain(shapes.map(checkpoint)).collect()
     }
 }

@@ -72,6 +72,15 @@ impl Primitive for Select {
             Sample::new("select by x > 1 of [2, 3] and [3]", &[&[2, 3], &[3]], 0.3..2.0, |x| {
                 x[0].greater(1.0).select(x[0] * x[1], x[1])
             }),
+            Sample::new("select by y > 1 of [3] and [2, 3]", &[&[3], &[2, 3]], 0.3..2.0, |x| {
+                x[1].greater(1.0).select(x[0], x[0] * x[1])
+            }),
+            Sample::new("select of [] and []", &[&[], &[]], 0.3..2.0, |x| {
+                x[0].less(1.0).select(x[0] * x[1], x[1])
+            }),
+            Sample::new("select of [0] and [1]", &[&[0], &[1]], 0.3..2.0, |x| {
+                x[0].less(1.0).select(x[0], x[1]).square()
+            }),
             Sample::new("select with a constant branch of [3]", &[&[3]], 0.3..2.0, |x| {
                 x[0].less(1.0).select(0.0, x[0].square())
             }),

@@ -84,6 +84,10 @@ impl Primitive for Slice {
                 x[0].slice_step(-1, 0..5, 2).square()
             }),
             Sample::new("empty slice of (3,)", &[&[3]], -2.0..2.0, |x| x[0].slice(0, 1..1).square()),
+            Sample::new("slice of no elements (0, 4)", &[&[0, 4]], -2.0..2.0, |x| {
+                x[0].slice(1, 1..3).square()
+            }),
+            Sample::new("empty slice of (1,)", &[&[1]], -2.0..2.0, |x| x[0].slice(0, 1..1).square()),
         ]
     }
 }

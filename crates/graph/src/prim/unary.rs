@@ -108,7 +108,7 @@ impl Primitive for Unary {
     }
 
     fn samples() -> Vec<Sample> {
-        let shapes: [&[usize]; 4] = [&[], &[3], &[0], &[2, 1, 3]];
+        let shapes: [&[usize]; 5] = [&[], &[3], &[0], &[1], &[2, 1, 3]];
         let rows = ROWS.iter().map(|(f, name, range)| (*f, *name, range.clone()));
         rows.chain([(Function::Neg, "neg", -2.0..2.0)])
             .flat_map(|(f, name, range)| {

@@ -84,7 +84,8 @@ pub(super) fn compile<M: Layer, L: Loss>(
     }
     updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
     updates.push((clock, ticked));
-    let compiled = graph.compiler(&[x, y], &[objective]).state(&updates).build()?;
+    let compiler = graph.compiler(&[x, y], &[objective]).state(&updates);
+    let compiled = compiler.anomaly(trainer.anomaly).build()?;
     let paths = parameters.into_iter().map(|(path, _)| path).collect();
     Ok(Step { compiled, examples: batch.features.shape()[0], paths })
 }

@@ -1,0 +1,196 @@
+//! Anomaly mode: who made the first NaN or infinity, and of what.
+
+use std::fmt;
+
+use chainrule_tensor::Layout;
+use chainrule_tensor::Real;
+use chainrule_tensor::kernels::{Slice, copy};
+
+use crate::error::{Error, ErrorKind};
+use crate::ir::{Origin, Type};
+
+/// What is known of a step that is watched: its one node and the operands of that.
+pub(crate) struct Watch {
+    pub(crate) op: &'static str,
+    pub(crate) operands: Vec<Operand>,
+}
+
+/// An operand of a watched step.
+pub(crate) struct Operand {
+    pub(crate) label: String,
+    pub(crate) ty: Type,
+    pub(crate) origin: Origin,
+    pub(crate) place: Place,
+}
+
+/// Where an operand's value is.
+pub(crate) enum Place {
+    /// A number in the step itself.
+    Immediate(f64),
+    /// An input of the step, read so.
+    Input(usize, Layout),
+}
+
+/// What the elements of a value are like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Statistics {
+    count: usize,
+    least: f64,
+    greatest: f64,
+    zeros: usize,
+    negatives: usize,
+    nans: usize,
+    infinities: usize,
+}
+
+impl Statistics {
+    fn of(elements: impl Iterator<Item = f64>) -> Self {
+        let none = Statistics {
+            count: 0,
+            least: f64::INFINITY,
+            greatest: f64::NEG_INFINITY,
+            zeros: 0,
+            negatives: 0,
+            nans: 0,
+            infinities: 0,
+        };
+        elements.fold(none, |s, x| Statistics {
+            count: s.count + 1,
+            least: s.least.min(x),
+            greatest: s.greatest.max(x),
+            zeros: s.zeros + usize::from(x == 0.0),
+            negatives: s.negatives + usize::from(x < 0.0),
+            nans: s.nans + usize::from(x.is_nan()),
+            infinities: s.infinities + usize::from(x.is_infinite()),
+        })
+    }
+
+    fn is_finite(&self) -> bool {
+        self.nans == 0 && self.infinities == 0
+    }
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.least > self.greatest {
+            f.write_str("no numbers")?;
+        } else if self.count == 1 {
+            write!(f, "{:.4e}", self.least)?;
+        } else {
+            write!(f, "{:.4e} to {:.4e}", self.least, self.greatest)?;
+        }
+        let others = [(self.zeros, "zero"), (self.nans, "NaN"), (self.infinities, "infinite")];
+        others.iter().filter(|(n, _)| *n > 0).try_for_each(|(n, what)| write!(f, ", {n} {what}"))
+    }
+}
+
+/// Elements of an operand that is no truth value.
+fn elements<T: Real>(slice: Slice<'_, T>, layout: &Layout) -> Option<Vec<f64>> {
+    let to = Layout::contiguous(layout.shape.clone());
+    let n = layout.shape.size();
+    match slice {
+        Slice::Real(x) => {
+            let mut out = vec![T::from_f64(0.0); n];
+            copy::copy(x, layout, &mut out, &to);
+            Some(out.into_iter().map(Real::to_f64).collect())
+        }
+        Slice::Int(x) => {
+            let mut out = vec![0; n];
+            copy::copy(x, layout, &mut out, &to);
+            Some(out.into_iter().map(|i: i64| i as f64).collect())
+        }
+        Slice::Truth(_) => None,
+    }
+}
+
+/// The error for a leaf called `name` that holds NaN; `None` if it holds none.
+pub(crate) fn leaf<T: Real>(name: &str, value: Slice<'_, T>, run: u64) -> Option<Error> {
+    let Slice::Real(x) = value else { return None };
+    let at = x.iter().position(|x| x.is_nan())?;
+    let why = format!("`{name}` holds NaN, first at position {at}, before anything is computed");
+    let kind = ErrorKind::NonFinite { op: "input", what: "NaN", why, run };
+    Some(Error::new(kind).hint("look at the data, or at the update of the run before"))
+}
+
+impl Watch {
+    /// The error for this step if it made a NaN of operands without, or an infinity of finite operands. `made` is its
+    /// result, `inputs` are what it read.
+    pub(crate) fn look<T: Real>(
+        &self,
+        made: Slice<'_, T>,
+        inputs: &[Slice<'_, T>],
+        run: u64,
+        at: &Origin,
+    ) -> Option<Error> {
+        let Slice::Real(made) = made else { return None };
+        if made.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        let made = Statistics::of(made.iter().map(|x| Real::to_f64(*x)));
+        let operand = |o: &Operand| match &o.place {
+            Place::Immediate(x) => Some(Statistics::of(std::iter::once(*x))),
+            Place::Input(i, layout) => Some(Statistics::of(elements(inputs[*i], layout)?.into_iter())),
+        };
+        let operands: Vec<Option<Statistics>> = self.operands.iter().map(operand).collect();
+        let passed_on = |test: &dyn Fn(&Statistics) -> bool| operands.iter().flatten().any(test);
+        let (what, count) = match made.nans {
+            0 if !passed_on(&|s| !s.is_finite()) => ("an infinity", made.infinities),
+            n if n > 0 && !passed_on(&|s| s.nans > 0) => ("NaN", n),
+            _ => return None,
+        };
+        let why = format!("makes {what} in {count} of {} elements", made.count);
+        let kind = ErrorKind::NonFinite { op: self.op, what, why, run };
+        let mut error = Error::new(kind).placed(at.clone());
+        for (o, s) in self.operands.iter().zip(&operands) {
+            let numbers = s.map_or_else(|| "truth values".into(), |s| s.to_string());
+            error = error.operand(format!("{} ({numbers})", o.label), o.ty.clone(), o.origin.clone());
+        }
+        Some(match hint(self.op, &operands, T::DTYPE.size() == 4) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    }
+}
+
+/// What to do about it.
+fn hint(op: &str, operands: &[Option<Statistics>], single: bool) -> Option<String> {
+    let first = (*operands.first()?)?;
+    let second = operands.get(1).copied().flatten();
+    let n = first.count;
+    let logits = "take the loss from logits (softplus, log_softmax), or keep the argument away from 0";
+    Some(match op {
+        "ln" | "log" if first.negatives > 0 => {
+            format!("log of a negative number in {} of {n} elements", first.negatives)
+        }
+        "ln" | "log" => format!("log of 0 in {} of {n} elements; {logits}", first.zeros),
+        "log1p" => "ln(1 + x) of x ≤ −1".into(),
+        "div" => {
+            let (zeros, n) = second.map_or((0, n), |s| (s.zeros, s.count));
+            if zeros == 0 {
+                "overflow: a great number divided by a small one".into()
+            } else {
+                format!(
+                    "division by 0 in {zeros} of {n} elements; add a small number below, or choose the argument \
+                     with select before the division (after it, the derivative is still NaN)"
+                )
+            }
+        }
+        "sqrt" if first.negatives > 0 => {
+            format!("root of a negative number in {} of {n} elements", first.negatives)
+        }
+        "rsqrt" => format!(
+            "1/√x of 0 in {} and of negative numbers in {} of {n} elements",
+            first.zeros, first.negatives
+        ),
+        "exp" | "expm1" => format!(
+            "eˣ overflows above {}; take out the maximum first (softmax, logsumexp), or lower the learning rate",
+            if single { "88.7" } else { "709.7" }
+        ),
+        "pow" if first.negatives > 0 => "a negative number has no power with a fractional exponent".into(),
+        "pow" if first.zeros > 0 => format!("0 to a negative power in {} of {n} elements", first.zeros),
+        _ if operands.iter().flatten().any(|s| s.infinities > 0) => {
+            "∞ − ∞ and 0 · ∞ are NaN; the infinity came in through an operand".into()
+        }
+        _ => "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights".into(),
+    })
+}

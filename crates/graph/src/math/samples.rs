@@ -1,0 +1,94 @@
+//! Sample cases of the compositions, for the generated tests.
+
+use crate::prim::Sample;
+use crate::var::Var;
+
+/// A function of one value, elementwise or along its last axis.
+type Function = for<'g> fn(Var<'g>) -> Var<'g>;
+
+/// Name, function, and an interval on which it is smooth.
+#[rustfmt::skip]
+const ELEMENTWISE: &[(&str, Function, std::ops::Range<f64>)] = &[
+    ("relu",         |x| x.relu(),                  0.1..2.0),
+    ("leaky_relu",   |x| x.leaky_relu(0.01),        -2.0..-0.1),
+    ("clip",         |x| x.clip(-1.0, 1.0),         -0.9..0.9),
+    ("elu",          |x| x.elu(1.5),                -2.0..-0.1),
+    ("celu",         |x| x.celu(1.5),               -2.0..-0.1),
+    ("selu",         |x| x.selu(),                  -2.0..-0.1),
+    ("gelu",         |x| x.gelu(),                  -2.0..2.0),
+    ("gelu_tanh",    |x| x.gelu_tanh(),             -2.0..2.0),
+    ("silu",         |x| x.silu(),                  -2.0..2.0),
+    ("mish",         |x| x.mish(),                  -2.0..2.0),
+    ("softsign",     |x| x.softsign(),              0.1..2.0),
+    ("hard_sigmoid", |x| x.hard_sigmoid(0.2, 0.5),  -2.0..2.0),
+    ("hard_swish",   |x| x.hard_swish(),            -2.0..2.0),
+    ("tan",          |x| x.tan(),                   -1.0..1.0),
+    ("sinh",         |x| x.sinh(),                  -2.0..2.0),
+    ("cosh",         |x| x.cosh(),                  -2.0..2.0),
+    ("asinh",        |x| x.asinh(),                 0.1..2.0),
+    ("acosh",        |x| x.acosh(),                 1.5..3.0),
+    ("atanh",        |x| x.atanh(),                 -0.8..0.8),
+    ("square",       |x| x.square(),                -2.0..2.0),
+];
+
+/// Name and function of all elements, or of those along the last axis.
+#[rustfmt::skip]
+const ALONG: &[(&str, Function)] = &[
+    ("mean",         |x| x.mean(&[-1])),
+    ("var",          |x| x.var(&[-1])),
+    ("norm",         |x| x.norm()),
+    ("prod",         |x| x.prod(-1)),
+    ("cumprod",      |x| x.cumprod(-1)),
+    ("logsumexp",    |x| x.logsumexp(-1)),
+    ("softmax",      |x| x.softmax(-1)),
+    ("log_softmax",  |x| x.log_softmax(-1)),
+];
+
+/// The sample cases of all compositions, by name: what the primitives' rules give together.
+pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
+    let mut all = Vec::new();
+    for (name, f, range) in ELEMENTWISE {
+        let shapes: [&[usize]; 5] = [&[], &[3], &[2, 3], &[0], &[1]];
+        let sample = |s: &[usize]| {
+            let f = *f;
+            Sample::new(&format!("{name} of {s:?}"), &[s], range.clone(), move |x| f(x[0]))
+        };
+        all.push((*name, shapes.map(sample).into()));
+    }
+    for (name, f) in ALONG {
+        let shapes: [&[usize]; 4] = [&[4], &[2, 3], &[1], &[0, 2]];
+        let sample = |s: &[usize]| {
+            let f = *f;
+            Sample::new(&format!("{name} of {s:?}"), &[s], 0.2..2.0, move |x| f(x[0]))
+        };
+        // The root of a sum over nothing has no derivative.
+        let fits = |s: &&[usize]| *name != "norm" || !s.contains(&0);
+        all.push((*name, shapes.iter().copied().filter(fits).map(sample).collect()));
+    }
+    let matrix = |name: &str, f: Function| -> Vec<Sample> {
+        let shapes: [&[usize]; 4] = [&[3, 3], &[1, 1], &[2, 2, 2], &[0, 2, 2]];
+        let sample = |s: &[usize]| {
+            Sample::new(&format!("{name} of {s:?}"), &[s], -2.0..2.0, move |x| f(x[0]).square())
+        };
+        shapes.map(sample).into()
+    };
+    all.push(("tril", matrix("tril", |x| x.tril(0))));
+    all.push(("triu", matrix("triu", |x| x.triu(-1))));
+    all.push(("diagonal", matrix("diagonal", |x| x.diagonal())));
+    all.push(("trace", matrix("trace", |x| x.trace())));
+    let product = |spec: &'static str, s: &[&[usize]]| {
+        Sample::new(&format!("einsum {spec}"), s, -2.0..2.0, move |x| x[0].graph().einsum(spec, x).square())
+    };
+    all.push((
+        "einsum",
+        vec![
+            product("i,i->", &[&[3], &[3]]),
+            product("ij,jk->ik", &[&[2, 3], &[3, 2]]),
+            product("...ij,jk->...ik", &[&[2, 2, 3], &[3, 2]]),
+            product("ii->i", &[&[3, 3]]),
+            product("ij,jk,kl->li", &[&[1, 2], &[2, 3], &[3, 2]]),
+            product("ij,jk->ik", &[&[0, 3], &[3, 2]]),
+        ],
+    ));
+    all
+}

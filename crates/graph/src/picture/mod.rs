@@ -1,0 +1,169 @@
+//! Pictures of graphs and plans as SVG, drawn here: no other program is needed.
+//!
+//! `nodes` and `plan` say what is drawn (a `sketch`: boxes, frames, wires) · `collapse` folds frames away ·
+//! `references` cuts wires that are too long · `cluster` finds the frames · `layers`, `order` and `heights` lay out one level · `place` puts the levels into
+//! each other (a `scene`) · `svg` writes.
+
+mod cluster;
+mod collapse;
+mod heights;
+mod label;
+mod layers;
+mod legend;
+mod metrics;
+mod nodes;
+mod order;
+mod place;
+mod plan;
+mod references;
+mod scene;
+mod sketch;
+mod svg;
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::compile::Precision;
+use crate::ir::{Graph, NodeId};
+use crate::var::Var;
+
+/// A picture of a graph, made by [`Graph::picture`]; [`svg`](Picture::svg) draws it.
+///
+/// Values flow from left to right. Each box is a node: its operation with the numbers among its operands, type,
+/// and source line; arguments enter it from top to bottom. Forward nodes, tangents and backward nodes have
+/// colours of their own, and the parts of a scope stand in a frame. A computed value that the backward part
+/// reads says how many bytes it keeps alive, and is read through dashed wires. A view that only repeats a value
+/// or adds axes of length 1 is part of the wire. Under the pointer, a box and its wires tell the whole node.
+///
+/// ```
+/// use chainrule_graph::Graph;
+/// let g = Graph::new();
+/// let (a, b, c) = (g.leaf("a", 5.0), g.leaf("b", 3.0), g.leaf("c", 2.0));
+/// let u = b * c;
+/// let v = a + u;
+/// let j = 3.0 * v;
+/// let d = j.grad(&[a, b, c])?;
+/// let lecture = g
+///     .picture(&[j])
+///     .name(u, "u")
+///     .name(v, "v")
+///     .name(j, "J")
+///     .values(true)
+///     .derivatives(j, &[a, b, c], &d);
+/// let svg = lecture.svg()?;
+/// assert!(svg.starts_with("<svg") && svg.contains("J = 3 × v") && svg.contains("dJ/db = 6"));
+/// # Ok::<(), chainrule_graph::Error>(())
+/// ```
+#[must_use]
+pub struct Picture<'g> {
+    graph: &'g Graph,
+    outputs: Vec<Var<'g>>,
+    depth: Option<usize>,
+    values: bool,
+    precision: Option<Precision>,
+    names: BTreeMap<NodeId, String>,
+    derivatives: Vec<Derivative>,
+    /// What was wrong with the request; told when the picture is drawn.
+    error: Option<Error>,
+}
+
+/// A derivative written into the box of its variable.
+struct Derivative {
+    of: NodeId,
+    wrt: NodeId,
+    found: NodeId,
+}
+
+impl Graph {
+    /// A picture of the part of the graph that `outputs` depend on.
+    pub fn picture<'g>(&'g self, outputs: &[Var<'g>]) -> Picture<'g> {
+        let picture = Picture {
+            graph: self,
+            outputs: outputs.to_vec(),
+            depth: None,
+            values: false,
+            precision: None,
+            names: BTreeMap::new(),
+            derivatives: Vec::new(),
+            error: None,
+        };
+        picture.with(outputs)
+    }
+}
+
+impl<'g> Picture<'g> {
+    /// Draws scopes nested in at most `depth` others in full. A deeper one is a single box that tells how many
+    /// nodes it holds and the shapes that come in and go out: with 0, every scope is one box.
+    pub fn depth(mut self, depth: usize) -> Self {
+        self.depth = Some(depth);
+        self
+    }
+
+    /// Whether to compute the nodes, with every leaf at its bound value, and write the values into the boxes:
+    /// small tensors in full, larger ones by their start.
+    pub fn values(mut self, values: bool) -> Self {
+        self.values = values;
+        self
+    }
+
+    /// The width of reals in values and numbers of bytes, if it is not that of [`Var::value`].
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = Some(precision);
+        self
+    }
+
+    /// Calls `var` by `name`: its box then says `u = b × c` instead of `×`.
+    pub fn name(mut self, var: Var<'g>, name: &str) -> Self {
+        self = self.with(&[var]);
+        self.names.insert(var.id, name.into());
+        self
+    }
+
+    /// Writes the derivatives of `of` into the boxes of the variables that they belong to. `found` is what
+    /// [`Var::grad`] returned for `wrt`; the nodes that compute it are drawn only if they are among the outputs.
+    pub fn derivatives(mut self, of: Var<'g>, wrt: &[Var<'g>], found: &[Var<'g>]) -> Self {
+        self = self.with(&[of]).with(wrt).with(found);
+        if wrt.len() != found.len() {
+            let why = format!("{} derivatives for {} variables", found.len(), wrt.len());
+            self.error.get_or_insert(Error::new(ErrorKind::Gradient(why)));
+        }
+        let pairs = wrt.iter().zip(found);
+        self.derivatives.extend(pairs.map(|(w, d)| Derivative { of: of.id, wrt: w.id, found: d.id }));
+        self
+    }
+
+    /// Draws. The same graph gives the same bytes.
+    ///
+    /// # Errors
+    /// The error of a poisoned value; values of another graph; derivatives that do not match their variables or
+    /// whose variables are not in the picture; with [`values`](Picture::values), a leaf without value and what
+    /// else stops a run.
+    pub fn svg(&self) -> Result<String> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        let sketch = nodes::sketch(self)?;
+        Ok(draw(sketch, self.depth))
+    }
+
+    /// The same picture, which cannot be drawn if one of `vars` is poisoned or of another graph.
+    fn with(mut self, vars: &[Var<'g>]) -> Self {
+        let foreign = vars.iter().any(|v| !std::ptr::eq(v.graph, self.graph));
+        let foreign = foreign.then(|| Error::new(ErrorKind::Graphs { op: "picture" }));
+        let error = foreign.or_else(|| self.graph.refuse_poison(vars).err());
+        self.error = self.error.or(error);
+        self
+    }
+}
+
+/// Collapses, places and writes a sketch.
+fn draw(sketch: sketch::Sketch, depth: Option<usize>) -> String {
+    let sketch = match depth {
+        Some(depth) => collapse::collapse(sketch, depth),
+        None => sketch,
+    };
+    svg::write(&place::place(&references::cut(sketch)))
+}
+
+#[cfg(test)]
+mod tests;

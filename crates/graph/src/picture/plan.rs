@@ -1,0 +1,240 @@
+//! A plan as a sketch: steps as boxes, fused groups as frames, buffers as coloured wires.
+
+use chainrule_tensor::Tensor;
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::kernels::elementwise::Scalar;
+
+use super::label;
+use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
+use crate::exec::buffers::{Plan, Slot, Step};
+use crate::exec::compile::Precision;
+use crate::exec::machine::Compiled;
+use crate::exec::operation::{Operand, Operation};
+use crate::ir::{Origin, Phase, type_of};
+
+impl Compiled {
+    /// The plan as an SVG picture: arguments, states and constants on the left, then each step with the user's
+    /// line; the operations of a fused step stand in a frame. A wire is a buffer, named with shape and size where
+    /// it is written. Buffers that the plan works in have colours: the same name and colour further right is the
+    /// same memory, used again.
+    ///
+    /// ```
+    /// use chainrule_graph::{Graph, Kind};
+    /// let g = Graph::new();
+    /// let x = g.input("x", [8, 3], Kind::Real);
+    /// let plan = g.compile(&[x], &[(x.exp() + 1.0).ln().sum(&[0])])?;
+    /// assert!(plan.svg().contains("3 operations in one pass"));
+    /// # Ok::<(), chainrule_graph::Error>(())
+    /// ```
+    pub fn svg(&self) -> String {
+        super::draw(sketch(self), None)
+    }
+}
+
+pub(super) fn sketch(compiled: &Compiled) -> Sketch {
+    let (plan, precision, bytes) = (&compiled.plan, compiled.precision(), compiled.bytes());
+    let (steps, buffers) = (plan.steps.len(), plan.buffers.len());
+    let mut sketch = Sketch {
+        heading: format!("plan: {steps} steps, {buffers} buffers, {} to work in", label::bytes(bytes)),
+        ..Sketch::default()
+    };
+    let mut pen =
+        Pen { plan, precision, writer: vec![None; buffers], hue: vec![0; buffers], sketch: &mut sketch };
+    pen.given();
+    plan.steps.iter().zip(1..).for_each(|(step, number)| pen.step(step, number));
+    pen.results();
+    let meanings = [
+        (Tone::Leaf, "argument, state or constant"),
+        (Tone::Forward, "forward"),
+        (Tone::Tangent, "local derivative"),
+        (Tone::Backward, "backward"),
+        (Tone::Result, "result"),
+    ];
+    sketch.tones = meanings.into_iter().filter(|(t, _)| sketch.boxes.iter().any(|b| b.tone == *t)).collect();
+    sketch
+}
+
+struct Pen<'a> {
+    plan: &'a Plan,
+    precision: Precision,
+    /// The box that wrote each buffer last.
+    writer: Vec<Option<usize>>,
+    /// The colour of each buffer; 0 for those that a run only reads.
+    hue: Vec<usize>,
+    sketch: &'a mut Sketch,
+}
+
+impl Pen<'_> {
+    /// Arguments, states and constants.
+    fn given(&mut self) {
+        let plan = self.plan;
+        let constants: Vec<usize> = plan.constants.iter().map(|c| c.0).collect();
+        let inputs: Vec<usize> = plan.inputs.iter().map(|i| i.0).collect();
+        let mut hues = 1..;
+        for b in (0..plan.buffers.len()).filter(|b| !constants.contains(b) && !inputs.contains(b)) {
+            self.hue[b] = hues.next().unwrap_or(1);
+        }
+        for (buffer, name, ty) in &plan.inputs {
+            self.leaf(*buffer, name, ty.to_string(), "argument");
+        }
+        for ((buffer, start), name) in plan.state.iter().zip(&plan.state_names) {
+            self.leaf(*buffer, name, type_of(start).to_string(), "state");
+        }
+        for (buffer, value) in &plan.constants {
+            let name = match value {
+                scalar if scalar.shape().is_empty() => label::value(scalar).concat(),
+                _ => "constant".into(),
+            };
+            self.leaf(*buffer, &name, type_of(value).to_string(), "constant");
+        }
+    }
+
+    fn leaf(&mut self, buffer: usize, name: &str, ty: String, what: &str) {
+        let len = self.plan.buffers[buffer].1;
+        let label = format!("b{buffer} · {}", label::bytes(self.bytes(Slot { buffer, len })));
+        let lines = vec![(Ink::Title, label::name(name)), (Ink::Shape, ty.clone())];
+        self.writer[buffer] = Some(self.sketch.boxes.len());
+        let tooltip = format!("{what} {name}: {ty} in b{buffer}");
+        self.sketch.boxes.push(Block { label: Some(label), ..block(lines, Tone::Leaf, tooltip) });
+    }
+
+    /// One step: a box, or a frame with a box for each operation.
+    fn step(&mut self, step: &Step, number: usize) {
+        let sources: Vec<Option<usize>> = step.inputs.iter().map(|s| self.writer[s.buffer]).collect();
+        let names =
+            |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
+        let what = step.kernel.name();
+        let text = format!(
+            "step {number}: {} = {what}({})  {}\n{}",
+            names(&step.outputs),
+            names(&step.inputs),
+            step.label,
+            step.origin
+        );
+        let first = self.sketch.boxes.len();
+        if step.operations.is_empty() {
+            let title = if step.label == "copy" { "copy".into() } else { label::name(&step.label) };
+            let lines = vec![
+                (Ink::Title, title),
+                (Ink::Shape, step.shape.to_string()),
+                (Ink::Place, format!("step {number} · {}", label::place(&step.origin))),
+            ];
+            self.sketch.boxes.push(block(lines, tone(&step.origin), text.clone()));
+            for (slot, (source, input)) in sources.iter().zip(&step.inputs).enumerate() {
+                self.wire(*source, first, slot, Look::Buffer(self.hue[input.buffer]));
+            }
+        }
+        let path = if step.operations.len() > 1 { vec![self.sketch.frames.len()] } else { Vec::new() };
+        if !path.is_empty() {
+            let label = format!("step {number}: {} operations in one pass", step.operations.len());
+            self.sketch.frames.push(Frame { label, tone: tone(&step.origin) });
+        }
+        let mut outputs = step.outputs.iter();
+        let mut written = Vec::new();
+        for (operation, b) in step.operations.iter().zip(first..) {
+            self.operation(operation, step, b, &sources, first);
+            self.sketch.boxes[b].path = path.clone();
+            self.sketch.boxes[b].tooltip = text.clone();
+            written.extend(outputs.by_ref().take(usize::from(operation.output)).map(|o| (b, *o)));
+        }
+        written.extend(outputs.map(|o| (first, *o)));
+        for (b, output) in written {
+            let in_place = step.inputs.iter().any(|i| i.buffer == output.buffer);
+            let mut label = format!("b{} · {}", output.buffer, label::bytes(self.bytes(output)));
+            if in_place {
+                label += ", in place";
+            }
+            self.sketch.boxes[b].label = Some(label);
+            self.writer[output.buffer] = Some(b);
+        }
+    }
+
+    fn operation(
+        &mut self,
+        operation: &Operation,
+        step: &Step,
+        b: usize,
+        sources: &[Option<usize>],
+        first: usize,
+    ) {
+        let mut operands = Vec::new();
+        let mut slot = 0;
+        for arg in &operation.args {
+            let wire = match *arg {
+                Operand::Number(n) => {
+                    operands.push(label::Operand::Number(number(n)));
+                    continue;
+                }
+                Operand::Input(i) => (sources[i], Look::Buffer(self.hue[step.inputs[i].buffer])),
+                Operand::Operation(i) => (Some(first + i), Look::Plain),
+            };
+            operands.push(label::Operand::Wired);
+            self.wire(wire.0, b, slot, wire.1);
+            slot += 1;
+        }
+        let title = label::formula(&operation.op, &operation.op.label(), &operands, false);
+        let lines = vec![
+            (Ink::Title, title),
+            (Ink::Shape, step.shape.to_string()),
+            (Ink::Place, label::place(&operation.origin)),
+        ];
+        self.sketch.boxes.push(block(lines, tone(&operation.origin), String::new()));
+    }
+
+    /// Results, and the next values of states: where they belong already, or copied there after the run.
+    fn results(&mut self) {
+        for (i, (slot, kind, shape)) in self.plan.outputs.iter().enumerate() {
+            let kind = match kind {
+                Kind::Real => "real",
+                Kind::Int => "int",
+                Kind::Truth => "truth",
+            };
+            self.end(*slot, format!("result {i}"), format!("{kind}{shape}"));
+        }
+        for ((home, start), name) in self.plan.state.iter().zip(&self.plan.state_names) {
+            let (slot, how) = match self.plan.carries.iter().find(|(_, to)| to == home) {
+                Some((from, _)) => (*from, "copied to"),
+                None => (Slot { buffer: *home, len: start.size() }, "in"),
+            };
+            self.end(slot, format!("next {}", label::name(name)), format!("{how} b{home}"));
+        }
+    }
+
+    fn end(&mut self, slot: Slot, title: String, text: String) {
+        let b = self.sketch.boxes.len();
+        let tooltip = format!("{title}: {text}, from b{}", slot.buffer);
+        let lines = vec![(Ink::Title, title), (Ink::Shape, text)];
+        self.sketch.boxes.push(Block { strong: true, ..block(lines, Tone::Result, tooltip) });
+        self.wire(self.writer[slot.buffer], b, 0, Look::Buffer(self.hue[slot.buffer]));
+    }
+
+    fn wire(&mut self, from: Option<usize>, to: usize, slot: usize, look: Look) {
+        self.sketch.wires.extend(from.map(|from| Wire { from, to, slot, look }));
+    }
+
+    fn bytes(&self, slot: Slot) -> usize {
+        self.precision.width(self.plan.buffers[slot.buffer].0) * slot.len
+    }
+}
+
+fn block(lines: Vec<(Ink, String)>, tone: Tone, tooltip: String) -> Block {
+    let (path, shape, saved) = (Vec::new(), String::new(), 0);
+    Block { lines, tone, strong: false, late: false, path, tooltip, nodes: 1, shape, saved, label: None }
+}
+
+fn tone(origin: &Origin) -> Tone {
+    match origin.phase {
+        Phase::Forward => Tone::Forward,
+        Phase::Tangent => Tone::Tangent,
+        Phase::Backward => Tone::Backward,
+    }
+}
+
+fn number(scalar: Scalar) -> String {
+    let tensor = match scalar {
+        Scalar::Real(x) => Tensor::from(x),
+        Scalar::Int(i) => Tensor::from(i),
+        Scalar::Truth(t) => Tensor::from(t),
+    };
+    label::value(&tensor).concat()
+}

@@ -1,0 +1,293 @@
+//! A formula and its derivative as equations, for reading.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::kernels::elementwise::{Binary, Unary};
+
+use crate::diff::transpose::vjp;
+use crate::error::Result;
+use crate::ir::{Graph, Node, NodeId, Origin, Type};
+use crate::prim::Op;
+use crate::var::Var;
+
+/// One line: `dv1 = 3 · dJ`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equation {
+    /// What is defined: `v1`, `v2`, … for what is on the way, `J` for the result; with a `d` in front for the
+    /// derivative of the result with respect to it; `t1`, `t2`, … for what several derivatives share.
+    pub name: String,
+    /// What it is: `·` multiplies, elementwise; `@` is the matrix product.
+    pub expression: String,
+    /// Shape and kind.
+    pub ty: Type,
+    /// Where the formula was written.
+    pub origin: Origin,
+}
+
+/// A formula, left to right, and its derivative, right to left; made by [`Var::equations`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equations {
+    /// The formula.
+    pub forward: Vec<Equation>,
+    /// The derivative of the result with respect to each value on the way.
+    pub backward: Vec<Equation>,
+}
+
+/// Expressions longer than this many operations get a line of their own.
+const LONG: usize = 6;
+
+impl<'g> Var<'g> {
+    /// This single number as a formula over `wrt`, and its derivative, as equations to read: what lectures 2.7 and 2.8
+    /// do by hand.
+    ///
+    /// # Errors
+    /// As [`grad`](Var::grad).
+    ///
+    /// ```
+    /// use chainrule_graph::Graph;
+    /// let g = Graph::new();
+    /// let (a, b, c) = (g.leaf("a", 5.0), g.leaf("b", 3.0), g.leaf("c", 2.0));
+    /// let equations = (3.0 * (a + b * c)).equations(&[a, b, c])?;
+    /// let lines: Vec<String> = equations.backward.iter().map(|e| format!("{} = {}", e.name, e.expression)).collect();
+    /// assert_eq!(lines, ["dJ = 1", "dv2 = 3 · dJ", "dv1 = dv2", "dc = b · dv1", "db = c · dv1", "da = dv2"]);
+    /// # Ok::<(), chainrule_graph::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
+        self.grad(wrt)?;
+        let graph = self.graph;
+        let mut writer =
+            Writer { graph, nodes: graph.nodes(), names: HashMap::new(), derivatives: Vec::new() };
+        let live = crate::exec::fuse::live(graph, &[self.id]);
+        for id in &live {
+            if let Op::Input(_) = writer.nodes[id.index()].op {
+                writer.names.insert(*id, graph.label(&writer.nodes[id.index()]));
+            }
+        }
+        for (i, x) in wrt.iter().enumerate() {
+            writer.names.entry(x.id).or_insert_with(|| format!("x{}", i + 1));
+        }
+        let mut forward = Vec::new();
+        let mut defined = Vec::new();
+        for id in live {
+            if writer.inlined(id) || writer.names.contains_key(&id) {
+                continue;
+            }
+            let name = if id == self.id { "J".into() } else { format!("v{}", defined.len() + 1) };
+            forward.push(writer.line(name.clone(), writer.definition(id), id));
+            writer.names.insert(id, name);
+            defined.push(graph.var(id));
+        }
+        let end = graph.leaf("dJ", 1.0);
+        let real = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id;
+        let targets: Vec<Var<'g>> =
+            defined.iter().rev().filter(real).chain(wrt.iter().rev()).copied().collect();
+        // Asking for all at once makes each derivative a value of its own, built from those to its right.
+        let found = vjp(&[self], &targets, &[end])?;
+        let backward = writer.backward(self, end, &targets, &found);
+        Ok(Equations { forward, backward })
+    }
+}
+
+struct Writer<'g> {
+    graph: &'g Graph,
+    nodes: Vec<Node>,
+    names: HashMap<NodeId, String>,
+    derivatives: Vec<NodeId>,
+}
+
+impl<'g> Writer<'g> {
+    fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
+        let node = &self.nodes[of.index()];
+        Equation { name, expression, ty: node.ty.clone(), origin: node.origin.clone() }
+    }
+
+    fn backward(
+        &mut self,
+        result: Var<'g>,
+        end: Var<'g>,
+        targets: &[Var<'g>],
+        found: &[Option<Var<'g>>],
+    ) -> Vec<Equation> {
+        self.nodes = self.graph.nodes();
+        self.names.insert(end.id, "dJ".into());
+        self.derivatives.push(end.id);
+        let mut lines = vec![self.line("dJ".into(), "1".into(), result.id)];
+        let roots: Vec<NodeId> = found.iter().flatten().map(|d| d.id).collect();
+        let helpers = self.helpers(&roots);
+        let mut helped = 0;
+        for (v, d) in targets.iter().zip(found) {
+            // What does not lie between the variables and the result has no derivative of interest.
+            let Some(d) = d else { continue };
+            while helped < helpers.len() && helpers[helped] <= d.id {
+                let id = helpers[helped];
+                helped += 1;
+                if !self.names.contains_key(&id) && !roots.contains(&id) {
+                    let name = format!("t{helped}");
+                    lines.push(self.line(name.clone(), self.definition(id), id));
+                    self.names.insert(id, name);
+                }
+            }
+            let name = format!("d{}", self.names[&v.id]);
+            let known = self.names.get(&d.id).cloned();
+            let expression = known.unwrap_or_else(|| self.definition(d.id));
+            lines.push(self.line(name.clone(), expression, v.id));
+            self.names.entry(d.id).or_insert(name);
+            self.derivatives.push(d.id);
+        }
+        lines
+    }
+
+    /// Nodes below `roots` that several others use, or that would make an expression too long; in order.
+    fn helpers(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut uses: HashMap<NodeId, usize> = HashMap::new();
+        let mut open: Vec<NodeId> = roots.to_vec();
+        let mut seen: BTreeSet<NodeId> = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if self.names.contains_key(&id) || !seen.insert(id) {
+                continue;
+            }
+            for a in &self.nodes[id.index()].args {
+                *uses.entry(*a).or_default() += 1;
+                open.push(*a);
+            }
+        }
+        let mut length: HashMap<NodeId, usize> = HashMap::new();
+        let mut helpers = Vec::new();
+        for id in seen {
+            let args = &self.nodes[id.index()].args;
+            let own = 1 + args.iter().map(|a| length.get(a).copied().unwrap_or(0)).sum::<usize>();
+            let shared = uses.get(&id).is_some_and(|n| *n > 1) && !self.inlined(id);
+            let cut = shared || own > LONG || roots.contains(&id);
+            if cut {
+                helpers.push(id);
+            }
+            length.insert(id, if cut { 0 } else { own });
+        }
+        helpers
+    }
+
+    /// Whether a node is never worth a line: a number, or a value in another shape or kind.
+    fn inlined(&self, id: NodeId) -> bool {
+        matches!(
+            self.nodes[id.index()].op,
+            Op::Scalar(_)
+                | Op::Constant(_)
+                | Op::Broadcast(_)
+                | Op::Cast(_)
+                | Op::StopGradient(_)
+                | Op::Barrier(_)
+        )
+    }
+
+    /// A node by name, or by what it is.
+    fn term(&self, id: NodeId) -> String {
+        self.names.get(&id).cloned().unwrap_or_else(|| self.definition(id))
+    }
+
+    /// As an operand of a sign that binds as strongly as `level`: 1 sums, 2 products, 3 all else.
+    fn operand(&self, id: NodeId, level: u8) -> String {
+        let text = self.term(id);
+        if self.level(id) < level { format!("({text})") } else { text }
+    }
+
+    fn level(&self, id: NodeId) -> u8 {
+        if self.names.contains_key(&id) {
+            return 3;
+        }
+        let node = &self.nodes[id.index()];
+        match &node.op {
+            Op::Binary(b) => match b.0 {
+                Binary::Add | Binary::Sub => 1,
+                Binary::Mul | Binary::Div => 2,
+                _ => 3,
+            },
+            Op::MatMul(_) | Op::Unary(crate::prim::unary::Unary(Unary::Neg)) => 2,
+            Op::Broadcast(_) | Op::Cast(_) | Op::StopGradient(_) | Op::Barrier(_) => self.level(node.args[0]),
+            _ => 3,
+        }
+    }
+
+    /// Whether a term is a number, whatever its shape.
+    fn is_number(&self, id: NodeId) -> bool {
+        let node = &self.nodes[id.index()];
+        match node.op {
+            Op::Scalar(_) => true,
+            Op::Broadcast(_) | Op::Reshape(_) => self.is_number(node.args[0]),
+            _ => false,
+        }
+    }
+
+    fn definition(&self, id: NodeId) -> String {
+        let node = &self.nodes[id.index()];
+        let args = &node.args;
+        match &node.op {
+            Op::Scalar(_) => node.op.attributes(),
+            Op::Constant(_) => format!("constant{}", node.ty.shape),
+            Op::Input(_) => self.graph.label(node),
+            Op::Broadcast(_) | Op::Cast(_) | Op::StopGradient(_) | Op::Barrier(_) => self.term(args[0]),
+            Op::Unary(u) if u.0 == Unary::Neg => format!("−{}", self.operand(args[0], 3)),
+            Op::Binary(b) => {
+                let (mut left, mut right) = (args[0], args[1]);
+                let (sign, levels) = match b.0 {
+                    Binary::Add => ("+", (1, 1)),
+                    Binary::Sub => ("−", (1, 2)),
+                    Binary::Mul => ("·", (2, 2)),
+                    Binary::Div => ("/", (2, 3)),
+                    other => return format!("{}({}, {})", other.name(), self.term(left), self.term(right)),
+                };
+                // Numbers stand first and derivatives last, as one writes them.
+                let derivative = |id: &NodeId| self.derivatives.contains(id);
+                if b.0 == Binary::Mul && (self.is_number(right) || derivative(&left) && !self.is_number(left))
+                {
+                    (left, right) = (right, left);
+                }
+                format!("{} {sign} {}", self.operand(left, levels.0), self.operand(right, levels.1))
+            }
+            Op::MatMul(_) => format!("{} @ {}", self.operand(args[0], 2), self.operand(args[1], 3)),
+            Op::Permute(_) if self.is_transpose(id) => format!("{}ᵀ", self.operand(args[0], 3)),
+            Op::Select(_) => {
+                let (test, yes, no) = (self.term(args[0]), self.term(args[1]), self.term(args[2]));
+                format!("if({test}, {yes}, {no})")
+            }
+            op => {
+                let mut inside: Vec<String> = args.iter().map(|a| self.term(*a)).collect();
+                let attributes = op.attributes();
+                if !attributes.is_empty() {
+                    inside.push(attributes);
+                }
+                format!("{}({})", op.name(), inside.join(", "))
+            }
+        }
+    }
+
+    /// Whether a node exchanges the last two axes and nothing else.
+    fn is_transpose(&self, id: NodeId) -> bool {
+        let node = &self.nodes[id.index()];
+        let var = self.graph.var(node.args[0]);
+        var.rank() >= 2 && var.t().id == id
+    }
+}
+
+impl fmt::Display for Equation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.name, self.expression)
+    }
+}
+
+/// Two columns: the equation, and the shape and line that it comes from.
+impl fmt::Display for Equations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = || self.forward.iter().chain(&self.backward);
+        let width = all().map(|e| e.to_string().chars().count()).max().unwrap_or(0).min(60);
+        for (title, part) in [("forward", &self.forward), ("backward", &self.backward)] {
+            writeln!(f, "{title}")?;
+            for e in part {
+                writeln!(f, "  {:width$}  {}  {}", e.to_string(), e.ty.shape, e.origin)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Anomaly mode names who made the first NaN or infinity.
+
+use chainrule_graph::{Error, ErrorKind, Graph, Kind, Precision, Var};
+use chainrule_tensor::Tensor;
+
+fn anomaly(g: &Graph, outputs: &[Var<'_>], precision: Precision) -> Option<Error> {
+    let compiled = g.compiler(&[], outputs).precision(precision).anomaly(true).build();
+    compiled.expect("compiles").run(&[]).err()
+}
+
+fn text(g: &Graph, outputs: &[Var<'_>]) -> String {
+    anomaly(g, outputs, Precision::F64).expect("an anomaly").to_string()
+}
+
+#[test]
+fn the_first_producer_is_named_with_line_scope_and_operands() {
+    let g = Graph::new();
+    let p = g.leaf("p", [0.5, 0.0, 0.25, 0.0]);
+    let y = g.leaf("y", [1.0, 1.0, 0.0, 0.0]);
+    let scope = g.enter("loss");
+    let line = line!() + 1;
+    let log = p.ln();
+    drop(scope);
+    let loss = (-y * log).sum(&[]);
+    let found = text(&g, &[loss, loss * 2.0]);
+    assert!(found.contains("[log] makes an infinity in 2 of 4 elements, in run 1"), "{found}");
+    assert!(found.contains(&format!("anomaly.rs:{line}")) && found.contains("in `loss`"), "{found}");
+    assert!(found.contains("`p` (0.0000e0 to 5.0000e-1, 2 zero): real(4,) made at"), "{found}");
+    assert!(found.contains("log of 0 in 2 of 4 elements; take the loss from logits"), "{found}");
+}
+
+#[test]
+fn the_backward_pass_is_watched_too() {
+    let g = Graph::new();
+    let x = g.leaf("x", [4.0, 0.0, 9.0]);
+    let line = line!() + 1;
+    let root = x.sqrt();
+    let d = root.sum(&[]).grad(&[x]).expect("recorded")[0];
+    assert!(anomaly(&g, &[root], Precision::F64).is_none());
+    let found = text(&g, &[root, d]);
+    assert!(found.contains("[div] makes an infinity in 1 of 3 elements"), "{found}");
+    assert!(found.contains(&format!("anomaly.rs:{line}")), "{found}");
+    assert!(found.contains("division by 0 in 1 of 3 elements"), "{found}");
+}
+
+#[test]
+fn each_kind_of_accident_has_its_advice() {
+    let g = Graph::new();
+    let x = g.leaf("x", [-1.0, 0.0, 800.0, 1e200]);
+    for (y, op, advice) in [
+        (x.ln(), "[log]", "log of a negative number in 1 of 4"),
+        (x.sqrt(), "[sqrt]", "root of a negative number in 1 of 4"),
+        (x.exp(), "[exp]", "overflows above 709.7"),
+        (1.0 / x, "[div]", "division by 0 in 1 of 4"),
+        (x.pow(0.5), "[pow]", "no power with a fractional exponent"),
+        (x * x, "[mul]", "overflow"),
+        (x.rsqrt(), "[rsqrt]", "1/√x of 0 in 1"),
+    ] {
+        let found = text(&g, &[y.sum(&[])]);
+        assert!(found.contains(op) && found.contains(advice), "{found}");
+    }
+    let single =
+        anomaly(&g, &[g.leaf("z", [100.0_f32]).exp()], Precision::F32).expect("overflow").to_string();
+    assert!(single.contains("overflows above 88.7"), "{single}");
+}
+
+#[test]
+fn infinities_that_are_meant_pass_through() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]);
+    let mask = g.constant([[true, false], [true, true]]);
+    let attention = mask.select(x, f64::NEG_INFINITY).softmax(1);
+    let d = attention.square().sum(&[]).grad(&[x]).expect("recorded")[0];
+    assert!(anomaly(&g, &[attention, d], Precision::F64).is_none());
+    // But an infinity that becomes a NaN is one.
+    let lost = mask.select(x, f64::NEG_INFINITY) * mask.real();
+    let found = text(&g, &[lost]);
+    assert!(found.contains("[mul] makes NaN in 1 of 4") && found.contains("0 · ∞"), "{found}");
+}
+
+#[test]
+fn a_run_counts_and_leaves_the_state_as_it_was() {
+    let g = Graph::new();
+    let (w, x) = (g.leaf("w", 1.0_f32), g.input("x", [2], Kind::Real));
+    let loss = (x * w).ln().sum(&[]);
+    let mut step = g.compiler(&[x], &[loss]).state(&[(w, w + 1.0)]).anomaly(true).build().expect("compiles");
+    let run = |step: &mut chainrule_graph::Compiled, x: [f32; 2]| step.run(&[Tensor::from(x)]).map(|_| ());
+    run(&mut step, [1.0, 2.0]).expect("finite");
+    run(&mut step, [3.0, 2.0]).expect("finite");
+    let error = run(&mut step, [0.0, 2.0]).expect_err("log of 0");
+    assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "log", run: 3, .. }), "{error}");
+    assert_eq!(step.state()[0].item::<f32>().expect("one number"), 3.0);
+    let error = run(&mut step, [f32::NAN, 2.0]).expect_err("NaN in the data").to_string();
+    assert!(
+        error.contains("[input] `x` holds NaN, first at position 0, before anything is computed"),
+        "{error}"
+    );
+    run(&mut step, [1.0, 2.0]).expect("finite again");
+}
+
+#[test]
+fn results_have_the_same_bits() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[0.1_f32, -0.7], [2.5, 0.3]]);
+    let loss = x.matmul(x.t()).tanh().logsumexp(1).sum(&[]);
+    let d = loss.grad(&[x]).expect("recorded")[0];
+    let run = |on| {
+        let mut f = g.compiler(&[], &[loss, d]).anomaly(on).build().expect("compiles");
+        f.run(&[]).expect("finite").to_vec()
+    };
+    assert_eq!(run(true), run(false));
+}

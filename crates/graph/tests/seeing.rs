@@ -1,0 +1,105 @@
+//! What can be read of a graph: equations, and what backward keeps.
+
+use chainrule_graph::{Graph, Precision, Var};
+
+fn lines(of: &[chainrule_graph::Equation]) -> Vec<String> {
+    of.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn logistic_regression_reads_as_in_the_lecture() {
+    let g = Graph::new();
+    let (x, y) = (g.leaf("x", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), g.leaf("y", [[0.0], [1.0], [1.0]]));
+    let (w, b) = (g.leaf("w", [[0.1], [-0.2]]), g.leaf("b", 0.3));
+    let z = x.matmul(w) + b;
+    let loss = (z.softplus() - y * z).mean(&[]);
+    let equations = loss.equations(&[w, b]).expect("connected");
+    assert_eq!(
+        lines(&equations.forward),
+        [
+            "v1 = x @ w",
+            "v2 = v1 + b",
+            "v3 = softplus(v2)",
+            "v4 = y · v2",
+            "v5 = v3 − v4",
+            "v6 = sum(v5, axes=0..2)",
+            "J = 0.3333333333333333 · v6"
+        ]
+    );
+    let backward = lines(&equations.backward);
+    assert_eq!(backward.first().map(String::as_str), Some("dJ = 1"));
+    for line in ["dv6 = 0.3333333333333333 · dJ", "dv4 = −dv5", "db = sum(dv2, axes=0..2)", "dw = xᵀ @ dv2"]
+    {
+        assert!(backward.iter().any(|l| l == line), "{line} is missing in\n{equations}");
+    }
+    assert!(equations.to_string().contains("seeing.rs:"));
+}
+
+#[test]
+fn equations_mean_what_the_gradient_is() {
+    // Every name is defined before it is used, right to left in the backward part.
+    let g = Graph::new();
+    let (a, b) = (g.leaf("a", [0.5, 1.5]), g.leaf("b", 2.0));
+    let mut h = a;
+    for _ in 0..5 {
+        h = (h * b + a).tanh() / (h.square() + 1.0).sqrt();
+    }
+    let equations = h.norm().equations(&[a, b]).expect("connected");
+    let mut known = vec!["a".to_string(), "b".to_string()];
+    for e in equations.forward.iter().chain(&equations.backward) {
+        let words = e.expression.split(|c: char| !c.is_alphanumeric());
+        let names = words.filter(|w| {
+            let w = w.trim_start_matches('d');
+            (w.starts_with('v') || w.starts_with('t'))
+                && w[1..].chars().all(|c| c.is_ascii_digit())
+                && w.len() > 1
+        });
+        for name in names {
+            assert!(known.iter().any(|k| k == name), "{name} is used before it is defined in\n{equations}");
+        }
+        known.push(e.name.clone());
+    }
+    assert!(known.contains(&"da".to_string()) && known.contains(&"db".to_string()));
+}
+
+#[test]
+fn a_long_formula_can_be_written() {
+    let g = Graph::new();
+    let x = g.leaf("x", 0.1);
+    let mut y = x;
+    for _ in 0..3000 {
+        y = y * 0.999 + x;
+    }
+    let equations = y.equations(&[x]).expect("connected");
+    assert_eq!(equations.forward.len(), 6000);
+}
+
+#[test]
+fn backward_keeps_what_its_rules_read_and_no_more() {
+    let g = Graph::new();
+    let x = g.leaf("x", chainrule_tensor::Tensor::zeros([8, 4], chainrule_tensor::DType::F64));
+    let w = g.leaf("w", chainrule_tensor::Tensor::zeros([4, 3], chainrule_tensor::DType::F64));
+    let z = x.matmul(w);
+    let line = line!() + 1;
+    let a = z.tanh();
+    let saved = |y: Var<'_>| g.saved_for_backward(&y.grad(&[w]).expect("connected"), Precision::F64);
+    let of_tanh = saved(a.sum(&[]));
+    assert_eq!((of_tanh.values.len(), of_tanh.bytes()), (1, 8 * 3 * 8));
+    assert_eq!(of_tanh.values[0].op, "tanh");
+    let text = of_tanh.to_string();
+    assert!(
+        text.contains("kept for backward: 1 values, 192 bytes")
+            && text.contains(&format!("seeing.rs:{line}")),
+        "{text}"
+    );
+    // A linear function keeps nothing, a checkpoint only where it starts.
+    assert_eq!(saved((z * 2.0).sum(&[])).bytes(), 0);
+    let deep = |checkpointed: bool| {
+        let mut h = a;
+        for _ in 0..4 {
+            h = h.sin();
+        }
+        saved(if checkpointed { h.checkpoint(&[a]) } else { h }.sum(&[])).values.len()
+    };
+    assert_eq!((deep(false), deep(true)), (4, 1));
+}
