@@ -1,6 +1,6 @@
-//! Random programs in f64: value, jvp, vjp, hvp and Jacobian as JAX has them; see `jax_graphs.py`, which wrote them.
+//! Random programs in f64: value, jvp, vjp, hvp, Jacobian and Hessian as JAX has them; see `jax_graphs.py`, which wrote them.
 
-use chainrule::graph::{Graph, Precision, Result, Var, hvp, jvp, vjp};
+use chainrule::graph::{Graph, Precision, Result, Var, hessian, hvp, jacobian, jvp, vjp};
 use chainrule::tensor::{Tensor, io::safetensors};
 
 use crate::program::Program;
@@ -8,8 +8,8 @@ use crate::program::Program;
 /// A difference relative to the greatest element of the array; arrays smaller than this are compared absolutely.
 const FLOOR: f64 = 1e-3;
 const PERMITTED: f64 = 1e-10;
-const PROGRAMS: usize = 320;
-const COMPARISONS: usize = 2_567;
+const PROGRAMS: usize = 400;
+const COMPARISONS: usize = 3_542;
 
 /// Reads one array after the other from a flat one.
 struct Reader<'a> {
@@ -67,24 +67,27 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
 
     let mut found = vec![("value".to_owned(), y), ("jvp".to_owned(), jvp(&[y], &x, &t)?[0])];
     let cotangents = vjp(&[y], &x, &[ct])?;
-    // An input that the output does not depend on: JAX says zeros.
-    let zeros = |i: usize| g.constant(0.0).broadcast_to(&shapes[i][..]);
-    found.extend(
-        cotangents.iter().enumerate().map(|(i, v)| (format!("vjp {i}"), v.unwrap_or_else(|| zeros(i)))),
-    );
-
+    // Where the output does not depend on an input, JAX says zeros and chainrule says so.
+    let zeros = |shape: &[&[usize]]| g.constant(0.0).broadcast_to(shape.concat());
     let reached: Vec<usize> = (0..x.len()).filter(|i| cotangents[*i].is_some()).collect();
+    for (i, v) in cotangents.iter().enumerate() {
+        found.push((format!("vjp {i}"), v.unwrap_or_else(|| zeros(&[&shapes[i]]))));
+    }
     let (near, along): (Vec<_>, Vec<_>) = reached.iter().map(|i| (x[*i], t[*i])).unzip();
     let scalar = (ct * y.sin()).sum(&[]);
     let curved = if reached.is_empty() { vec![] } else { hvp(scalar, &near, &along)? };
-    for i in 0..x.len() {
+    for (i, shape) in shapes.iter().enumerate() {
         let place = reached.iter().position(|r| *r == i);
-        found.push((format!("hvp {i}"), place.map_or_else(|| zeros(i), |p| curved[p])));
+        found.push((format!("hvp {i}"), place.map_or_else(|| zeros(&[shape]), |p| curved[p])));
     }
-    if program.jacobian {
-        for (i, input) in x.iter().enumerate() {
-            found.push((format!("Jacobian {i}"), jacobian(y, *input)?));
-        }
+    for (i, input) in x.iter().enumerate().filter(|_| program.jacobian) {
+        let j = if reached.contains(&i) { jacobian(y, *input)? } else { zeros(&[&y.shape(), &shapes[i]]) };
+        found.push((format!("Jacobian {i}"), j));
+    }
+    if program.hessian {
+        let reached = reached.contains(&0);
+        let h = if reached { hessian(scalar, &x[..1])?[0][0] } else { zeros(&[&shapes[0], &shapes[0]]) };
+        found.push(("Hessian".to_owned(), h));
     }
 
     let outputs: Vec<Var<'_>> = found.iter().map(|f| f.1).collect();
@@ -94,15 +97,6 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
     }
     assert!(array.left.is_empty(), "program {name}: {} numbers too many", array.left.len());
     Ok(())
-}
-
-/// One row for each element of `y`, by reverse mode.
-fn jacobian<'g>(y: Var<'g>, x: Var<'g>) -> Result<Var<'g>> {
-    let elements = y.flatten();
-    let rows: Result<Vec<Var<'g>>> = (0..elements.dim(0)?)
-        .map(|k| Ok(elements.slice(0, k..k + 1).sum(&[]).grad_or_zeros(&[x])?[0]))
-        .collect();
-    Ok(y.graph().stack(&rows?, 0))
 }
 
 #[test]

@@ -12,13 +12,15 @@ are positions in the list of inputs followed by the results of the steps; the la
 Its array holds, one after the other:
 
     inputs x . tangents t (as x) . cotangent ct (as y) . y . jvp (as y) . vjp (as x) . hvp (as x)
-    and, if "jacobian" is true, the Jacobian dy/dx of every input, of shape y.shape + x.shape.
+    and, if "jacobian" is true, the Jacobian dy/dx of every input, of shape y.shape + x.shape,
+    and, if "hessian" is true, the Hessian of s with respect to the first input, of shape x.shape + x.shape.
 
-The hvp is that of the scalar sum(ct * sin(y)) along t: it has second derivatives of every program, also of
-linear ones.
+The hvp and the Hessian are those of the scalar s = sum(ct * sin(y)), the hvp along t: it has second derivatives
+for every program, also for linear ones.
 
 Programs stay where comparison is meaningful: a step is taken back if its values leave +-30, or if it comes
-within 1e-2 of a kink, a tie or the edge of its domain; a program if a derivative exceeds 1e6.
+within 1e-2 of a kink, a tie or the edge of its domain; a program if a derivative exceeds 1e6, or if a function
+saturates so far that its derivative has lost its digits.
 """
 import argparse
 import json
@@ -28,140 +30,34 @@ import random
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
-import scipy.special
 from safetensors.numpy import save_file
 
-jax.config.update("jax_enable_x64", True)
+from jax_ops import OPS, Jax, NumPy, clearance
 
-PROGRAMS = 320
+PROGRAMS = 400
 CLEAR = 1e-2  # distance from kinks, ties and domain edges
 JACOBIAN = 150  # most elements of one Jacobian
+SATURATING = "tanh sigmoid erf softplus gelu silu mish".split()
+HESSIAN = 9  # most elements of an input with a Hessian
 
-
-class NumPy:
-    """How the functions whose names differ are called while a program grows."""
-
-    np = np
-    sigmoid, erf = staticmethod(scipy.special.expit), staticmethod(scipy.special.erf)
-    logsumexp = staticmethod(scipy.special.logsumexp)
-    softmax, log_softmax = staticmethod(scipy.special.softmax), staticmethod(scipy.special.log_softmax)
-    softplus = staticmethod(lambda x: np.logaddexp(x, 0.0))
-    relu = staticmethod(lambda x: np.maximum(x, 0.0))
-    leaky_relu = staticmethod(lambda x: np.where(x >= 0, x, 0.01 * x))
-    rsqrt = staticmethod(lambda x: 1 / np.sqrt(x))
-    stop_gradient = staticmethod(lambda x: x)
-
-
-class Jax:
-    """The same, for the judgement."""
-
-    np = jnp
-    sigmoid, erf = jax.nn.sigmoid, jax.scipy.special.erf
-    logsumexp, softmax, log_softmax = jax.scipy.special.logsumexp, jax.nn.softmax, jax.nn.log_softmax
-    softplus, relu, leaky_relu = jax.nn.softplus, jax.nn.relu, jax.nn.leaky_relu
-    rsqrt, stop_gradient = jax.lax.rsqrt, jax.lax.stop_gradient
-
-
-def slices(x, a):
-    index = [slice(None)] * x.ndim
-    index[a["axis"]] = slice(a["start"], a["end"], a["step"])
-    return x[tuple(index)]
-
-
-def pads(x, a):
-    return [(a["before"], a["after"]) if i == a["axis"] else (0, 0) for i in range(x.ndim)]
-
-
-# name: function of the library, the arguments and the attributes. The names are chainrule's.
-OPS = {
-    "neg": lambda m, x, a: -x[0],
-    "abs": lambda m, x, a: m.np.abs(x[0]),
-    "sqrt": lambda m, x, a: m.np.sqrt(x[0]),
-    "rsqrt": lambda m, x, a: m.rsqrt(x[0]),
-    "exp": lambda m, x, a: m.np.exp(x[0]),
-    "expm1": lambda m, x, a: m.np.expm1(x[0]),
-    "ln": lambda m, x, a: m.np.log(x[0]),
-    "ln_1p": lambda m, x, a: m.np.log1p(x[0]),
-    "sin": lambda m, x, a: m.np.sin(x[0]),
-    "cos": lambda m, x, a: m.np.cos(x[0]),
-    "tanh": lambda m, x, a: m.np.tanh(x[0]),
-    "sigmoid": lambda m, x, a: m.sigmoid(x[0]),
-    "softplus": lambda m, x, a: m.softplus(x[0]),
-    "erf": lambda m, x, a: m.erf(x[0]),
-    "relu": lambda m, x, a: m.relu(x[0]),
-    "leaky_relu": lambda m, x, a: m.leaky_relu(x[0]),
-    "square": lambda m, x, a: m.np.square(x[0]),
-    "stop_gradient": lambda m, x, a: m.stop_gradient(x[0]),
-    "scale": lambda m, x, a: x[0] * a["by"],
-    "shift": lambda m, x, a: x[0] + a["by"],
-    "add": lambda m, x, a: x[0] + x[1],
-    "sub": lambda m, x, a: x[0] - x[1],
-    "mul": lambda m, x, a: x[0] * x[1],
-    "div": lambda m, x, a: x[0] / x[1],
-    "pow": lambda m, x, a: x[0] ** x[1],
-    "maximum": lambda m, x, a: m.np.maximum(x[0], x[1]),
-    "minimum": lambda m, x, a: m.np.minimum(x[0], x[1]),
-    "select": lambda m, x, a: m.np.where(x[0] < x[1], x[2], x[3]),
-    "matmul": lambda m, x, a: m.np.matmul(x[0], x[1]),
-    "sum": lambda m, x, a: m.np.sum(x[0], axis=tuple(a["axes"])),
-    "max": lambda m, x, a: m.np.max(x[0], axis=tuple(a["axes"])),
-    "min": lambda m, x, a: m.np.min(x[0], axis=tuple(a["axes"])),
-    "mean": lambda m, x, a: m.np.mean(x[0], axis=tuple(a["axes"])),
-    "var": lambda m, x, a: m.np.var(x[0], axis=tuple(a["axes"])),
-    "prod": lambda m, x, a: m.np.prod(x[0], axis=a["axis"]),
-    "norm": lambda m, x, a: m.np.sqrt(m.np.sum(m.np.square(x[0]))),
-    "logsumexp": lambda m, x, a: m.logsumexp(x[0], axis=a["axis"]),
-    "softmax": lambda m, x, a: m.softmax(x[0], axis=a["axis"]),
-    "log_softmax": lambda m, x, a: m.log_softmax(x[0], axis=a["axis"]),
-    "reshape": lambda m, x, a: m.np.reshape(x[0], a["shape"]),
-    "permute": lambda m, x, a: m.np.transpose(x[0], a["axes"]),
-    "broadcast_to": lambda m, x, a: m.np.broadcast_to(x[0], a["shape"]),
-    "expand": lambda m, x, a: m.np.expand_dims(x[0], a["axis"]),
-    "slice_step": lambda m, x, a: slices(x[0], a),
-    "pad": lambda m, x, a: m.np.pad(x[0], pads(x[0], a)),
-    "concat": lambda m, x, a: m.np.concatenate(x, axis=a["axis"]),
-    "stack": lambda m, x, a: m.np.stack(x, axis=a["axis"]),
-    "flip": lambda m, x, a: m.np.flip(x[0], a["axis"]),
-}
 
 POINTWISE = [
     *("neg abs sqrt rsqrt exp expm1 ln ln_1p sin cos tanh sigmoid softplus erf relu leaky_relu square".split()),
-    *("tanh sigmoid scale shift stop_gradient".split()),
+    *("tanh sigmoid scale shift stop_gradient tan sinh cosh asinh acosh atanh".split()),
+    *("gelu elu selu celu silu mish softsign".split()),
 ]
 PAIRWISE = "add sub mul div pow maximum minimum".split()
-ALONG = "prod logsumexp softmax log_softmax flip slice_step pad".split()
+ALONG = "prod logsumexp softmax log_softmax flip slice_step pad cumsum cumprod sort top_k".split()
 OVER = "sum max min mean var".split()
 OTHER = "matmul select reshape permute broadcast_to expand concat stack norm".split()
+INDEX = "take take_along_axis scatter_add scatter_add_along_axis".split()
+MATRIX = "tril triu diagonal trace einsum einsum einsum".split()
+SQUARE = "solve solve_lower solve_upper inverse cholesky logdet det".split()
 
 
-def apart(x, axis):
-    """Least distance between neighbours in value along an axis."""
-    gaps = np.diff(np.sort(x, axis=axis), axis=axis)
-    return gaps.min(initial=np.inf)
-
-
-def clearance(op, x, a):
-    """How far the arguments are from where `op` is not smooth or not defined."""
-    least = lambda v: np.min(v, initial=np.inf)
-    if op in ("abs", "relu", "leaky_relu"):
-        return least(np.abs(x[0]))
-    if op in ("sqrt", "rsqrt", "ln", "pow"):
-        return least(x[0]) - 0.1
-    if op == "ln_1p":
-        return least(x[0] + 0.8)
-    if op == "div":
-        return least(np.abs(x[1])) - 0.1
-    if op in ("maximum", "minimum", "select"):
-        return least(np.abs(x[0] - x[1]))
-    if op in ("max", "min"):
-        axes = tuple(a["axes"])
-        kept = [i for i in range(x[0].ndim) if i not in axes]
-        rows = np.transpose(x[0], (*kept, *axes))
-        return apart(rows.reshape(*rows.shape[: len(kept)], int(np.prod([x[0].shape[i] for i in axes]))), -1)
-    if op == "norm":
-        return np.sqrt(np.sum(x[0] ** 2)) - 0.1
-    return np.inf
+def broadcasts(shape, to):
+    """Whether a shape broadcasts to another."""
+    return len(shape) <= len(to) and all(m in (1, n) for m, n in zip(reversed(shape), reversed(to)))
 
 
 class Refused(Exception):
@@ -241,7 +137,20 @@ class Program:
             return self.add(op, [self.pick()])
         if op in PAIRWISE:
             return self.add(op, [self.pick(), self.pick()])
-        if op in ("logsumexp", "softmax", "log_softmax", "prod", "flip"):
+        if op in ("sort", "top_k"):
+            i = self.pick(some)
+            axis = self.axis(i)
+            k = dict(k=rng.randint(1, self.values[i].shape[axis])) if op == "top_k" else {}
+            return self.add(op, [i], axis=axis, descending=op == "top_k" or rng.random() < 0.5, **k)
+        if op in INDEX:
+            return self.index(op)
+        if op in ("tril", "triu"):
+            return self.add(op, [self.pick(lambda v: v.ndim >= 2)], k=rng.randint(-1, 1))
+        if op in ("diagonal", "trace"):
+            return self.add(op, [self.square_matrix()])
+        if op in SQUARE:
+            return self.linear_algebra(op)
+        if op in ("logsumexp", "softmax", "log_softmax", "prod", "flip", "cumsum", "cumprod"):
             i = self.pick(some)
             return self.add(op, [i], axis=self.axis(i))
         if op == "slice_step":
@@ -320,6 +229,74 @@ class Program:
         j = self.pick(lambda v: v.shape == self.values[i].shape)
         return self.add("stack", [i, j], axis=self.rng.randint(0, self.values[i].ndim))
 
+    def index(self, op):
+        rng = self.rng
+        i = self.pick(lambda v: v.ndim >= 1 and v.size > 0)
+        axis = self.axis(i)
+        own = list(self.values[i].shape)
+        n = own[axis]
+        picks = lambda count: [rng.randint(-n, n - 1) for _ in range(count)]
+        if op.endswith("along_axis"):
+            axis = axis % len(own)
+            shape = [rng.randint(1, 3) if k == axis else length for k, length in enumerate(own)]
+            updates = shape
+        else:
+            shape = [rng.randint(1, 3) for _ in range(rng.choice([0, 1, 1, 2]))]
+            updates = own[: axis % len(own)] + shape + own[axis % len(own) + 1 :]
+        attributes = dict(axis=axis, index=picks(int(np.prod(shape))), shape=shape)
+        if op.startswith("take"):
+            return self.add(op, [i], **attributes)
+        # Updates of the right shape: a value that broadcasts to it.
+        fits = [j for j, v in enumerate(self.values) if broadcasts(v.shape, updates)]
+        j = self.add("broadcast_to", [self.rng.choice(fits)] if fits else [self.scalar()], shape=updates)
+        return self.add(op, [i, j], **attributes)
+
+    def scalar(self):
+        i = self.pick(lambda v: v.size > 0)
+        return self.add("mean", [i], axes=list(range(self.values[i].ndim))) if self.values[i].ndim else i
+
+    def square_matrix(self):
+        i = self.pick(lambda v: v.ndim >= 2 and 0 < v.shape[-1] <= 3 and v.shape[-2] > 0)
+        shape = self.values[i].shape
+        if shape[-1] == shape[-2]:
+            return i
+        axes = [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2]
+        return self.add("matmul", [self.add("permute", [i], axes=axes), i])
+
+    def linear_algebra(self, op):
+        """On matrices made regular: tanh, and something on the diagonal."""
+        i = self.add("tanh", [self.square_matrix()])
+        if op == "cholesky":
+            rank = self.values[i].ndim
+            i = self.add("matmul", [i, self.add("permute", [i], axes=[*range(rank - 2), rank - 1, rank - 2])])
+        i = self.add("ridge", [i], by=self.rng.choice([1.5, 2.0, 2.5]))
+        if not op.startswith("solve"):
+            return self.add(op, [i])
+        shape = self.values[i].shape
+        plain = op != "solve"  # triangular systems of NumPy have no batch
+        if plain and len(shape) > 2:
+            raise Refused
+        fits = lambda v: v.ndim >= 2 and v.shape[-2] == shape[-1] and (v.ndim == len(shape) or v.ndim == 2)
+        return self.add(op, [i, self.pick(lambda v: fits(v) and (not plain or v.ndim == 2))])
+
+    def einsum(self):
+        """One or two values with random letters, equal where lengths are, and a random choice of them kept."""
+        rng, letters = self.rng, iter("ijklmnopq")
+        args = [self.pick(lambda v: v.ndim >= 1) for _ in range(rng.choice([1, 2, 2]))]
+        lengths, words = {}, []
+        for i in args:
+            word = ""
+            for n in self.values[i].shape:
+                known = [c for c, length in lengths.items() if length == n]
+                repeated = known and rng.random() < (0.7 if words else 0.15)
+                letter = rng.choice(known) if repeated else next(letters)
+                lengths[letter] = n
+                word += letter
+            words.append(word)
+        kept = [c for c in lengths if rng.random() < 0.5]
+        rng.shuffle(kept)
+        return self.add("einsum", args, spec=",".join(words) + "->" + "".join(kept))
+
     def norm(self):
         return self.add("norm", [self.pick(lambda v: v.size > 0)])
 
@@ -332,6 +309,8 @@ def judge(program):
     t = [rng.uniform(-1, 1, v.shape) for v in x]
     ct = rng.uniform(-1, 1, y.shape)
     jacobian = all(0 < y.size * v.size <= JACOBIAN for v in x)
+
+    hessian = 0 < x[0].size <= HESSIAN
 
     def f(*inputs):
         values = list(inputs)
@@ -346,7 +325,8 @@ def judge(program):
         _, hvp = jax.jvp(jax.grad(scalar, argnums=every), x, t)
         vjp = jax.vjp(f, *x)[1](ct)
         jac = jax.jacobian(f, argnums=every)(*x) if jacobian else ()
-        return [y, jvp, *vjp, *hvp, *jac]
+        hess = [jax.hessian(scalar)(*x)] if hessian else []
+        return [y, jvp, *vjp, *hvp, *jac, *hess]
 
     found = jax.jit(everything)(tuple(x), tuple(t), ct)
     arrays = [np.asarray(v, dtype=np.float64).ravel() for v in [*x, *t, ct, *found]]
@@ -355,14 +335,14 @@ def judge(program):
         raise Refused
     if y.size and not any(np.any(a) for a in arrays[2 * len(x) + 2 :]):
         raise Refused  # nothing but zeros judges nothing
-    return flat, jacobian
+    return flat, jacobian, hessian
 
 
-def make(seed):
+def grow(seed):
     rng = random.Random(seed)
     program = Program(rng)
     wanted = rng.randint(3, 9)
-    families = [POINTWISE, POINTWISE, PAIRWISE, PAIRWISE, ALONG, OVER, OTHER, OTHER]
+    families = [POINTWISE, POINTWISE, PAIRWISE, PAIRWISE, ALONG, OVER, OTHER, INDEX, MATRIX, SQUARE]
     for _ in range(200):
         if len(program.steps) >= wanted:
             break
@@ -375,8 +355,15 @@ def make(seed):
     if len(program.steps) < wanted:
         raise Refused
     program.gather_loose_ends()
-    flat, jacobian = judge(program)
-    return dict(inputs=program.inputs, steps=program.steps, jacobian=jacobian), flat
+    if any(op in SATURATING and np.any(np.abs(program.values[args[0]]) > 4) for op, args, _ in program.steps):
+        raise Refused  # 1 - y^2 with y near 1 has few digits left, whoever computes it
+    return program
+
+
+def make(seed):
+    program = grow(seed)
+    flat, jacobian, hessian = judge(program)
+    return dict(inputs=program.inputs, steps=program.steps, jacobian=jacobian, hessian=hessian), flat
 
 
 def main():

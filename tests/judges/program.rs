@@ -1,7 +1,7 @@
 //! The programs of `jax_graphs.py`: read from JSON, recorded through the public methods.
 
-use chainrule::graph::{Graph, Var};
-use chainrule::tensor::Shape;
+use chainrule::graph::{Graph, Order, Var};
+use chainrule::tensor::{DType, Shape, Tensor};
 use serde_json::Value;
 
 /// Input shapes and a list of steps; the last step is the output.
@@ -9,6 +9,7 @@ pub(crate) struct Program {
     pub(crate) inputs: Vec<Vec<usize>>,
     steps: Vec<Step>,
     pub(crate) jacobian: bool,
+    pub(crate) hessian: bool,
 }
 
 /// One operation: its name, the positions of its arguments, its attributes.
@@ -42,6 +43,7 @@ impl Program {
             inputs: array("inputs").iter().map(list).collect(),
             steps: array("steps").iter().map(step).collect(),
             jacobian: value["jacobian"].as_bool().expect("yes or no"),
+            hessian: value["hessian"].as_bool().expect("yes or no"),
         }
     }
 
@@ -75,6 +77,16 @@ impl Step {
 
     fn by(&self) -> f64 {
         self.attributes["by"].as_f64().expect("a number")
+    }
+
+    fn index<'g>(&self, g: &'g Graph) -> Var<'g> {
+        let index = Tensor::from_vec(self.list::<i64>("index"), self.shape());
+        g.constant(index.expect("as many indices as the shape says"))
+    }
+
+    fn order(&self) -> Order {
+        let descending = self.attributes["descending"].as_bool().expect("yes or no");
+        if descending { Order::Descending } else { Order::Ascending }
     }
 
     #[rustfmt::skip]
@@ -130,6 +142,43 @@ impl Step {
             "concat" => g.concat(x, self.int("axis")),
             "stack" => g.stack(x, self.int("axis")),
             "flip" => x[0].flip(self.int("axis")),
+            "tan" => x[0].tan(),
+            "sinh" => x[0].sinh(),
+            "cosh" => x[0].cosh(),
+            "asinh" => x[0].asinh(),
+            "acosh" => x[0].acosh(),
+            "atanh" => x[0].atanh(),
+            "gelu" => x[0].gelu(),
+            "elu" => x[0].elu(1.0),
+            "selu" => x[0].selu(),
+            "celu" => x[0].celu(1.5),
+            "silu" => x[0].silu(),
+            "mish" => x[0].mish(),
+            "softsign" => x[0].softsign(),
+            "cumsum" => x[0].cumsum(self.int("axis")),
+            "cumprod" => x[0].cumprod(self.int("axis")),
+            "sort" => x[0].sort(self.int("axis"), self.order()),
+            "top_k" => x[0].top_k(self.size("k"), self.int("axis")).0,
+            "take" => x[0].take(self.int("axis"), self.index(g)),
+            "take_along_axis" => x[0].take_along_axis(self.int("axis"), self.index(g)),
+            "scatter_add" => x[0].scatter_add(self.int("axis"), self.index(g), x[1]),
+            "scatter_add_along_axis" => x[0].scatter_add_along_axis(self.int("axis"), self.index(g), x[1]),
+            "tril" => x[0].tril(self.int("k") as i64),
+            "triu" => x[0].triu(self.int("k") as i64),
+            "diagonal" => x[0].diagonal(),
+            "trace" => x[0].trace(),
+            "einsum" => g.einsum(self.attributes["spec"].as_str().expect("a formula"), x),
+            "ridge" => {
+                let n = x[0].shape()[x[0].rank() - 1];
+                x[0] + g.constant(Tensor::eye(n, DType::F64)) * self.by()
+            }
+            "solve" => x[0].solve(x[1]),
+            "solve_lower" => x[0].solve_lower(x[1]),
+            "solve_upper" => x[0].solve_upper(x[1]),
+            "inverse" => x[0].inverse(),
+            "cholesky" => x[0].cholesky(),
+            "logdet" => x[0].logdet(),
+            "det" => x[0].det(),
             op => panic!("unknown operation {op}"),
         }
     }

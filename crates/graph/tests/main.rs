@@ -10,7 +10,7 @@ mod errors;
 mod math;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
-/// Every primitive's samples: values, first and second derivatives, both modes, all plans.
+/// Every primitive's samples: both modes, all plans, both widths.
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.
 mod seeing;

@@ -161,3 +161,64 @@ proptest! {
         prop_assert_eq!(value(each), value(x.take(0, index)));
     }
 }
+
+#[test]
+fn functions_of_one_number_equal_their_definitions_and_stay_finite() {
+    type Row = (&'static str, for<'g> fn(Var<'g>) -> Var<'g>, fn(f64) -> f64, std::ops::Range<f64>, f64);
+    // Name, formula, definition, interval, slope at 0 (NaN where 0 is outside the interval).
+    let rows: [Row; 16] = [
+        ("tan", |x| x.tan(), f64::tan, -1.4..1.4, 1.0),
+        ("sinh", |x| x.sinh(), f64::sinh, -4.0..4.0, 1.0),
+        ("cosh", |x| x.cosh(), f64::cosh, -4.0..4.0, 0.0),
+        ("asinh", |x| x.asinh(), f64::asinh, -1e9..1e9, 1.0),
+        ("acosh", |x| x.acosh(), f64::acosh, 1.0..1e3, f64::NAN),
+        ("atanh", |x| x.atanh(), f64::atanh, -0.99..0.99, 1.0),
+        ("clip", |x| x.clip(-1.0, 0.5), |x| x.clamp(-1.0, 0.5), -2.0..2.0, 1.0),
+        ("elu", |x| x.elu(0.7), |x| if x < 0.0 { 0.7 * x.exp_m1() } else { x }, -900.0..900.0, 1.0),
+        ("celu", |x| x.celu(0.7), |x| if x < 0.0 { 0.7 * (x / 0.7).exp_m1() } else { x }, -900.0..900.0, 1.0),
+        (
+            "selu",
+            |x| x.selu(),
+            |x| 1.050700987355480 * if x < 0.0 { 1.673263242354377 * x.exp_m1() } else { x },
+            -9.0..9.0,
+            1.050700987355480,
+        ),
+        (
+            "gelu_tanh",
+            |x| x.gelu_tanh(),
+            |x| 0.5 * x * (1.0 + (0.797884560802865 * (x + 0.044715 * x * x * x)).tanh()),
+            -9.0..9.0,
+            0.5,
+        ),
+        ("silu", |x| x.silu(), |x| x / (1.0 + (-x).exp()), -900.0..900.0, 0.5),
+        ("mish", |x| x.mish(), |x| x * x.exp().ln_1p().tanh(), -30.0..30.0, 0.6),
+        ("softsign", |x| x.softsign(), |x| x / (1.0 + x.abs()), -900.0..900.0, 1.0),
+        ("hard_sigmoid", |x| x.hard_sigmoid(0.2, 0.5), |x| (0.2 * x + 0.5).clamp(0.0, 1.0), -5.0..5.0, 0.2),
+        ("hard_swish", |x| x.hard_swish(), |x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0), -5.0..5.0, 0.5),
+    ];
+    for (name, formula, definition, range, slope) in rows {
+        let g = Graph::new();
+        let x = g.leaf("x", draw(&range, &[200], 1));
+        let right: Vec<f64> = value(x).into_iter().map(definition).collect();
+        let y = value(formula(x));
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 * b.abs().max(1e-3);
+        assert!(y.iter().zip(&right).all(near), "{name}: {y:?} instead of {right:?}");
+        let d = formula(x).sum(&[]).grad(&[x]).expect("connected")[0];
+        assert!(value(d).iter().all(|d| d.is_finite()), "{name} has derivatives {:?}", value(d));
+        if !slope.is_nan() {
+            let zero = g.leaf("zero", 0.0);
+            let at = value(formula(zero).grad(&[zero]).expect("connected")[0])[0];
+            assert!((at - slope).abs() < 1e-12, "{name} has slope {at} at 0");
+        }
+    }
+}
+
+#[test]
+fn gelu_is_the_normal_distribution_function_times_its_argument() {
+    let g = Graph::new();
+    // Φ(1) and Φ(−2) from a table.
+    same(
+        g.leaf("x", [0.0, 1.0, -2.0]).gelu(),
+        g.constant([0.0, 0.841_344_746_068_542_9, -2.0 * 0.022_750_131_948_179_2]),
+    );
+}

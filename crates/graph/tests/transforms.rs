@@ -270,6 +270,7 @@ fn derivatives_that_do_not_exist_are_errors() {
     ] {
         let text = error.to_string();
         assert!(text.contains("[grad]") || text.contains("[sum]"), "{text}");
+        assert!(text.contains("transforms.rs:"), "{text}");
     }
 }
 

@@ -21,6 +21,7 @@ fn unary<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "Acosh" => x().acosh(),
         "Asinh" => x().asinh(),
         "Atanh" => x().atanh(),
+        "BitwiseNot" => -x() - 1_i64,
         "Ceil" => x().ceil(),
         "Cos" => x().cos(),
         "Cosh" => x().cosh(),

@@ -34,8 +34,7 @@ fn running<'g>(n: &Node<'g>, neutral: i64, f: fn(Var<'g>, isize) -> Var<'g>) -> 
     let mut y = turned(x);
     if n.flag("exclusive", false) {
         let length = x.shape()[axis_of(x, axis)];
-        let first = y.slice(axis, 0..1);
-        let first = first - first + n.g.constant(neutral).cast(x.kind());
+        let first = n.g.constant(neutral).cast(x.kind()).broadcast_to(y.slice(axis, 0..1).shape());
         y = n.g.concat(&[first, y.slice(axis, 0..length - 1)], axis);
     }
     turned(f(y, axis))

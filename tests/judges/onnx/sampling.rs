@@ -11,7 +11,7 @@ pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
         "DeformConv" => deformed(n),
         "GridSample" => grid_sample(n),
         "RoiAlign" if n.text_or("mode", "avg") == "max" => {
-            return Some(Err("(a maximum of weighted corners)"));
+            return Some(Err("a maximum of weighted corners"));
         }
         "RoiAlign" => roi_align(n),
         _ => return None,

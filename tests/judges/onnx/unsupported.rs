@@ -4,13 +4,13 @@ use super::node::{Node, Outcome};
 
 #[rustfmt::skip]
 const REASONS: &[(&str, &[&str])] = &[
-    ("(the function is missing)", &["Acos", "Asin", "Atan"]),
-    ("(bits of numbers)", &["BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor"]),
-    ("(random numbers of ONNX's own generator)", &["Bernoulli"]),
-    ("(the result's shape depends on values)", &["Compress", "NonMaxSuppression", "NonZero", "Unique"]),
-    ("(sequences)", &["SplitToSequence"]),
-    ("(decision trees)", &["TreeEnsemble"]),
-    ("(a table of constants)", &["MelWeightMatrix"]),
+    ("the function is missing", &["Acos", "Asin", "Atan"]),
+    ("bits of numbers", &["BitCast", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"]),
+    ("random numbers of ONNX's own generator", &["Bernoulli"]),
+    ("the result's shape depends on values", &["Compress", "NonMaxSuppression", "NonZero", "Unique"]),
+    ("sequences", &["SplitToSequence"]),
+    ("decision trees", &["TreeEnsemble"]),
+    ("a table of constants", &["MelWeightMatrix"]),
 ];
 
 pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {

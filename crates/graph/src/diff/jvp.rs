@@ -1,5 +1,7 @@
 //! Forward mode: tangents from left to right.
 
+use std::panic::Location;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId, Origin, Phase};
 use crate::prim::pushforward::Pushforward;
@@ -33,13 +35,14 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
     graph.refuse_poison(tangents)?;
     if inputs.len() != tangents.len() {
         let why = format!("{} inputs but {} tangents; give one each", inputs.len(), tangents.len());
-        return Err(Error::new(ErrorKind::Gradient(why)));
+        return Err(Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller())));
     }
     for (x, t) in inputs.iter().zip(tangents) {
         refuse_discrete(*x)?;
         if x.ty() != t.ty() {
             let why = format!("a tangent has its input's type {}, not {}", x.ty(), t.ty());
-            return Err(Error::new(ErrorKind::Gradient(why)).placed(t.origin()));
+            let error = Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller()));
+            return Err(error.operand("input", x.ty(), x.origin()).operand("tangent", t.ty(), t.origin()));
         }
     }
     let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward);

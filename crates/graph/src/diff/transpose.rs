@@ -1,5 +1,7 @@
 //! Reverse mode: linear nodes transposed from right to left.
 
+use std::panic::Location;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Origin, Phase};
 use crate::prim::{Op, Rule, Site, Transpose};
@@ -35,15 +37,16 @@ pub fn vjp<'g>(
     graph.refuse_poison(cotangents)?;
     if outputs.len() != cotangents.len() {
         let why = format!("{} outputs but {} cotangents; give one each", outputs.len(), cotangents.len());
-        return Err(Error::new(ErrorKind::Gradient(why)));
+        return Err(Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller())));
     }
     for (y, ct) in outputs.iter().zip(cotangents) {
         if y.ty() != ct.ty() {
             let why = format!("a cotangent has its output's type {}, not {}", y.ty(), ct.ty());
-            return Err(Error::new(ErrorKind::Gradient(why)).placed(ct.origin()).operand(
-                "output",
-                y.ty(),
-                y.origin(),
+            let error = Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller()));
+            return Err(error.operand("output", y.ty(), y.origin()).operand(
+                "cotangent",
+                ct.ty(),
+                ct.origin(),
             ));
         }
     }

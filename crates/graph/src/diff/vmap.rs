@@ -38,6 +38,7 @@ pub fn vmap<'g>(
     f: impl FnOnce(&[Var<'g>]) -> Result<Vec<Var<'g>>>,
 ) -> Result<Vec<Var<'g>>> {
     let Some(first) = examples.first() else {
+        // Without a value there is no graph, hence no line.
         return Err(Error::new(ErrorKind::Batch("needs at least one value to map over".into())));
     };
     let graph = first.graph;
