@@ -43,13 +43,13 @@ fn main() -> Result<()> {
     let found = derivatives.iter().map(|d| number(*d)).collect::<Result<Vec<f64>>>()?;
     ensure!(found == [3.0, 3.0, 3.0, 6.0, 9.0], "the lecture has 3, 3, 3, 6, 9, not {found:?}");
 
-    println!("\nthe graph as recorded, forward and backward\n{g}");
+    println!("\nthe same for any formula: the derivative as equations\n{}", j.equations(&[a, b, c])?);
+    println!("the graph as recorded, forward and backward\n{g}");
     std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
     let write = |file: &str, text: &str| {
         std::fs::write(out.join(file), text).with_context(|| format!("{file}: cannot be written"))
     };
     for (file, dot) in [("forward.dot", g.dot(&[j])), ("backward.dot", g.dot(&derivatives))] {
-        println!("{file}\n{dot}");
         write(file, &dot)?;
     }
     // The lecture's figure, the graph that computes it, and the plan that runs it.
