@@ -2,6 +2,8 @@
 
 /// Anomaly mode names who made the first NaN or infinity.
 mod anomaly;
+/// Gradient checks: every verdict; planted faults are found and named; no false alarms.
+mod check;
 /// What is checked of every primitive, counted: the page `docs/coverage.md`.
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.

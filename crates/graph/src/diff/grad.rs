@@ -40,7 +40,7 @@ impl<'g> Var<'g> {
     }
 
     #[track_caller]
-    fn gradients(self, wrt: &[Var<'g>]) -> Result<Vec<Option<Var<'g>>>> {
+    pub(crate) fn gradients(self, wrt: &[Var<'g>]) -> Result<Vec<Option<Var<'g>>>> {
         let ty = self.checked()?;
         super::jvp::refuse_discrete(self)?;
         if !ty.shape.is_empty() {

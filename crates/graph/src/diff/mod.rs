@@ -4,7 +4,7 @@
 //! input tangents. [`vjp`](crate::vjp) records those tangents and transposes them, right to left. The
 //! gradient is the vjp of a scalar with cotangent 1, and a Hessian-vector product the jvp of a gradient.
 
-mod broken;
+pub(crate) mod broken;
 pub(crate) mod checkpoint;
 pub(crate) mod copy;
 pub(crate) mod grad;

@@ -1,0 +1,272 @@
+//! The options of a check, and how it goes.
+
+use chainrule_tensor::{Key, Tensor};
+
+use super::culprit;
+use super::difference;
+use super::measure::{Measure, Meter, Point, verdict};
+use super::probe::{Probe, draw, reals, spread, unravel, wide};
+use super::report::{Mode, Parameter, Report, Worst};
+use super::verdict::{Fault, Verdict};
+use crate::diff::broken::where_broken;
+use crate::diff::jvp::jvp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::compile::Precision;
+use crate::prim::Op;
+use crate::var::Var;
+
+/// How a gradient is checked.
+///
+/// ```
+/// use chainrule_graph::{Graph, check::Checker};
+/// let g = Graph::new();
+/// let w = g.leaf("w", [0.5, -1.0, 2.0]);
+/// let report = Checker::default().elements(2).order(2).check((w.tanh() * w).sum(&[]), &[w])?;
+/// assert!(report.is_fine(), "{report}");
+/// # Ok::<(), chainrule_graph::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Checker {
+    step: Option<f64>,
+    elements: usize,
+    directions: Option<usize>,
+    order: usize,
+    seed: u64,
+}
+
+impl Default for Checker {
+    /// All elements; first order; the step found by a sweep.
+    fn default() -> Self {
+        Checker { step: None, elements: usize::MAX, directions: None, order: 1, seed: 0 }
+    }
+}
+
+/// Checks the gradient of `loss` with respect to each element of `parameters`, which are leaves with values.
+///
+/// # Errors
+/// As [`Checker::check`].
+pub fn gradients(loss: Var<'_>, parameters: &[Var<'_>]) -> Result<Report> {
+    Checker::default().check(loss, parameters)
+}
+
+impl Checker {
+    /// Checks at most `n` elements of each parameter, evenly spread, for models with many.
+    pub fn elements(mut self, n: usize) -> Self {
+        self.elements = n.max(1);
+        self
+    }
+
+    /// Checks the derivatives along `k` random directions per parameter instead of single elements: the cost does
+    /// not grow with the size of a parameter, and every element has a part in it.
+    pub fn directions(mut self, k: usize) -> Self {
+        self.directions = Some(k.max(1));
+        self
+    }
+
+    /// Checks derivatives up to this order: 1 (the default) for the gradient, 2 for the gradient's own derivatives
+    /// too, that is, the Hessian times a random direction. Higher ones work alike.
+    pub fn order(mut self, order: usize) -> Self {
+        self.order = order.max(1);
+        self
+    }
+
+    /// The one step ε of (J(θ + ε) − J(θ − ε)) / 2ε, relative to max(1, |θ|), instead of a sweep.
+    pub fn step(mut self, step: f64) -> Self {
+        self.step = Some(step.abs());
+        self
+    }
+
+    /// The seed of the random directions.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Compares recorded and numeric gradient, and looks for the culprit if they differ.
+    ///
+    /// # Errors
+    /// A poisoned value; a loss that is not a single real; a parameter that is not a real leaf with a value; any
+    /// error of evaluating the loss.
+    pub fn check<'g>(&self, loss: Var<'g>, parameters: &[Var<'g>]) -> Result<Report> {
+        let reached = loss.gradients(parameters)?;
+        let mut report = self.compare(loss, parameters, &reached, 1)?;
+        let both = parameters.iter().zip(reached).filter_map(|(p, g)| Some((*p, g?)));
+        let (parameters, mut gradients): (Vec<Var<'g>>, Vec<Var<'g>>) = both.unzip();
+        for order in 2..=self.order {
+            if report.parameters.iter().any(|p| p.verdict.is_wrong()) || parameters.is_empty() {
+                break;
+            }
+            // The derivative of ⟨∇J, u⟩ is the Hessian times u.
+            let u = self.constants(&parameters, order);
+            let along = gradients.iter().zip(&u).map(|(g, u)| (*g * *u).sum(&[])).reduce(|a, b| a + b);
+            gradients = jvp(&gradients, &parameters, &u)?;
+            let reached: Vec<Option<Var<'g>>> = gradients.iter().copied().map(Some).collect();
+            let next = self.compare(along.unwrap_or(loss), &parameters, &reached, order)?;
+            report.difference = report.difference.max(next.difference);
+            report.parameters.extend(next.parameters);
+            report.culprits.extend(next.culprits);
+        }
+        Ok(report)
+    }
+
+    fn key(&self, purpose: &str) -> Key {
+        Key::new(self.seed).named(purpose)
+    }
+
+    /// A random direction for each parameter, as constants.
+    fn constants<'g>(&self, parameters: &[Var<'g>], order: usize) -> Vec<Var<'g>> {
+        let key = self.key("order").at(order as u64);
+        let one = |(i, p): (usize, &Var<'g>)| {
+            let shape = p.shape();
+            let drawn = draw(key.at(i as u64), shape.size());
+            p.graph.constant(
+                Tensor::from_vec(drawn, &shape).unwrap_or_else(|_| unreachable!("drawn to its size")),
+            )
+        };
+        parameters.iter().enumerate().map(one).collect()
+    }
+
+    /// Compares `reached`, the recorded derivatives of `loss`, with numeric ones.
+    fn compare<'g>(
+        &self,
+        loss: Var<'g>,
+        parameters: &[Var<'g>],
+        reached: &[Option<Var<'g>>],
+        order: usize,
+    ) -> Result<Report> {
+        let graph = loss.graph;
+        let compile =
+            |outputs: &[Var<'g>]| graph.compiler(parameters, outputs).precision(Precision::F64).build();
+        let (names, values): (Vec<String>, Vec<Tensor>) =
+            parameters.iter().map(|p| leaf(*p)).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let gradients: Vec<Var<'g>> =
+            parameters.iter().zip(reached).map(|(p, g)| g.unwrap_or_else(|| p.like(0.0))).collect();
+        let recorded = compile(&gradients)?.run(&values)?.to_vec();
+        let mut probe = Probe::new(compile(&[loss])?, values);
+        let (here, again) = (probe.here()?, probe.here()?);
+        let entry = |i: usize| Parameter {
+            name: names[i].clone(),
+            shape: parameters[i].shape().to_vec(),
+            order,
+            mode: if self.directions.is_some() { Mode::Directions } else { Mode::Elements },
+            checked: 0,
+            difference: 0.0,
+            error: 0.0,
+            step: 0.0,
+            worst: None,
+            verdict: Verdict::Pass,
+        };
+        let mut entries: Vec<Parameter> = (0..parameters.len()).map(entry).collect();
+        let random = here.to_bits() != again.to_bits() && !(here.is_nan() && again.is_nan());
+        let whole = match (random, here.is_finite()) {
+            (true, _) => Some(Verdict::Random { first: here, second: again }),
+            (_, false) => Some(Verdict::Wrong(Fault::Loss(here))),
+            _ => None,
+        };
+        let mut total = Measure::default();
+        if let Some(verdict) = &whole {
+            entries.iter_mut().for_each(|e| e.verdict = verdict.clone());
+        } else {
+            let noise = self.noise(&mut probe, here)?;
+            let mut meter = Meter::new(here, noise, self.step);
+            let mut points = Vec::new();
+            for (i, gradient) in recorded.iter().enumerate() {
+                meter.forget();
+                points.push(self.points(&mut probe, &mut meter, i, &wide(gradient))?);
+            }
+            let largest = points.iter().map(|(p, _)| Measure::of(p).size()).fold(0.0, f64::max);
+            for (entry, (points, gauge)) in entries.iter_mut().zip(&points) {
+                points.iter().for_each(|p| total.add(p));
+                fill(entry, points, verdict(points, *gauge, largest, noise));
+            }
+        }
+        for (i, entry) in entries.iter_mut().enumerate().filter(|(i, _)| reached[*i].is_none()) {
+            entry.verdict = Verdict::Unused(where_broken(graph, loss.id, parameters[i].id));
+        }
+        let wrong: Vec<_> = parameters.iter().zip(&entries).filter(|(_, e)| e.verdict.is_wrong()).collect();
+        let wrong: Vec<_> = wrong.into_iter().map(|(p, _)| p.id).collect();
+        let culprits = if wrong.is_empty() {
+            Vec::new()
+        } else {
+            let ids: Vec<_> = parameters.iter().map(|p| p.id).collect();
+            culprit::find(loss, &ids, probe.point(), &wrong, self.key("culprit"))?
+        };
+        Ok(Report { parameters: entries, difference: total.difference(), culprits })
+    }
+
+    /// The error of rounding in the loss, found by moving all parameters at once.
+    fn noise(&self, probe: &mut Probe, here: f64) -> Result<f64> {
+        let key = self.key("noise");
+        let directions: Vec<Vec<f64>> = (0..probe.point().len())
+            .map(|i| {
+                let values = reals(&probe.point()[i]);
+                let drawn = draw(key.at(i as u64), values.len());
+                drawn.iter().zip(values).map(|(d, x)| d * x.abs().max(1.0)).collect()
+            })
+            .collect();
+        difference::noise(|by| probe.move_all(&directions, by), here)
+    }
+
+    /// Recorded beside numeric derivatives of parameter `i`, and the size of those of a typical element.
+    fn points(
+        &self,
+        probe: &mut Probe,
+        meter: &mut Meter,
+        i: usize,
+        gradient: &Tensor,
+    ) -> Result<(Vec<Point>, f64)> {
+        let g = reals(gradient);
+        let square = g.iter().filter(|g| g.is_finite()).map(|g| g * g).sum::<f64>();
+        let mut points = Vec::new();
+        let Some(k) = self.directions.filter(|_| !g.is_empty()) else {
+            let gauge = (square / g.len().max(1) as f64).sqrt();
+            for at in spread(g.len(), self.elements) {
+                let size = probe.element(i, at).abs();
+                let mut point = meter.point(|by| probe.move_element(i, at, by), g[at], gauge, size)?;
+                point.index = unravel(at, gradient.shape());
+                points.push(point);
+            }
+            return Ok((points, gauge));
+        };
+        let gauge = square.sqrt();
+        let size = reals(&probe.point()[i]).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        let key = self.key("direction").at(i as u64);
+        for number in 0..k {
+            let direction = draw(key.at(number as u64), g.len());
+            let recorded = g.iter().zip(&direction).map(|(g, d)| g * d).sum();
+            let mut point = meter.point(|by| probe.move_along(i, &direction, by), recorded, gauge, size)?;
+            point.index = vec![number];
+            points.push(point);
+        }
+        Ok((points, gauge))
+    }
+}
+
+fn fill(entry: &mut Parameter, points: &[Point], verdict: Verdict) {
+    let measure = Measure::of(points);
+    // A gap that is not a number is worse than any.
+    let gap = |p: &Point| if p.gap().is_nan() { f64::INFINITY } else { p.gap() };
+    let worst = points.iter().max_by(|a, b| gap(a).total_cmp(&gap(b)));
+    entry.checked = points.len();
+    entry.difference = measure.difference();
+    entry.error = measure.error();
+    entry.step = worst.map_or(0.0, |p| p.step);
+    entry.worst =
+        worst.map(|p| Worst { index: p.index.clone(), recorded: p.recorded, numeric: p.numeric.value });
+    entry.verdict = verdict;
+}
+
+/// The name and the value of a parameter, in f64.
+fn leaf(v: Var<'_>) -> Result<(String, Tensor)> {
+    let node = v.graph.node(v.id);
+    let Op::Input(p) = &node.op else {
+        let why = format!("checks leaves, not the result of {}", node.op.name());
+        return Err(Error::new(ErrorKind::Kind { op: "check", why }).placed(node.origin));
+    };
+    let leaf = v.graph.inner.borrow().leaves[p.index].clone();
+    let name = leaf.name.to_string();
+    match leaf.value {
+        Some(value) => Ok((name, wide(&value))),
+        None => Err(Error::new(ErrorKind::Unbound { name }).placed(node.origin)),
+    }
+}

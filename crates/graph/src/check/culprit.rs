@@ -1,0 +1,290 @@
+//! Which recorded operation is to blame: each one between the parameters and the loss, replayed on its own.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::{Key, Tensor};
+
+use super::guess::{Finding, examine};
+use super::hypothesis::Hypothesis;
+use super::probe::{reals, wide};
+use super::replay::{Replay, operands};
+use super::report::Worst;
+use crate::error::Result;
+use crate::exec::compile::{Optimise, Precision};
+use crate::ir::{Graph, NodeId, Origin, Type};
+use crate::prim::Op;
+use crate::prim::ruled::Ruling;
+use crate::var::Var;
+
+/// An operation whose own derivative is wrong.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Culprit {
+    /// The operation, or the name of a custom one.
+    pub op: String,
+    /// Its attributes, as in dumps; empty if there are none.
+    pub attributes: String,
+    /// Where it was recorded: the user's line and the scope path.
+    pub origin: Origin,
+    /// Which operand the derivative is by.
+    pub operand: usize,
+    /// That operand's type and where it was made.
+    pub made: (Type, Origin),
+    /// The kind of mistake.
+    pub hypothesis: Hypothesis,
+    /// ‖g − ĝ‖₂ / (‖g‖₂ + ‖ĝ‖₂) of the operation's own derivative, for a random cotangent.
+    pub difference: f64,
+    /// The element of the operand at which the two differ most; `None` if the operation has no derivative there.
+    pub worst: Option<Worst>,
+    /// How many more operations with this name, from the same line, are wrong by the same operand.
+    pub others: usize,
+}
+
+impl Culprit {
+    fn new(graph: &Graph, node: NodeId, operand: usize, finding: Finding) -> Culprit {
+        let made = graph.node(operands(graph, node)[operand]);
+        let node = graph.node(node);
+        Culprit {
+            op: node.op.name().into(),
+            attributes: node.op.attributes(),
+            origin: node.origin,
+            operand,
+            made: (made.ty, made.origin),
+            hypothesis: finding.hypothesis,
+            difference: finding.difference,
+            worst: Some(finding.worst),
+            others: 0,
+        }
+    }
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Culprit { op, attributes, operand, .. } = self;
+        let attributes = if attributes.is_empty() { String::new() } else { format!("[{attributes}]") };
+        writeln!(f, "wrong derivative: [{op}]{attributes} by its operand {operand}")?;
+        writeln!(f, "  --> {}", self.origin)?;
+        writeln!(f, "   |  operand {operand}: {} made at {}", self.made.0, self.made.1)?;
+        if let Some(w) = &self.worst {
+            let Worst { index, recorded, numeric } = w;
+            writeln!(
+                f,
+                "   |  at {index:?}: recorded {recorded:.9e}, numeric {numeric:.9e}, for a random cotangent"
+            )?;
+        }
+        match self.others {
+            0 => {}
+            1 => writeln!(f, "   |  and at one more recording of this line")?,
+            n => writeln!(f, "   |  and at {n} more recordings of this line")?,
+        }
+        write!(f, "   = {}", self.hypothesis)
+    }
+}
+
+/// The operations between `wrong` and `loss` whose own derivatives are wrong, the one nearest to the loss first,
+/// where `parameters` have the values `point`.
+pub(super) fn find(
+    loss: Var<'_>,
+    parameters: &[NodeId],
+    point: &[Tensor],
+    wrong: &[NodeId],
+    key: Key,
+) -> Result<Vec<Culprit>> {
+    let graph = loss.graph;
+    let path = path(graph, loss.id, wrong);
+    let values = values(graph, parameters, point, &path)?;
+    if let Some(culprit) = overflow(graph, &path, &values) {
+        return Ok(vec![culprit]);
+    }
+    let mut search = Search { graph, values, key, replays: HashMap::new(), found: Vec::new() };
+    let mut stops = Vec::new();
+    for step in path.iter().rev() {
+        if matches!(graph.node(step.node).op, Op::StopGradient(_)) {
+            stops.push(step.node);
+        } else {
+            search.step(step)?;
+        }
+    }
+    if search.found.is_empty() {
+        return blocked(loss, parameters, point, &stops);
+    }
+    Ok(search.found)
+}
+
+/// A node on the way, and which of its operands are.
+struct Step {
+    node: NodeId,
+    varying: Vec<NodeId>,
+}
+
+/// The nodes by which `loss` depends on `wrong`, in order. A formula with a rule of its own is one step.
+fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
+    let inner = graph.inner.borrow();
+    let sources = |id: usize| -> Vec<NodeId> {
+        let node = &inner.nodes[id];
+        match &node.op {
+            // A checkpoint has no rule of its own, so what is in it counts.
+            Op::Ruled(r) if matches!(inner.rules[r.index], Ruling::Recompute) => {
+                inner.nodes[node.args[0].index()].args.to_vec()
+            }
+            Op::Ruled(_) => node.args[1..].to_vec(),
+            _ => node.args.to_vec(),
+        }
+    };
+    let mut needed = vec![false; loss.index() + 1];
+    needed[loss.index()] = true;
+    for i in (0..needed.len()).rev().filter(|i| inner.nodes[*i].ty.kind == Kind::Real) {
+        if needed[i] {
+            sources(i).iter().for_each(|a| needed[a.index()] = true);
+        }
+    }
+    let mut varies = vec![false; needed.len()];
+    wrong.iter().filter(|w| **w <= loss).for_each(|w| varies[w.index()] = true);
+    let mut found = Vec::new();
+    for i in (0..needed.len()).filter(|i| needed[*i]) {
+        let node = &inner.nodes[i];
+        let mut varying: Vec<NodeId> = sources(i).into_iter().filter(|a| varies[a.index()]).collect();
+        varying.dedup();
+        if varying.is_empty() || node.ty.kind != Kind::Real {
+            continue;
+        }
+        varies[i] = true;
+        let recomputed =
+            matches!(&node.op, Op::Ruled(r) if matches!(inner.rules[r.index], Ruling::Recompute));
+        if !recomputed {
+            found.push(Step { node: NodeId(i as u32), varying });
+        }
+    }
+    found
+}
+
+/// The value of every node on the path and of every operand of one.
+fn values(
+    graph: &Graph,
+    parameters: &[NodeId],
+    point: &[Tensor],
+    path: &[Step],
+) -> Result<HashMap<NodeId, Tensor>> {
+    let mut wanted: HashSet<NodeId> = HashSet::new();
+    for step in path {
+        wanted.insert(step.node);
+        wanted.extend(operands(graph, step.node));
+    }
+    let mut wanted: Vec<NodeId> = wanted.into_iter().collect();
+    wanted.sort();
+    let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
+    let compiler = graph.compiler(&vars(parameters), &vars(&wanted));
+    let mut compiled = compiler.precision(Precision::F64).optimise(Optimise::NONE).build()?;
+    let found = compiled.run(point)?.iter().map(wide);
+    Ok(wanted.iter().copied().zip(found).collect())
+}
+
+fn finite(value: &Tensor) -> bool {
+    reals(value).iter().all(|x| x.is_finite())
+}
+
+/// The first node with a value that is not finite, made from values that are.
+fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> Option<Culprit> {
+    let step = path.iter().find(|s| !finite(&values[&s.node]))?;
+    let all = operands(graph, step.node);
+    let operand = all.iter().position(|a| step.varying.contains(a))?;
+    let value = reals(&values[&step.node]);
+    let at = value.iter().position(|x| !x.is_finite())?;
+    let index = super::probe::unravel(at, values[&step.node].shape());
+    let worst = Worst { index, recorded: f64::NAN, numeric: value[at] };
+    let finding = Finding { hypothesis: Hypothesis::Overflow, difference: f64::NAN, worst };
+    Some(Culprit::new(graph, step.node, operand, finding))
+}
+
+/// The search along a path.
+struct Search<'g> {
+    graph: &'g Graph,
+    values: HashMap<NodeId, Tensor>,
+    key: Key,
+    /// Equal operations on operands of equal types are replayed by one.
+    replays: HashMap<(Op, Vec<Type>, Vec<usize>), Replay>,
+    found: Vec<Culprit>,
+}
+
+impl Search<'_> {
+    fn step(&mut self, step: &Step) -> Result<()> {
+        let node = self.graph.node(step.node);
+        let all = operands(self.graph, step.node);
+        let mut inputs = all.clone();
+        inputs.sort();
+        inputs.dedup();
+        let pattern = all.iter().filter_map(|a| inputs.iter().position(|i| i == a)).collect();
+        let types = all.iter().map(|a| self.graph.node(*a).ty).collect();
+        let name = (node.op.clone(), types, pattern);
+        let mut replay = match self.replays.remove(&name) {
+            Some(replay) => replay,
+            None => Replay::new(self.graph, step.node)?,
+        };
+        let values: Vec<Tensor> = inputs.iter().map(|id| self.values[id].clone()).collect();
+        let key = self.key.at(step.node.index() as u64);
+        for (i, id) in inputs.iter().enumerate().filter(|(_, id)| step.varying.contains(id)) {
+            let operand = all.iter().position(|a| a == id).unwrap_or(i);
+            let same = |c: &&mut Culprit| {
+                c.op == node.op.name() && c.operand == operand && c.origin.location == node.origin.location
+            };
+            let Some(mut scene) = replay.scene(i, values.clone(), key.at(i as u64))? else { continue };
+            if !suspicious(&mut replay, &mut scene, i, key)? {
+                continue;
+            }
+            let names =
+                inputs.iter().map(|id| all.iter().position(|a| a == id).unwrap_or_default()).collect();
+            let Some(finding) = examine(&mut replay, scene, i, names, key)? else { continue };
+            match self.found.iter_mut().find(same) {
+                Some(known) => known.others += 1,
+                None => self.found.push(Culprit::new(self.graph, step.node, operand, finding)),
+            }
+        }
+        // Rules and custom operations are of one node only.
+        if !matches!(node.op, Op::Ruled(_) | Op::Custom(_)) {
+            self.replays.insert(name, replay);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the derivative by input `i` fails along a random direction.
+fn suspicious(replay: &mut Replay, scene: &mut super::replay::Scene, i: usize, key: Key) -> Result<bool> {
+    if scene.recorded.iter().any(|g| !g.is_finite()) {
+        return Ok(true);
+    }
+    for number in 0..2 {
+        let point = replay.direction(scene, i, key.named("direction").at(number))?;
+        let typical = point.recorded.abs().max(point.numeric.value.abs());
+        let gap = point.gap();
+        if gap > 1e-5 * typical && gap > 10.0 * point.numeric.error && gap > 1e-9 * scene.gauge {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The stops among `stops` by which the loss still depends on what they stop.
+fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[NodeId]) -> Result<Vec<Culprit>> {
+    let graph = loss.graph;
+    let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
+    let through = loss.grad_or_zeros(&vars(stops))?;
+    let compiler = graph.compiler(&vars(parameters), &through).precision(Precision::F64);
+    let through: Vec<Tensor> = compiler.build()?.run(point)?.iter().map(wide).collect();
+    let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    let largest = through.iter().map(most).fold(0.0, f64::max);
+    let mut found: Vec<Culprit> = Vec::new();
+    for (node, d) in stops.iter().zip(&through).filter(|(_, d)| most(d) > 1e-6 * largest) {
+        let origin = graph.node(*node).origin;
+        if let Some(known) = found.iter_mut().find(|c| c.origin.location == origin.location) {
+            known.others += 1;
+            continue;
+        }
+        let at = reals(d).iter().position(|x| x.abs() == most(d)).unwrap_or_default();
+        let worst = Worst { index: super::probe::unravel(at, d.shape()), recorded: 0.0, numeric: 1.0 };
+        let finding = Finding { hypothesis: Hypothesis::Blocked, difference: 1.0, worst };
+        found.push(Culprit::new(graph, *node, 0, finding));
+    }
+    Ok(found)
+}

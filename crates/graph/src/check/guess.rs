@@ -1,0 +1,391 @@
+//! Finds the kind of mistake: what a wrong derivative has in common with the right one.
+
+use std::collections::HashMap;
+
+use chainrule_tensor::{Key, Shape, Tensor};
+
+use super::formula::{Variable, close, power, ratio, recognise, root_mean_square};
+use super::hypothesis::{Hypothesis, Length};
+use super::measure::{Measure, Point};
+use super::probe::{draw, reals, spread, unravel};
+use super::replay::{Replay, Scene};
+use super::report::Worst;
+use super::transposed;
+use crate::error::Result;
+
+/// A wrong derivative by one operand, at sample elements in one or several scenes.
+pub(super) struct Evidence<'r> {
+    pub(super) replay: &'r mut Replay,
+    pub(super) scenes: Vec<Scene>,
+    /// The input in question, and its shape.
+    pub(super) input: usize,
+    pub(super) shape: Shape,
+    /// The position of each input among the operands, for names.
+    pub(super) names: Vec<usize>,
+    sample: Vec<(usize, usize)>,
+    recorded: Vec<f64>,
+    numeric: Vec<f64>,
+    gauge: f64,
+    known: HashMap<(usize, usize), f64>,
+}
+
+/// What evidence amounts to.
+pub(super) struct Finding {
+    pub(super) hypothesis: Hypothesis,
+    pub(super) difference: f64,
+    pub(super) worst: Worst,
+}
+
+/// How many elements are looked at.
+const SAMPLE: usize = 256;
+
+/// Looks at the derivative of the operation by input `i`, element by element; `None` if it is right after all.
+pub(super) fn examine(
+    replay: &mut Replay,
+    mut scene: Scene,
+    i: usize,
+    names: Vec<usize>,
+    key: Key,
+) -> Result<Option<Finding>> {
+    let shape: Shape = scene.values[i].shape().into();
+    let size = scene.recorded.len();
+    scene.meter.forget();
+    let positions: Vec<usize> = spread(size, SAMPLE).collect();
+    let points = look(replay, &mut scene, i, &positions)?;
+    let wrong = |p: &&Point| p.is_wrong(scene.gauge);
+    let gap = |p: &Point| if p.gap().is_nan() { f64::INFINITY } else { p.gap() };
+    let worst =
+        points.iter().zip(&positions).filter(|(p, _)| wrong(p)).max_by(|a, b| gap(a.0).total_cmp(&gap(b.0)));
+    let Some((worst, at)) = worst else { return Ok(None) };
+    let worst = Worst { index: unravel(*at, &shape), recorded: worst.recorded, numeric: worst.numeric.value };
+    let difference = Measure::of(&points).difference();
+    let found = |hypothesis| Ok(Some(Finding { hypothesis, difference, worst }));
+    if points.iter().any(|p| !p.recorded.is_finite()) {
+        return found(Hypothesis::NotFinite);
+    }
+    let mut evidence = Evidence {
+        replay,
+        scenes: Vec::new(),
+        input: i,
+        shape,
+        names,
+        sample: Vec::new(),
+        recorded: Vec::new(),
+        numeric: Vec::new(),
+        gauge: 0.0,
+        known: HashMap::new(),
+    };
+    evidence.add(scene, &positions, &points);
+    // A few numbers fit anything; they are looked at with other operands too.
+    let more = if size < 16 { 3 } else { 0 };
+    for again in 0..more {
+        evidence.elsewhere(&positions, key.at(again))?;
+    }
+    evidence.gauge = root_mean_square(&evidence.numeric).max(root_mean_square(&evidence.recorded));
+    found(evidence.guess()?)
+}
+
+fn look(replay: &mut Replay, scene: &mut Scene, i: usize, positions: &[usize]) -> Result<Vec<Point>> {
+    positions.iter().map(|at| replay.element(scene, i, *at)).collect()
+}
+
+impl Evidence<'_> {
+    fn add(&mut self, scene: Scene, positions: &[usize], points: &[Point]) {
+        let number = self.scenes.len();
+        for (at, p) in positions.iter().zip(points) {
+            self.sample.push((number, *at));
+            self.recorded.push(p.recorded);
+            self.numeric.push(p.numeric.value);
+            self.known.insert((number, *at), p.numeric.value);
+        }
+        self.scenes.push(scene);
+    }
+
+    /// A further scene, with real operands a little different, if all is finite there.
+    fn elsewhere(&mut self, positions: &[usize], key: Key) -> Result<()> {
+        let first = &self.scenes[0].values;
+        let mut values = Vec::new();
+        for (i, value) in first[..first.len() - 1].iter().enumerate() {
+            let x = reals(value);
+            if x.is_empty() {
+                values.push(value.clone());
+                continue;
+            }
+            let u = draw(key.named("elsewhere").at(i as u64), x.len());
+            values.push(Tensor::from_vec(
+                x.iter().zip(u).map(|(x, u)| x * (1.0 + 0.2 * u)).collect(),
+                value.shape(),
+            )?);
+        }
+        let Some(mut scene) = self.replay.scene(self.input, values, key)? else { return Ok(()) };
+        if !scene.meter.here.is_finite() {
+            return Ok(());
+        }
+        let points = look(self.replay, &mut scene, self.input, positions)?;
+        if points.iter().all(|p| p.recorded.is_finite() && p.numeric.value.is_finite()) {
+            self.add(scene, positions, &points);
+        }
+        Ok(())
+    }
+
+    fn guess(&mut self) -> Result<Hypothesis> {
+        if self.recorded.iter().all(|g| *g == 0.0) {
+            return Ok(Hypothesis::Lost);
+        }
+        if let Some(found) = self.factor() {
+            return Ok(found);
+        }
+        if let Some(found) = transposed::product(&self.scenes[0], self)? {
+            return Ok(found);
+        }
+        if let Some(found) = self.moved()? {
+            return Ok(found);
+        }
+        if let Some(found) = self.formula() {
+            return Ok(found);
+        }
+        if let Some(found) = self.partly() {
+            return Ok(found);
+        }
+        if let Some(found) = self.slice()? {
+            return Ok(found);
+        }
+        Ok(self.permuted().unwrap_or(Hypothesis::Unknown))
+    }
+
+    /// Whether the numbers agree at every sample element.
+    fn agree(&self, a: &[f64], b: &[f64]) -> bool {
+        a.iter().zip(b).all(|(a, b)| close(*a, *b, self.gauge))
+    }
+
+    fn factor(&self) -> Option<Hypothesis> {
+        let factor = ratio(&self.recorded, &self.numeric)?;
+        if (factor + 1.0).abs() < 1e-5 {
+            return Some(Hypothesis::Sign);
+        }
+        let is = |length: usize| {
+            let n = length as f64;
+            length > 1 && ((factor.abs() - n).abs() < 1e-5 * n || (factor.abs() * n - 1.0).abs() < 1e-5)
+        };
+        let result = &self.replay.shape;
+        let axes = |operand: bool, shape: &Shape| {
+            let lengths: Vec<(Option<usize>, usize)> =
+                shape.iter().copied().enumerate().map(|(a, n)| (Some(a), n)).collect();
+            let all = (None, shape.size());
+            lengths
+                .into_iter()
+                .chain([all])
+                .map(move |(axis, length)| Length { operand, axis, length })
+                .collect::<Vec<_>>()
+        };
+        let lengths = axes(true, &self.shape).into_iter().chain(axes(false, result));
+        let axis = lengths.into_iter().find(|l| is(l.length));
+        Some(Hypothesis::Factor { factor, axis })
+    }
+
+    /// The numeric derivative at any element of a scene.
+    pub(super) fn numeric_at(&mut self, scene: usize, at: usize) -> Result<f64> {
+        if let Some(known) = self.known.get(&(scene, at)) {
+            return Ok(*known);
+        }
+        let found = self.replay.element(&mut self.scenes[scene], self.input, at)?.numeric.value;
+        self.known.insert((scene, at), found);
+        Ok(found)
+    }
+
+    /// Whether the recorded derivative of each element is the right one of the element that `from` gives.
+    fn comes_from(&mut self, from: impl Fn(usize) -> Option<usize>) -> Result<bool> {
+        let (mut mapped, mut told) = (0, false);
+        for k in 0..self.sample.len() {
+            let (scene, at) = self.sample[k];
+            let Some(other) = from(at) else { continue };
+            let numeric = self.numeric_at(scene, other)?;
+            if !close(self.recorded[k], numeric, self.gauge) {
+                return Ok(false);
+            }
+            mapped += 1;
+            told |= !close(self.recorded[k], self.numeric[k], self.gauge);
+        }
+        Ok(told && 2 * mapped >= self.sample.len())
+    }
+
+    /// Right elements at wrong places.
+    fn moved(&mut self) -> Result<Option<Hypothesis>> {
+        let shape = self.shape.clone();
+        let strides: Vec<usize> = shape.strides().iter().map(|s| *s as usize).collect();
+        let coordinate = |at: usize, axis: usize| at / strides[axis] % shape[axis];
+        if let [rows, columns] = shape[..] {
+            if rows > 1 && columns > 1 && self.comes_from(|p| Some(p % rows * columns + p / rows))? {
+                return Ok(Some(Hypothesis::Transposed { formulas: None }));
+            }
+        }
+        for a in 0..shape.len() {
+            for b in a + 1..shape.len() {
+                let swap = |p: usize| {
+                    let (i, j) = (coordinate(p, a), coordinate(p, b));
+                    Some(p - i * strides[a] - j * strides[b] + j * strides[a] + i * strides[b])
+                };
+                if shape[a] == shape[b] && shape[a] > 1 && self.comes_from(swap)? {
+                    return Ok(Some(Hypothesis::Transposed { formulas: None }));
+                }
+            }
+        }
+        for axis in 0..shape.len() {
+            let (n, stride) = (shape[axis], strides[axis]);
+            let to = |p: usize, i: usize| Some(p - coordinate(p, axis) * stride + i * stride);
+            if n < 2 {
+                continue;
+            }
+            if n > 2 && self.comes_from(|p| to(p, n - 1 - coordinate(p, axis)))? {
+                return Ok(Some(Hypothesis::Flipped { axis }));
+            }
+            for by in [1_isize, -1, 2, -2, 3, -3].into_iter().filter(|by| by.unsigned_abs() < n) {
+                let cyclic =
+                    |p: usize| to(p, (coordinate(p, axis) as isize + by).rem_euclid(n as isize) as usize);
+                let cut = |p: usize| {
+                    let i = coordinate(p, axis) as isize + by;
+                    (0..n as isize).contains(&i).then(|| to(p, i as usize)).flatten()
+                };
+                if self.comes_from(cyclic)? || n > 2 && self.comes_from(cut)? {
+                    return Ok(Some(Hypothesis::Shifted { axis, by }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The operands and the result where they have the shape of the operand in question, at the sample elements.
+    fn variables(&self) -> Vec<Variable> {
+        let of = |name: String, value: &dyn Fn(&Scene) -> Tensor| {
+            let same = |t: &Tensor| t.shape() == &self.shape[..] && !reals(t).is_empty();
+            let tensors: Vec<Tensor> = self.scenes.iter().map(value).collect();
+            tensors.iter().all(same).then(|| {
+                let values = self.sample.iter().map(|(scene, at)| reals(&tensors[*scene])[*at]).collect();
+                Variable { name, values }
+            })
+        };
+        let inputs = (0..self.names.len()).map(|i| (i, self.names[i]));
+        let mut found: Vec<Variable> =
+            inputs.filter_map(|(i, name)| of(format!("x{name}"), &|s: &Scene| s.values[i].clone())).collect();
+        found.extend(of("y".into(), &|s: &Scene| s.result.clone()));
+        found
+    }
+
+    fn cotangent(&self) -> Option<Variable> {
+        let ct = |s: &Scene| s.values[s.values.len() - 1].clone();
+        (self.replay.shape == self.shape).then(|| {
+            let tensors: Vec<Tensor> = self.scenes.iter().map(ct).collect();
+            let values = self.sample.iter().map(|(scene, at)| reals(&tensors[*scene])[*at]).collect();
+            Variable { name: "ct".into(), values }
+        })
+    }
+
+    /// Another function than the derivative.
+    fn formula(&self) -> Option<Hypothesis> {
+        let variables = self.variables();
+        let over = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a / b).collect() };
+        let Some(ct) = self.cotangent() else {
+            let extra = power(&over(&self.recorded, &self.numeric), &variables)?;
+            return Some(Hypothesis::Extra(extra));
+        };
+        let local = |d: &[f64]| recognise(&over(d, &ct.values), &variables);
+        let (recorded, shown) = (local(&self.recorded), local(&self.numeric));
+        if let (Some(recorded), Some(shown)) = (&recorded, &shown) {
+            return Some(Hypothesis::Formula { recorded: recorded.clone(), shown: Some(shown.clone()) });
+        }
+        let mut all = variables;
+        all.push(ct);
+        if let Some(extra) = power(&over(&self.recorded, &self.numeric), &all) {
+            return Some(Hypothesis::Extra(extra));
+        }
+        // A function that is right at most elements is better told as such.
+        let wrong = (0..self.sample.len())
+            .filter(|k| !close(self.recorded[*k], self.numeric[*k], self.gauge))
+            .count();
+        recorded
+            .filter(|_| 2 * wrong > self.sample.len())
+            .map(|recorded| Hypothesis::Formula { recorded, shown })
+    }
+
+    /// Right but for some elements.
+    fn partly(&self) -> Option<Hypothesis> {
+        let first = self.sample.iter().filter(|(scene, _)| *scene == 0).count();
+        let wrong: Vec<bool> =
+            (0..self.sample.len()).map(|k| !close(self.recorded[k], self.numeric[k], self.gauge)).collect();
+        let count = wrong[..first].iter().filter(|w| **w).count();
+        let holds =
+            |test: fn(f64) -> bool, v: &Variable| v.values.iter().zip(&wrong).all(|(v, w)| test(*v) == *w);
+        let condition = self.variables().iter().find_map(|v| match v {
+            v if holds(|v| v < 0.0, v) => Some(format!("{} < 0", v.name)),
+            v if holds(|v| v > 0.0, v) => Some(format!("{} > 0", v.name)),
+            _ => None,
+        });
+        if count == 0 || count == first || (2 * count > first && condition.is_none()) {
+            return None;
+        }
+        let at_wrong =
+            |d: &[f64]| -> Vec<f64> { d.iter().zip(&wrong).filter(|(_, w)| **w).map(|(d, _)| *d).collect() };
+        let (recorded, numeric) = (at_wrong(&self.recorded), at_wrong(&self.numeric));
+        let lost = recorded.iter().all(|g| *g == 0.0);
+        let factor = if lost { Some(0.0) } else { ratio(&recorded, &numeric) };
+        let places = (0..first).filter(|k| wrong[*k]).take(8);
+        let elements = places.map(|k| unravel(self.sample[k].1, &self.shape)).collect();
+        Some(Hypothesis::Partly { elements, count, of: first, condition, factor })
+    }
+
+    /// The share of one slice of the result, alone or missing.
+    fn slice(&mut self) -> Result<Option<Hypothesis>> {
+        let result = self.replay.shape.clone();
+        let first: Vec<usize> = (0..self.sample.len()).filter(|k| self.sample[*k].0 == 0).collect();
+        let step = first.len().div_ceil(32).max(1);
+        let looked: Vec<usize> = first.into_iter().step_by(step).collect();
+        let strides = result.strides();
+        for axis in (0..result.len()).filter(|a| result[*a] > 1) {
+            let n = result[axis];
+            for index in [0, n - 1, 1, 2, 3].into_iter().filter(|i| *i < n) {
+                let ct = self.scenes[0].values.last().map(|ct| reals(ct).to_vec()).unwrap_or_default();
+                let inside = |p: usize| p / strides[axis] as usize % n == index;
+                let masked = ct.iter().enumerate().map(|(p, c)| if inside(p) { *c } else { 0.0 }).collect();
+                let masked = Tensor::from_vec::<f64>(masked, &result)?;
+                let (mut only, mut without, mut some) = (true, true, false);
+                for &k in &looked {
+                    let share = self.replay.with_cotangent(
+                        &self.scenes[0],
+                        self.input,
+                        self.sample[k].1,
+                        masked.clone(),
+                    )?;
+                    only &= close(self.recorded[k], share, self.gauge);
+                    without &= close(self.recorded[k], self.numeric[k] - share, self.gauge);
+                    some |= share.abs() > 1e-3 * self.gauge;
+                    if !(only || without) {
+                        break;
+                    }
+                }
+                if some && (only || without) {
+                    return Ok(Some(Hypothesis::Slice { axis, index, only }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same numbers in another order.
+    fn permuted(&self) -> Option<Hypothesis> {
+        let all = self.scenes[0].recorded.len();
+        let (mut a, mut b) = (self.recorded.get(..all)?.to_vec(), self.numeric.get(..all)?.to_vec());
+        a.sort_by(f64::total_cmp);
+        b.sort_by(f64::total_cmp);
+        (all > 1 && self.agree(&a, &b)).then_some(Hypothesis::Permuted)
+    }
+
+    /// The recorded and the numeric derivative at the sample elements of the first scene, by position.
+    pub(super) fn first(&self) -> impl Iterator<Item = (usize, f64, f64)> + '_ {
+        let here = self.sample.iter().enumerate().filter(|(_, (scene, _))| *scene == 0);
+        here.map(|(k, (_, at))| (*at, self.recorded[k], self.numeric[k]))
+    }
+
+    pub(super) fn gauge(&self) -> f64 {
+        self.gauge
+    }
+}
