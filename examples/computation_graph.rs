@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     write("graph.svg", &lecture.derivatives(j, &wrt, &derivatives).svg()?)?;
     let mut outputs = vec![j];
     outputs.extend(&derivatives);
-    let both = g.picture(&outputs).name(u, "u").name(v, "v").name(j, "J").name(derivatives[0], "dJ/dv");
+    let both = g.picture(&outputs).name(u, "u").name(v, "v").name(j, "J");
     let both = both.name(derivatives[3], "dJ/db").name(derivatives[4], "dJ/dc");
     write("gradient.svg", &both.values(true).svg()?)?;
     write("plan.svg", &g.compile(&[a, b, c], &outputs)?.svg())?;
