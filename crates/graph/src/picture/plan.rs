@@ -5,6 +5,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::Scalar;
 
 use super::label;
+use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
 use crate::exec::buffers::{Plan, Slot, Step};
 use crate::exec::compile::Precision;
@@ -103,7 +104,9 @@ impl Pen<'_> {
         let names =
             |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
         let (what, to, from) = (step.kernel.name(), names(&step.outputs), names(&step.inputs));
-        let tooltip = format!("step {number}: {to} = {what}({from})  {}\n{}", step.label, step.origin);
+        // Every box of a step has its tooltip, so the line of a step of thousands of operations is cut short.
+        let line = shortened(&format!("{to} = {what}({from})  {}", step.label), 200);
+        let tooltip = format!("step {number}: {line}\n{}", step.origin);
         let place = |origin: &Origin| format!("step {number} · {}", label::place(origin));
         let first = self.sketch.boxes.len();
         let sources: Vec<(Option<usize>, Look)> =
