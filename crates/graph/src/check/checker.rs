@@ -7,11 +7,13 @@ use super::difference;
 use super::measure::{Measure, Meter, Point, verdict};
 use super::probe::{Probe, draw, reals, spread, unravel, wide};
 use super::report::{Mode, Parameter, Report, Worst};
-use super::verdict::{Fault, Verdict};
+use super::verdict::{Fault, Kink, Verdict};
 use crate::diff::broken::where_broken;
+use crate::diff::copy::between;
 use crate::diff::jvp::jvp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
+use crate::ir::NodeId;
 use crate::prim::Op;
 use crate::var::Var;
 
@@ -144,54 +146,80 @@ impl Checker {
         let recorded = compile(&gradients)?.run(&values)?.to_vec();
         let mut probe = Probe::new(compile(&[loss])?, values);
         let (here, again) = (probe.here()?, probe.here()?);
-        let entry = |i: usize| Parameter {
-            name: names[i].clone(),
-            shape: parameters[i].shape().to_vec(),
-            order,
-            mode: if self.directions.is_some() { Mode::Directions } else { Mode::Elements },
-            checked: 0,
-            difference: 0.0,
-            error: 0.0,
-            step: 0.0,
-            worst: None,
-            verdict: Verdict::Pass,
-        };
-        let mut entries: Vec<Parameter> = (0..parameters.len()).map(entry).collect();
-        let random = here.to_bits() != again.to_bits() && !(here.is_nan() && again.is_nan());
-        let whole = match (random, here.is_finite()) {
-            (true, _) => Some(Verdict::Random { first: here, second: again }),
-            (_, false) => Some(Verdict::Wrong(Fault::Loss(here))),
-            _ => None,
-        };
-        let mut total = Measure::default();
-        if let Some(verdict) = &whole {
-            entries.iter_mut().for_each(|e| e.verdict = verdict.clone());
-        } else {
-            let noise = self.noise(&mut probe, here)?;
-            let mut meter = Meter::new(here, noise, self.step);
-            let mut points = Vec::new();
-            for (i, gradient) in recorded.iter().enumerate() {
-                meter.forget();
-                points.push(self.points(&mut probe, &mut meter, i, &wide(gradient))?);
-            }
-            let largest = points.iter().map(|(p, _)| Measure::of(p).size()).fold(0.0, f64::max);
-            for (entry, (points, gauge)) in entries.iter_mut().zip(&points) {
-                points.iter().for_each(|p| total.add(p));
-                fill(entry, points, verdict(points, *gauge, largest, noise));
-            }
+        let mut entries = Vec::new();
+        for (name, p) in names.into_iter().zip(parameters) {
+            let mode = if self.directions.is_some() { Mode::Directions } else { Mode::Elements };
+            entries.push(Parameter::unchecked(name, p.shape().to_vec(), order, mode));
         }
-        for (i, entry) in entries.iter_mut().enumerate().filter(|(i, _)| reached[*i].is_none()) {
+        let mut report = Report { parameters: entries, difference: 0.0, culprits: Vec::new() };
+        let random = here.to_bits() != again.to_bits() && !(here.is_nan() && again.is_nan());
+        if random || !here.is_finite() {
+            let verdict = if random {
+                Verdict::Random { first: here, second: again }
+            } else {
+                Verdict::Wrong(Fault::Loss(here))
+            };
+            report.parameters.iter_mut().for_each(|e| e.verdict = verdict.clone());
+        } else {
+            self.measure(&mut report, &mut probe, here, &recorded)?;
+        }
+        for (i, entry) in report.parameters.iter_mut().enumerate().filter(|(i, _)| reached[*i].is_none()) {
             entry.verdict = Verdict::Unused(where_broken(graph, loss.id, parameters[i].id));
         }
-        let wrong: Vec<_> = parameters.iter().zip(&entries).filter(|(_, e)| e.verdict.is_wrong()).collect();
-        let wrong: Vec<_> = wrong.into_iter().map(|(p, _)| p.id).collect();
-        let culprits = if wrong.is_empty() {
-            Vec::new()
-        } else {
-            let ids: Vec<_> = parameters.iter().map(|p| p.id).collect();
-            culprit::find(loss, &ids, probe.point(), &wrong, self.key("culprit"))?
-        };
-        Ok(Report { parameters: entries, difference: total.difference(), culprits })
+        self.blame(&mut report, loss, parameters, &probe)?;
+        Ok(report)
+    }
+
+    /// Fills in differences and verdicts, where the loss is `here`.
+    fn measure(&self, report: &mut Report, probe: &mut Probe, here: f64, recorded: &[Tensor]) -> Result<()> {
+        let noise = self.noise(probe, here)?;
+        let mut meter = Meter::new(here, noise, self.step);
+        let mut points = Vec::new();
+        for (i, gradient) in recorded.iter().enumerate() {
+            meter.forget();
+            points.push(self.points(probe, &mut meter, i, &wide(gradient))?);
+        }
+        let largest = points.iter().map(|(p, _)| Measure::of(p).size()).fold(0.0, f64::max);
+        for (entry, (points, gauge)) in report.parameters.iter_mut().zip(&points) {
+            fill(entry, points, verdict(points, *gauge, largest, noise));
+        }
+        report.difference = Measure::of(points.iter().flat_map(|(p, _)| p)).difference();
+        Ok(())
+    }
+
+    /// Finds out which operations are to blame for what is wrong.
+    fn blame(&self, report: &mut Report, loss: Var<'_>, parameters: &[Var<'_>], probe: &Probe) -> Result<()> {
+        let graph = loss.graph;
+        let ids: Vec<NodeId> = parameters.iter().map(|p| p.id).collect();
+        let in_question = |v: &Verdict| v.is_wrong() || matches!(v, Verdict::Kink(_));
+        let asked = report.parameters.iter().zip(&ids).filter(|(p, _)| in_question(&p.verdict));
+        let asked: Vec<NodeId> = asked.map(|(_, id)| *id).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let found = culprit::find(loss, &ids, probe.point(), &asked, self.key("culprit"))?;
+        for (p, id) in report.parameters.iter_mut().zip(&ids).filter(|(p, _)| in_question(&p.verdict)) {
+            let way = between(graph, &[*id], &[loss.id]);
+            let kink = found.kinks.iter().find(|k| way.contains(k)).map(|k| graph.node(*k));
+            let at = kink.map(|node| (node.op.name().to_string(), node.origin));
+            match (&mut p.verdict, &p.worst) {
+                (Verdict::Kink(kink), _) => kink.at = at,
+                (Verdict::Wrong(Fault::Differs), Some(w)) if found.culprits.is_empty() => {
+                    let Worst { index, recorded, numeric } = w.clone();
+                    if at.is_some() {
+                        // Kinks that cancel each other: no single operation is wrong.
+                        let (left, right) = (numeric, numeric);
+                        p.verdict = Verdict::Kink(Kink { index, count: 1, left, right, recorded, at });
+                    } else if numeric == 0.0 && p.error == 0.0 {
+                        // No operation is wrong, and yet no difference is seen at all: rounding swallows it.
+                        p.verdict = Verdict::NoiseFloor { noise: recorded.abs() * 1e-2, error: 1.0 };
+                    }
+                }
+                _ => {}
+            }
+        }
+        report.culprits = found.culprits;
+        Ok(())
     }
 
     /// The error of rounding in the loss, found by moving all parameters at once.

@@ -8,9 +8,10 @@ use chainrule_tensor::{Key, Tensor};
 
 use super::guess::{Finding, examine};
 use super::hypothesis::Hypothesis;
-use super::probe::{reals, wide};
-use super::replay::{Replay, operands};
+use super::probe::{reals, unravel, wide};
+use super::replay::{Replay, Scene, operands};
 use super::report::Worst;
+use crate::diff::copy::between;
 use crate::error::Result;
 use crate::exec::compile::{Optimise, Precision};
 use crate::ir::{Graph, NodeId, Origin, Type};
@@ -83,22 +84,32 @@ impl fmt::Display for Culprit {
     }
 }
 
-/// The operations between `wrong` and `loss` whose own derivatives are wrong, the one nearest to the loss first,
-/// where `parameters` have the values `point`.
+/// What the operations on the way amount to.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Those whose own derivatives are wrong, the one nearest to the loss first.
+    pub(super) culprits: Vec<Culprit>,
+    /// Those that are at a kink.
+    pub(super) kinks: Vec<NodeId>,
+}
+
+/// Replays the operations between `wrong` and `loss`, where `parameters` have the values `point`.
 pub(super) fn find(
     loss: Var<'_>,
     parameters: &[NodeId],
     point: &[Tensor],
     wrong: &[NodeId],
     key: Key,
-) -> Result<Vec<Culprit>> {
+) -> Result<Found> {
     let graph = loss.graph;
     let path = path(graph, loss.id, wrong);
-    let values = values(graph, parameters, point, &path)?;
+    let branches = branches(graph, loss.id, wrong);
+    let asked = path.iter().map(|s| s.node).chain(branches.iter().copied());
+    let values = values(graph, parameters, point, asked)?;
     if let Some(culprit) = overflow(graph, &path, &values) {
-        return Ok(vec![culprit]);
+        return Ok(Found { culprits: vec![culprit], kinks: Vec::new() });
     }
-    let mut search = Search { graph, values, key, replays: HashMap::new(), found: Vec::new() };
+    let mut search = Search { graph, values, key, replays: HashMap::new(), found: Found::default() };
     let mut stops = Vec::new();
     for step in path.iter().rev() {
         if matches!(graph.node(step.node).op, Op::StopGradient(_)) {
@@ -107,10 +118,12 @@ pub(super) fn find(
             search.step(step)?;
         }
     }
-    if search.found.is_empty() {
-        return blocked(loss, parameters, point, &stops);
+    let Search { mut found, values, .. } = search;
+    found.kinks.extend(branches.into_iter().filter(|node| tied(graph, *node, &values)));
+    if found.culprits.is_empty() {
+        found.culprits = blocked(loss, parameters, point, &stops)?;
     }
-    Ok(search.found)
+    Ok(found)
 }
 
 /// A node on the way, and which of its operands are.
@@ -160,17 +173,32 @@ fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
     found
 }
 
-/// The value of every node on the path and of every operand of one.
+/// The comparisons that `wrong` have a part in, which choose between formulas.
+fn branches(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<NodeId> {
+    let all = between(graph, wrong, &[loss]);
+    all.into_iter().filter(|id| matches!(graph.node(*id).op, Op::Compare(_))).collect()
+}
+
+/// Whether a comparison has operands that are equal, or nearly: there the choice turns.
+fn tied(graph: &Graph, comparison: NodeId, values: &HashMap<NodeId, Tensor>) -> bool {
+    let [a, b] = graph.node(comparison).args[..] else { return false };
+    let shape = graph.node(comparison).ty.shape;
+    let wide = |id: NodeId| values[&id].broadcast_to(&shape).map(|v| v.to_contiguous());
+    let (Ok(a), Ok(b)) = (wide(a), wide(b)) else { return false };
+    reals(&a).iter().zip(reals(&b)).any(|(a, b)| (a - b).abs() <= 1e-7 * a.abs().max(1.0))
+}
+
+/// The value of each of the `nodes` and of all their operands.
 fn values(
     graph: &Graph,
     parameters: &[NodeId],
     point: &[Tensor],
-    path: &[Step],
+    nodes: impl Iterator<Item = NodeId>,
 ) -> Result<HashMap<NodeId, Tensor>> {
     let mut wanted: HashSet<NodeId> = HashSet::new();
-    for step in path {
-        wanted.insert(step.node);
-        wanted.extend(operands(graph, step.node));
+    for node in nodes {
+        wanted.insert(node);
+        wanted.extend(operands(graph, node));
     }
     let mut wanted: Vec<NodeId> = wanted.into_iter().collect();
     wanted.sort();
@@ -192,7 +220,7 @@ fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> O
     let operand = all.iter().position(|a| step.varying.contains(a))?;
     let value = reals(&values[&step.node]);
     let at = value.iter().position(|x| !x.is_finite())?;
-    let index = super::probe::unravel(at, values[&step.node].shape());
+    let index = unravel(at, values[&step.node].shape());
     let worst = Worst { index, recorded: f64::NAN, numeric: value[at] };
     let finding = Finding { hypothesis: Hypothesis::Overflow, difference: f64::NAN, worst };
     Some(Culprit::new(graph, step.node, operand, finding))
@@ -205,7 +233,7 @@ struct Search<'g> {
     key: Key,
     /// Equal operations on operands of equal types are replayed by one.
     replays: HashMap<(Op, Vec<Type>, Vec<usize>), Replay>,
-    found: Vec<Culprit>,
+    found: Found,
 }
 
 impl Search<'_> {
@@ -230,15 +258,21 @@ impl Search<'_> {
                 c.op == node.op.name() && c.operand == operand && c.origin.location == node.origin.location
             };
             let Some(mut scene) = replay.scene(i, values.clone(), key.at(i as u64))? else { continue };
-            if !suspicious(&mut replay, &mut scene, i, key)? {
-                continue;
+            match first_look(&mut replay, &mut scene, i, key)? {
+                Look::Sound => continue,
+                Look::Kink => {
+                    self.found.kinks.push(step.node);
+                    continue;
+                }
+                Look::Suspicious => {}
             }
             let names =
                 inputs.iter().map(|id| all.iter().position(|a| a == id).unwrap_or_default()).collect();
             let Some(finding) = examine(&mut replay, scene, i, names, key)? else { continue };
-            match self.found.iter_mut().find(same) {
+            let known = &mut self.found.culprits;
+            match known.iter_mut().find(same) {
                 Some(known) => known.others += 1,
-                None => self.found.push(Culprit::new(self.graph, step.node, operand, finding)),
+                None => known.push(Culprit::new(self.graph, step.node, operand, finding)),
             }
         }
         // Rules and custom operations are of one node only.
@@ -249,20 +283,31 @@ impl Search<'_> {
     }
 }
 
-/// Whether the derivative by input `i` fails along a random direction.
-fn suspicious(replay: &mut Replay, scene: &mut super::replay::Scene, i: usize, key: Key) -> Result<bool> {
+/// What a derivative looks like along random directions.
+enum Look {
+    Sound,
+    Kink,
+    Suspicious,
+}
+
+/// Checks the derivative by input `i` along two random directions.
+fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Result<Look> {
     if scene.recorded.iter().any(|g| !g.is_finite()) {
-        return Ok(true);
+        return Ok(Look::Suspicious);
     }
+    let mut look = Look::Sound;
     for number in 0..2 {
         let point = replay.direction(scene, i, key.named("direction").at(number))?;
         let typical = point.recorded.abs().max(point.numeric.value.abs());
         let gap = point.gap();
         if gap > 1e-5 * typical && gap > 10.0 * point.numeric.error && gap > 1e-9 * scene.gauge {
-            return Ok(true);
+            return Ok(Look::Suspicious);
+        }
+        if point.kink.is_some() {
+            look = Look::Kink;
         }
     }
-    Ok(false)
+    Ok(look)
 }
 
 /// The stops among `stops` by which the loss still depends on what they stop.
@@ -282,7 +327,7 @@ fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[Node
             continue;
         }
         let at = reals(d).iter().position(|x| x.abs() == most(d)).unwrap_or_default();
-        let worst = Worst { index: super::probe::unravel(at, d.shape()), recorded: 0.0, numeric: 1.0 };
+        let worst = Worst { index: unravel(at, d.shape()), recorded: 0.0, numeric: 1.0 };
         let finding = Finding { hypothesis: Hypothesis::Blocked, difference: 1.0, worst };
         found.push(Culprit::new(graph, *node, 0, finding));
     }

@@ -8,9 +8,12 @@ pub(super) struct Variable {
     pub(super) values: Vec<f64>,
 }
 
+/// A function of one variable, and how it is written.
+type Named = (&'static str, fn(f64) -> f64);
+
 /// Functions that occur as derivatives, simplest first; `#` stands for the variable.
 #[rustfmt::skip]
-const FUNCTIONS: &[(&str, fn(f64) -> f64)] = &[
+const FUNCTIONS: &[Named] = &[
     ("#",              |v| v),
     ("#²",             |v| v * v),
     ("1/#",            |v| 1.0 / v),

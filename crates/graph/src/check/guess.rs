@@ -141,10 +141,11 @@ impl Evidence<'_> {
         if let Some(found) = self.moved()? {
             return Ok(found);
         }
-        if let Some(found) = self.formula() {
-            return Ok(found);
+        let partly = self.partly();
+        if let Some(Hypothesis::Partly { condition: Some(_), factor: Some(_), .. }) = &partly {
+            return Ok(partly.unwrap_or(Hypothesis::Unknown));
         }
-        if let Some(found) = self.partly() {
+        if let Some(found) = self.formula().or(partly) {
             return Ok(found);
         }
         if let Some(found) = self.slice()? {
@@ -206,7 +207,7 @@ impl Evidence<'_> {
             mapped += 1;
             told |= !close(self.recorded[k], self.numeric[k], self.gauge);
         }
-        Ok(told && 2 * mapped >= self.sample.len())
+        Ok(told && 3 * mapped >= 2 * self.sample.len())
     }
 
     /// Right elements at wrong places.
@@ -214,10 +215,11 @@ impl Evidence<'_> {
         let shape = self.shape.clone();
         let strides: Vec<usize> = shape.strides().iter().map(|s| *s as usize).collect();
         let coordinate = |at: usize, axis: usize| at / strides[axis] % shape[axis];
-        if let [rows, columns] = shape[..] {
-            if rows > 1 && columns > 1 && self.comes_from(|p| Some(p % rows * columns + p / rows))? {
-                return Ok(Some(Hypothesis::Transposed { formulas: None }));
-            }
+        if let [rows, columns] = shape[..]
+            && rows.min(columns) > 1
+            && self.comes_from(|p| Some(p % rows * columns + p / rows))?
+        {
+            return Ok(Some(Hypothesis::Transposed { formulas: None }));
         }
         for a in 0..shape.len() {
             for b in a + 1..shape.len() {

@@ -80,7 +80,8 @@ impl Meter {
         let step = slopes.step / scale;
         self.step = Some(step);
         let (left, right) = (slopes.left, slopes.right);
-        let found = if (right.value - left.value).abs() > apart(left, right) {
+        let jumps = left.value.is_infinite() || right.value.is_infinite();
+        let found = if jumps || (right.value - left.value).abs() > apart(left, right) {
             at_kink(recorded, left, right)
         } else {
             // At the edge of a domain only one side has values.
@@ -99,12 +100,13 @@ fn apart(left: Estimate, right: Estimate) -> f64 {
     4.0 * (left.error + right.error) + 1e-4 * finite(left.value).max(finite(right.value))
 }
 
-/// At a kink every slope between the two is accepted.
+/// At a kink every slope between the two is accepted; at a jump, any.
 fn at_kink(recorded: f64, left: Estimate, right: Estimate) -> (Estimate, Option<(f64, f64)>) {
     let slack = |e: Estimate| e.error + 1e-6 * if e.value.is_finite() { e.value.abs() } else { 0.0 };
     let slack = slack(left) + slack(right);
     let (low, high) = (left.value.min(right.value) - slack, left.value.max(right.value) + slack);
-    if (low..=high).contains(&recorded) {
+    let jumps = left.value.is_infinite() || right.value.is_infinite();
+    if (low..=high).contains(&recorded) || jumps && recorded.is_finite() {
         return (
             Estimate { value: recorded, error: left.error + right.error },
             Some((left.value, right.value)),
@@ -170,7 +172,7 @@ pub(super) fn verdict(points: &[Point], gauge: f64, largest: f64, noise: f64) ->
     let kinks: Vec<&Point> = points.iter().filter(|p| p.kink.is_some()).collect();
     if let Some((first, (left, right))) = kinks.first().and_then(|p| Some((p, p.kink?))) {
         let (index, recorded) = (first.index.clone(), first.recorded);
-        return Verdict::Kink(Kink { index, count: kinks.len(), left, right, recorded });
+        return Verdict::Kink(Kink { index, count: kinks.len(), left, right, recorded, at: None });
     }
     // A gradient that is zero beside the others, as a bias before batch normalisation has, is zero in both.
     let zero = measure.size() + measure.error.sqrt() <= 1e-6 * largest;

@@ -31,8 +31,6 @@ pub(super) struct Replay {
     backward: Compiled,
     /// The result, of the same inputs.
     forward: Compiled,
-    /// The distinct operands.
-    pub(super) inputs: Vec<NodeId>,
     /// The shape of the result.
     pub(super) shape: Shape,
     /// The place of each input among the results of `backward`.
@@ -74,7 +72,7 @@ impl Replay {
         let all: Vec<_> = leaves.iter().copied().chain([ct]).collect();
         let compile = |outputs: &[_]| fresh.compiler(&all, outputs).precision(Precision::F64).build();
         let probe = Probe::new(compile(&[(y * ct).sum(&[])])?, Vec::new());
-        Ok(Replay { probe, backward: compile(&outputs)?, forward: compile(&[y])?, inputs, shape, places })
+        Ok(Replay { probe, backward: compile(&outputs)?, forward: compile(&[y])?, shape, places })
     }
 
     /// The derivative by input `i` where the inputs have `values`, with a random cotangent.

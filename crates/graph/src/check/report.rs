@@ -52,6 +52,23 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// An entry before the check.
+    pub(super) fn unchecked(name: String, shape: Vec<usize>, order: usize, mode: Mode) -> Self {
+        let (difference, error, step) = (0.0, 0.0, 0.0);
+        Parameter {
+            name,
+            shape,
+            order,
+            mode,
+            checked: 0,
+            difference,
+            error,
+            step,
+            worst: None,
+            verdict: Verdict::Pass,
+        }
+    }
+
     /// The conclusion in the words of the course: [`Band::Fine`] unless there is something to look at.
     pub fn band(&self) -> Band {
         match &self.verdict {
@@ -139,6 +156,9 @@ impl fmt::Display for Report {
         }
         for culprit in &self.culprits {
             write!(f, "\n\n{culprit}")?;
+        }
+        if self.verdict().is_wrong() && self.culprits.is_empty() {
+            write!(f, "\n\nno culprit: each recorded operation stands the check on its own")?;
         }
         Ok(())
     }

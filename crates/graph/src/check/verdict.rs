@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::ir::Origin;
 
 /// How far apart two gradients are, in the words of the course.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,8 +43,8 @@ impl fmt::Display for Band {
 pub enum Verdict {
     /// The recorded gradient agrees with the differences, to within their error.
     Pass,
-    /// The slopes to the left and to the right differ, and the recorded derivative is one of them or lies between:
-    /// it is a matter of convention, not a fault.
+    /// The slopes to the left and to the right differ, and the recorded derivative is one of them or lies between; or
+    /// an operation on the way is at such a point. It is a matter of convention, not a fault.
     Kink(Kink),
     /// Rounding of the loss swamps the differences: they can neither confirm nor refute the gradient.
     NoiseFloor {
@@ -79,6 +80,8 @@ pub struct Kink {
     pub right: f64,
     /// The recorded derivative.
     pub recorded: f64,
+    /// The operation that has the kink, and where it was recorded, if it could be told.
+    pub at: Option<(String, Origin)>,
 }
 
 /// Which slope a recorded derivative took at a kink.
@@ -143,12 +146,15 @@ impl Verdict {
                 let took = match k.side() {
                     Side::Left => "the left one",
                     Side::Right => "the right one",
+                    Side::Between if k.left == k.right => "that of single operations",
                     Side::Between => "one between",
                 };
                 let more =
                     if k.count > 1 { format!(", as at {} of its elements", k.count) } else { String::new() };
+                let of = k.at.as_ref().map(|(op, at)| format!("\n  --> [{op}] {at}")).unwrap_or_default();
                 format!(
-                    "kink at {:?}{more}: slope {:.6e} to the left, {:.6e} to the right; the gradient took {took}, {:.6e}",
+                    "kink at {:?}{more}: slope {:.6e} to the left, {:.6e} to the right; \
+                     the gradient took {took}, {:.6e}{of}",
                     k.index, k.left, k.right, k.recorded
                 )
             }
