@@ -3,12 +3,22 @@
 //!
 //!     cargo run --release --example computation_graph
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use chainrule::prelude::*;
+use clap::Parser;
+
+/// A computation graph, forward and backward.
+#[derive(Parser)]
+struct Options {
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "out/computation_graph")]
+    out: PathBuf,
+}
 
 fn main() -> Result<()> {
+    let Options { out } = Options::parse();
     let g = Graph::new();
     let (a, b, c) = (g.leaf("a", 5.0), g.leaf("b", 3.0), g.leaf("c", 2.0));
     let u = b * c;
@@ -33,14 +43,26 @@ fn main() -> Result<()> {
     let found = derivatives.iter().map(|d| number(*d)).collect::<Result<Vec<f64>>>()?;
     ensure!(found == [3.0, 3.0, 3.0, 6.0, 9.0], "the lecture has 3, 3, 3, 6, 9, not {found:?}");
 
-    println!("\nthe graph as recorded, forward and backward\n{g}");
-    let out = Path::new("out/computation_graph");
-    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
+    println!("\nthe same for any formula: the derivative as equations\n{}", j.equations(&[a, b, c])?);
+    println!("the graph as recorded, forward and backward\n{g}");
+    std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
+    let write = |file: &str, text: &str| {
+        std::fs::write(out.join(file), text).with_context(|| format!("{file}: cannot be written"))
+    };
     for (file, dot) in [("forward.dot", g.dot(&[j])), ("backward.dot", g.dot(&derivatives))] {
-        println!("{file}\n{dot}");
-        std::fs::write(out.join(file), dot).with_context(|| format!("{file}: cannot be written"))?;
+        write(file, &dot)?;
     }
-    println!("both are in {}; see them with `dot -Tsvg`", out.display());
+    // The lecture's figure, the graph that computes it, and the plan that runs it.
+    let lecture = g.picture(&[j]).name(u, "u").name(v, "v").name(j, "J").values(true);
+    write("graph.svg", &lecture.derivatives(j, &wrt, &derivatives).svg()?)?;
+    let mut outputs = vec![j];
+    outputs.extend(&derivatives);
+    let both = g.picture(&outputs).name(u, "u").name(v, "v").name(j, "J");
+    let both = both.name(derivatives[3], "dJ/db").name(derivatives[4], "dJ/dc");
+    write("gradient.svg", &both.values(true).svg()?)?;
+    write("plan.svg", &g.compile(&[a, b, c], &outputs)?.svg())?;
+    println!("in {}: graph.svg, gradient.svg and plan.svg for any browser; the DOT files", out.display());
+    println!("are for Graphviz, `dot -Tsvg`");
 
     // Raising b by a little raises J by six times as much: the slope, seen in numbers.
     let nudged = 3.0 * (a + (b + 0.001) * c);

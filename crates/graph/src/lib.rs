@@ -33,7 +33,7 @@
 //!
 //! Where a thing lives: `ir` the node list · `var` the handle and its operators · `prim` one file per family of
 //! primitives, each with its one derivative rule · `math` compositions · `diff` the two modes · `exec` planning
-//! and running · `check` the gradient check · `text` dumps and DOT.
+//! and running · `check` the gradient check · `text` dumps and DOT · `picture` SVG.
 #![forbid(unsafe_code)]
 
 pub mod check;

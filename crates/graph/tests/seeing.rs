@@ -28,8 +28,13 @@ fn logistic_regression_reads_as_in_the_lecture() {
     );
     let backward = lines(&equations.backward);
     assert_eq!(backward.first().map(String::as_str), Some("dJ = 1"));
-    for line in ["dv6 = 0.3333333333333333 · dJ", "dv4 = −dv5", "db = sum(dv2, axes=0..2)", "dw = xᵀ @ dv2"]
-    {
+    for line in [
+        "dv6 = 0.3333333333333333 · dJ",
+        "dv4 = −dv5",
+        "db = sum(dv2, axes=0..2)",
+        "dv2 = y · dv4 + logistic(v2) · dv3",
+        "dw = xᵀ @ dv1",
+    ] {
         assert!(backward.iter().any(|l| l == line), "{line} is missing in\n{equations}");
     }
     assert!(equations.to_string().contains("seeing.rs:"));

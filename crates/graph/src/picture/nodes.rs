@@ -154,7 +154,8 @@ impl Pen<'_, '_> {
         let node = &self.nodes[id.index()];
         match (&node.op, self.picture.names.get(&id)) {
             (_, Some(name)) => Some(name.clone()),
-            (Op::Input(_), None) => Some(self.picture.graph.label(node)),
+            (Op::Input(_), None) => Some(self.title(node)),
+            (op @ Op::Scalar(_), None) => Some(label::constant(op, false)),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::Scalar;
 
 use super::label;
+use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
 use crate::exec::buffers::{Plan, Slot, Step};
 use crate::exec::compile::Precision;
@@ -100,85 +101,83 @@ impl Pen<'_> {
 
     /// One step: a box, or a frame with a box for each operation.
     fn step(&mut self, step: &Step, number: usize) {
-        let sources: Vec<Option<usize>> = step.inputs.iter().map(|s| self.writer[s.buffer]).collect();
         let names =
             |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
-        let what = step.kernel.name();
-        let text = format!(
-            "step {number}: {} = {what}({})  {}\n{}",
-            names(&step.outputs),
-            names(&step.inputs),
-            step.label,
-            step.origin
-        );
+        let (what, to, from) = (step.kernel.name(), names(&step.outputs), names(&step.inputs));
+        // Every box of a step has its tooltip, so the line of a step of thousands of operations is cut short.
+        let line = shortened(&format!("{to} = {what}({from})  {}", step.label), 200);
+        let tooltip = format!("step {number}: {line}\n{}", step.origin);
+        let place = |origin: &Origin| format!("step {number} · {}", label::place(origin));
         let first = self.sketch.boxes.len();
-        if step.operations.is_empty() {
-            let title = if step.label == "copy" { "copy".into() } else { label::name(&step.label) };
-            let lines = vec![
-                (Ink::Title, title),
-                (Ink::Shape, step.shape.to_string()),
-                (Ink::Place, format!("step {number} · {}", label::place(&step.origin))),
-            ];
-            self.sketch.boxes.push(block(lines, tone(&step.origin), text.clone()));
-            for (slot, (source, input)) in sources.iter().zip(&step.inputs).enumerate() {
-                self.wire(*source, first, slot, Look::Buffer(self.hue[input.buffer]));
+        let sources: Vec<(Option<usize>, Look)> =
+            step.inputs.iter().map(|s| (self.writer[s.buffer], Look::Buffer(self.hue[s.buffer]))).collect();
+        match &step.operations[..] {
+            [] => {
+                sources
+                    .iter()
+                    .enumerate()
+                    .for_each(|(slot, (from, look))| self.wire(*from, first, slot, *look));
+                self.operation(label::name(&step.label), step, &step.origin, place(&step.origin), tooltip);
+            }
+            [only] => {
+                let title = self.operands(only, first, first, &sources);
+                self.operation(title, step, &only.origin, place(&only.origin), tooltip);
+            }
+            operations => {
+                let frame = self.sketch.frames.len();
+                let label = format!("step {number}: {} operations in one pass", operations.len());
+                self.sketch.frames.push(Frame { label, tone: tone(&step.origin) });
+                for (operation, b) in operations.iter().zip(first..) {
+                    let title = self.operands(operation, b, first, &sources);
+                    let place = label::place(&operation.origin);
+                    self.operation(title, step, &operation.origin, place, tooltip.clone());
+                    self.sketch.boxes[b].path.push(frame);
+                }
             }
         }
-        let path = if step.operations.len() > 1 { vec![self.sketch.frames.len()] } else { Vec::new() };
-        if !path.is_empty() {
-            let label = format!("step {number}: {} operations in one pass", step.operations.len());
-            self.sketch.frames.push(Frame { label, tone: tone(&step.origin) });
-        }
-        let mut outputs = step.outputs.iter();
-        let mut written = Vec::new();
-        for (operation, b) in step.operations.iter().zip(first..) {
-            self.operation(operation, step, b, &sources, first);
-            self.sketch.boxes[b].path = path.clone();
-            self.sketch.boxes[b].tooltip = text.clone();
-            written.extend(outputs.by_ref().take(usize::from(operation.output)).map(|o| (b, *o)));
-        }
-        written.extend(outputs.map(|o| (first, *o)));
-        for (b, output) in written {
+        let written: Vec<usize> = match &step.operations[..] {
+            [] => vec![first],
+            operations => operations.iter().zip(first..).filter(|(o, _)| o.output).map(|(_, b)| b).collect(),
+        };
+        for (b, output) in written.into_iter().zip(&step.outputs) {
             let in_place = step.inputs.iter().any(|i| i.buffer == output.buffer);
-            let mut label = format!("b{} · {}", output.buffer, label::bytes(self.bytes(output)));
-            if in_place {
-                label += ", in place";
-            }
+            let how = if in_place { ", in place" } else { "" };
+            let label = format!("b{} · {}{how}", output.buffer, label::bytes(self.bytes(*output)));
             self.sketch.boxes[b].label = Some(label);
             self.writer[output.buffer] = Some(b);
         }
     }
 
-    fn operation(
+    fn operation(&mut self, title: String, step: &Step, origin: &Origin, place: String, tooltip: String) {
+        let lines = vec![(Ink::Title, title), (Ink::Shape, step.shape.to_string()), (Ink::Place, place)];
+        self.sketch.boxes.push(block(lines, tone(origin), tooltip));
+    }
+
+    /// Wires the operands of the operation in box `b` of a step whose first box is `first`; the operation with the
+    /// numbers among its operands.
+    fn operands(
         &mut self,
         operation: &Operation,
-        step: &Step,
         b: usize,
-        sources: &[Option<usize>],
         first: usize,
-    ) {
+        sources: &[(Option<usize>, Look)],
+    ) -> String {
         let mut operands = Vec::new();
         let mut slot = 0;
         for arg in &operation.args {
-            let wire = match *arg {
+            let (from, look) = match *arg {
                 Operand::Number(n) => {
                     operands.push(label::Operand::Number(number(n)));
                     continue;
                 }
-                Operand::Input(i) => (sources[i], Look::Buffer(self.hue[step.inputs[i].buffer])),
+                Operand::Input(i) => sources[i],
                 Operand::Operation(i) => (Some(first + i), Look::Plain),
             };
             operands.push(label::Operand::Wired);
-            self.wire(wire.0, b, slot, wire.1);
+            self.wire(from, b, slot, look);
             slot += 1;
         }
-        let title = label::formula(&operation.op, &operation.op.label(), &operands, false);
-        let lines = vec![
-            (Ink::Title, title),
-            (Ink::Shape, step.shape.to_string()),
-            (Ink::Place, label::place(&operation.origin)),
-        ];
-        self.sketch.boxes.push(block(lines, tone(&operation.origin), String::new()));
+        label::formula(&operation.op, &operation.op.label(), &operands, false)
     }
 
     /// Results, and the next values of states: where they belong already, or copied there after the run.

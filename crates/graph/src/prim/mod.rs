@@ -81,29 +81,29 @@ pub(crate) struct Site<'a, 'g> {
     pub(crate) y: Var<'g>,
 }
 
+/// Records the cotangent of argument `i` from that of the result.
+type TransposeRule<P> = for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>;
+/// Records the tangent of the result from those of the arguments.
+type TangentRule<P> = for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>;
+/// Records the cotangents of all arguments from that of the result.
+type VjpRule<P> = for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>;
+
 /// The one derivative rule of a primitive `P`.
 pub(crate) enum Derivative<P> {
     /// Linear in all real arguments together (sum, reshape, concat …): the tangent is the same operation on the
     /// tangents. Given the cotangent of the result, the function records that of argument `i`.
-    Linear(for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>),
+    Linear(TransposeRule<P>),
     /// Linear in each of the listed arguments while the others are fixed (mul, matmul …). Same function.
-    Multilinear(&'static [usize], for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>),
+    Multilinear(&'static [usize], TransposeRule<P>),
     /// Anything smooth: the function records the tangent of the result, linear in the tangents `t` of the
     /// arguments (`None` where an argument does not vary). It is transposed, so it must be linear in them.
-    Nonlinear(for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>),
+    Nonlinear(TangentRule<P>),
     /// Linear in each of the listed arguments, as above, and smooth in the others: the second function records the
     /// tangent from those of the others (division, solving a linear system).
-    Mixed(
-        &'static [usize],
-        for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>,
-        for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>,
-    ),
+    Mixed(&'static [usize], TransposeRule<P>, TangentRule<P>),
     /// Given as a vjp: the cotangent of each argument from that of the result. Forward mode takes the tangent where
     /// one is given, else transposes the vjp, which must then be linear in the cotangent.
-    Vjp(
-        for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>,
-        Option<for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>>,
-    ),
+    Vjp(VjpRule<P>, Option<TangentRule<P>>),
     /// No derivative, for the reason given.
     Flat(&'static str),
 }

@@ -118,9 +118,18 @@ impl<'g> Writer<'g> {
         let roots: Vec<NodeId> = found.iter().flatten().map(|d| d.id).collect();
         let helpers = self.helpers(&roots);
         let mut helped = 0;
+        let known: HashMap<NodeId, NodeId> =
+            targets.iter().zip(found).filter_map(|(v, d)| Some((v.id, (*d)?.id))).collect();
+        let users = self.users(&targets.iter().map(|v| v.id).collect::<Vec<_>>());
         for (v, d) in targets.iter().zip(found) {
             // What does not lie between the variables and the result has no derivative of interest.
             let Some(d) = d else { continue };
+            // One value may be the derivative of several; in this line it is that of what uses `v`.
+            for (user, its) in users.get(&v.id).into_iter().flatten().filter_map(|u| Some((u, known.get(u)?)))
+            {
+                let name = format!("d{}", self.names[user]);
+                self.names.insert(*its, name);
+            }
             while helped < helpers.len() && helpers[helped] <= d.id {
                 let id = helpers[helped];
                 helped += 1;
@@ -138,6 +147,21 @@ impl<'g> Writer<'g> {
             self.derivatives.push(d.id);
         }
         lines
+    }
+
+    /// Which of `targets` use each other, by the one used.
+    fn users(&self, targets: &[NodeId]) -> HashMap<NodeId, Vec<NodeId>> {
+        let mut users: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for id in targets {
+            for a in &self.nodes[id.index()].args {
+                let mut used = *a;
+                while self.inlined(used) && !self.nodes[used.index()].args.is_empty() {
+                    used = self.nodes[used.index()].args[0];
+                }
+                users.entry(used).or_default().push(*id);
+            }
+        }
+        users
     }
 
     /// Nodes below `roots` that several others use, or that would make an expression too long; in order.
