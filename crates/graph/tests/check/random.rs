@@ -190,7 +190,8 @@ fn no_primitive_is_blamed_for_the_fault_of_another() {
         let g = Graph::new();
         let x = leaves(&g, sample, 6);
         let y = weighted((sample.formula)(&x), 4);
-        let loss = g.custom_vjp("planted", &[y + 0.1], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos() * 1.5]);
+        let loss =
+            g.custom_vjp("planted", &[y + 0.1], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos() * 1.5]);
         let report = Checker::default().check(loss, &x).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(report.culprits.iter().all(|c| c.op == "planted"), "{name}\n{report}");
     });
