@@ -221,7 +221,7 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     /// Missing parameters are drawn and added to `params`.
     ///
     /// # Errors
-    /// Any error in the model; a parameter that the loss does not depend on.
+    /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
     pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report> {
         let graph = Graph::new();
         let (x, y) = (graph.constant(data.features().clone()), graph.constant(data.targets().clone()));

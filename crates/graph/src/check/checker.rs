@@ -211,7 +211,8 @@ impl Checker {
                         let (left, right) = (numeric, numeric);
                         p.verdict = Verdict::Kink(Kink { index, count: 1, left, right, recorded, at });
                     } else if numeric == 0.0 && p.error == 0.0 {
-                        // No operation is wrong, and yet no difference is seen at all: rounding swallows it.
+                        // No operation is wrong, and yet no difference is seen at all: rounding swallows even what
+                        // the greatest step of a sweep should change.
                         p.verdict = Verdict::NoiseFloor { noise: recorded.abs() * 1e-2, error: 1.0 };
                     }
                 }

@@ -36,16 +36,17 @@ pub struct Culprit {
     pub made: (Type, Origin),
     /// The kind of mistake.
     pub hypothesis: Hypothesis,
-    /// ‖g − ĝ‖₂ / (‖g‖₂ + ‖ĝ‖₂) of the operation's own derivative, for a random cotangent.
-    pub difference: f64,
-    /// The element of the operand at which the two differ most; `None` if the operation has no derivative there.
+    /// ‖g − ĝ‖₂ / (‖g‖₂ + ‖ĝ‖₂) of the operation's own derivative, for a random cotangent; `None` if it has none to
+    /// compare.
+    pub difference: Option<f64>,
+    /// The element of the operand at which the two differ most; `None` if it has none to compare.
     pub worst: Option<Worst>,
     /// How many more operations with this name, from the same line, are wrong by the same operand.
     pub others: usize,
 }
 
 impl Culprit {
-    fn new(graph: &Graph, node: NodeId, operand: usize, finding: Finding) -> Culprit {
+    fn new(graph: &Graph, node: NodeId, operand: usize, hypothesis: Hypothesis) -> Culprit {
         let made = graph.node(operands(graph, node)[operand]);
         let node = graph.node(node);
         Culprit {
@@ -54,11 +55,17 @@ impl Culprit {
             origin: node.origin,
             operand,
             made: (made.ty, made.origin),
-            hypothesis: finding.hypothesis,
-            difference: finding.difference,
-            worst: Some(finding.worst),
+            hypothesis,
+            difference: None,
+            worst: None,
             others: 0,
         }
+    }
+
+    fn found(graph: &Graph, node: NodeId, operand: usize, finding: Finding) -> Culprit {
+        let Finding { hypothesis, difference, worst } = finding;
+        let unmeasured = Culprit::new(graph, node, operand, hypothesis);
+        Culprit { difference: Some(difference), worst: Some(worst), ..unmeasured }
     }
 }
 
@@ -225,9 +232,7 @@ fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> O
     let value = reals(&values[&step.node]);
     let at = value.iter().position(|x| !x.is_finite())?;
     let index = unravel(at, values[&step.node].shape());
-    let worst = Worst { index, recorded: f64::NAN, numeric: value[at] };
-    let finding = Finding { hypothesis: Hypothesis::Overflow, difference: f64::NAN, worst };
-    Some(Culprit::new(graph, step.node, operand, finding))
+    Some(Culprit::new(graph, step.node, operand, Hypothesis::Overflow { index, value: value[at] }))
 }
 
 /// The search along a path.
@@ -276,7 +281,7 @@ impl Search<'_> {
             let known = &mut self.found.culprits;
             match known.iter_mut().find(same) {
                 Some(known) => known.others += 1,
-                None => known.push(Culprit::new(self.graph, step.node, operand, finding)),
+                None => known.push(Culprit::found(self.graph, step.node, operand, finding)),
             }
         }
         // Rules and custom operations are of one node only.
@@ -340,7 +345,7 @@ fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Culprit> {
                 operand: operands.len(),
                 made: (leaf.ty(), leaf.origin()),
                 hypothesis: Hypothesis::Captured(name),
-                difference: 1.0,
+                difference: None,
                 worst: None,
                 others: 0,
             });
@@ -359,16 +364,13 @@ fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[Node
     let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     let largest = through.iter().map(most).fold(0.0, f64::max);
     let mut found: Vec<Culprit> = Vec::new();
-    for (node, d) in stops.iter().zip(&through).filter(|(_, d)| most(d) > 1e-6 * largest) {
+    for (node, _) in stops.iter().zip(&through).filter(|(_, d)| most(d) > 1e-6 * largest) {
         let origin = graph.node(*node).origin;
         if let Some(known) = found.iter_mut().find(|c| c.origin.location == origin.location) {
             known.others += 1;
             continue;
         }
-        let at = reals(d).iter().position(|x| x.abs() == most(d)).unwrap_or_default();
-        let worst = Worst { index: unravel(at, d.shape()), recorded: 0.0, numeric: 1.0 };
-        let finding = Finding { hypothesis: Hypothesis::Blocked, difference: 1.0, worst };
-        found.push(Culprit::new(graph, *node, 0, finding));
+        found.push(Culprit::new(graph, *node, 0, Hypothesis::Blocked));
     }
     Ok(found)
 }

@@ -21,7 +21,12 @@ pub enum Hypothesis {
     /// It is not finite, although the operands and the result are.
     NotFinite,
     /// Even the result is not finite, although the operands are.
-    Overflow,
+    Overflow {
+        /// The first such element of the result.
+        index: Vec<usize>,
+        /// Its value.
+        value: f64,
+    },
     /// It has the wrong sign.
     Sign,
     /// It is the right one times a constant.
@@ -123,7 +128,9 @@ impl fmt::Display for Hypothesis {
             Hypothesis::NotFinite => {
                 f.write_str("the derivative is not finite here, although operands and result are")
             }
-            Hypothesis::Overflow => f.write_str("the result is not finite, although the operands are"),
+            Hypothesis::Overflow { index, value } => {
+                write!(f, "the result is {value} at {index:?}, although the operands are finite")
+            }
             Hypothesis::Sign => f.write_str("the sign is wrong"),
             Hypothesis::Factor { factor, axis: None } => {
                 write!(f, "wrong by the constant factor {}", number(*factor))

@@ -86,7 +86,7 @@ impl Parameter {
 pub struct Report {
     /// One entry per parameter, in the order asked for; then those of second order, if asked for.
     pub parameters: Vec<Parameter>,
-    /// The measure over all that was checked.
+    /// The measure over all that was checked; the greatest, if several orders were.
     pub difference: f64,
     /// If a gradient is wrong: the recorded operations whose own derivatives are wrong, the one nearest to the loss
     /// first.
