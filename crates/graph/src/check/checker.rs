@@ -4,7 +4,7 @@ use chainrule_tensor::{Key, Tensor};
 
 use super::culprit;
 use super::difference;
-use super::measure::{Measure, Meter, Point, verdict};
+use super::measure::{Measure, Meter, Point, excuse, verdict};
 use super::probe::{Probe, draw, reals, spread, unravel, wide};
 use super::report::{Mode, Parameter, Report, Worst};
 use super::verdict::{Fault, Kink, Verdict};
@@ -153,6 +153,7 @@ impl Checker {
         }
         let mut report = Report { parameters: entries, difference: 0.0, culprits: Vec::new() };
         let random = here.to_bits() != again.to_bits() && !(here.is_nan() && again.is_nan());
+        let mut excuses = vec![None; parameters.len()];
         if random || !here.is_finite() {
             let verdict = if random {
                 Verdict::Random { first: here, second: again }
@@ -161,17 +162,23 @@ impl Checker {
             };
             report.parameters.iter_mut().for_each(|e| e.verdict = verdict.clone());
         } else {
-            self.measure(&mut report, &mut probe, here, &recorded)?;
+            excuses = self.measure(&mut report, &mut probe, here, &recorded)?;
         }
         for (i, entry) in report.parameters.iter_mut().enumerate().filter(|(i, _)| reached[*i].is_none()) {
             entry.verdict = Verdict::Unused(where_broken(graph, loss.id, parameters[i].id));
         }
-        self.blame(&mut report, loss, parameters, &probe)?;
+        self.blame(&mut report, loss, parameters, &probe, excuses)?;
         Ok(report)
     }
 
-    /// Fills in differences and verdicts, where the loss is `here`.
-    fn measure(&self, report: &mut Report, probe: &mut Probe, here: f64, recorded: &[Tensor]) -> Result<()> {
+    /// Fills in differences and verdicts, where the loss is `here`; for each parameter, the kink that may excuse it.
+    fn measure(
+        &self,
+        report: &mut Report,
+        probe: &mut Probe,
+        here: f64,
+        recorded: &[Tensor],
+    ) -> Result<Vec<Option<Kink>>> {
         let noise = self.noise(probe, here)?;
         let mut meter = Meter::new(here, noise, self.step);
         let mut points = Vec::new();
@@ -184,11 +191,18 @@ impl Checker {
             fill(entry, points, verdict(points, *gauge, largest, noise));
         }
         report.difference = Measure::of(points.iter().flat_map(|(p, _)| p)).difference();
-        Ok(())
+        Ok(points.iter().map(|(points, gauge)| excuse(points, *gauge)).collect())
     }
 
     /// Finds out which operations are to blame for what is wrong.
-    fn blame(&self, report: &mut Report, loss: Var<'_>, parameters: &[Var<'_>], probe: &Probe) -> Result<()> {
+    fn blame(
+        &self,
+        report: &mut Report,
+        loss: Var<'_>,
+        parameters: &[Var<'_>],
+        probe: &Probe,
+        excuses: Vec<Option<Kink>>,
+    ) -> Result<()> {
         let graph = loss.graph;
         let ids: Vec<NodeId> = parameters.iter().map(|p| p.id).collect();
         let in_question = |v: &Verdict| v.is_wrong() || matches!(v, Verdict::Kink(_));
@@ -198,7 +212,10 @@ impl Checker {
             return Ok(());
         }
         let found = culprit::find(loss, &ids, probe.point(), &asked, self.key("culprit"))?;
-        for (p, id) in report.parameters.iter_mut().zip(&ids).filter(|(p, _)| in_question(&p.verdict)) {
+        for ((p, id), excuse) in report.parameters.iter_mut().zip(&ids).zip(excuses) {
+            if !in_question(&p.verdict) {
+                continue;
+            }
             let way = between(graph, &[*id], &[loss.id]);
             let kink = found.kinks.iter().find(|k| way.contains(k)).map(|k| graph.node(*k));
             let at = kink.map(|node| (node.op.name().to_string(), node.origin));
@@ -206,7 +223,9 @@ impl Checker {
                 (Verdict::Kink(kink), _) => kink.at = at,
                 (Verdict::Wrong(Fault::Differs), Some(w)) if found.culprits.is_empty() => {
                     let Worst { index, recorded, numeric } = w.clone();
-                    if at.is_some() {
+                    if let Some(kink) = excuse {
+                        p.verdict = Verdict::Kink(Kink { at, ..kink });
+                    } else if at.is_some() {
                         // Kinks that cancel each other: no single operation is wrong.
                         let (left, right) = (numeric, numeric);
                         p.verdict = Verdict::Kink(Kink { index, count: 1, left, right, recorded, at });

@@ -184,19 +184,27 @@ fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
     found
 }
 
-/// The comparisons that `wrong` have a part in, which choose between formulas.
+/// The comparisons and orders that `wrong` have a part in, which choose between formulas.
 fn branches(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<NodeId> {
     let all = between(graph, wrong, &[loss]);
-    all.into_iter().filter(|id| matches!(graph.node(*id).op, Op::Compare(_))).collect()
+    let turns =
+        |id: &NodeId| matches!(graph.node(*id).op, Op::Compare(_) | Op::ArgSort(_) | Op::ArgReduce(_));
+    all.into_iter().filter(turns).collect()
 }
 
-/// Whether a comparison has operands that are equal, or nearly: there the choice turns.
-fn tied(graph: &Graph, comparison: NodeId, values: &HashMap<NodeId, Tensor>) -> bool {
-    let [a, b] = graph.node(comparison).args[..] else { return false };
-    let shape = graph.node(comparison).ty.shape;
+/// Whether a comparison has operands that are equal, or nearly, or an order equal elements: there the choice turns.
+fn tied(graph: &Graph, branch: NodeId, values: &HashMap<NodeId, Tensor>) -> bool {
+    let node = graph.node(branch);
+    let equal = |a: f64, b: f64| (a - b).abs() <= 1e-7 * a.abs().max(1.0);
+    let [a, b] = node.args[..] else {
+        let mut ordered = reals(&values[&node.args[0]]).to_vec();
+        ordered.sort_by(f64::total_cmp);
+        return ordered.windows(2).any(|w| equal(w[0], w[1]));
+    };
+    let shape = node.ty.shape;
     let wide = |id: NodeId| values[&id].broadcast_to(&shape).map(|v| v.to_contiguous());
     let (Ok(a), Ok(b)) = (wide(a), wide(b)) else { return false };
-    reals(&a).iter().zip(reals(&b)).any(|(a, b)| (a - b).abs() <= 1e-7 * a.abs().max(1.0))
+    reals(&a).iter().zip(reals(&b)).any(|(a, b)| equal(*a, *b))
 }
 
 /// The value of each of the `nodes` and of all their operands.
@@ -312,7 +320,7 @@ fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Res
         if gap > 1e-5 * typical && gap > 10.0 * point.numeric.error && gap > 1e-9 * scene.gauge {
             return Ok(Look::Suspicious);
         }
-        if point.kink.is_some() {
+        if point.sides.is_some() {
             look = Look::Kink;
         }
     }
@@ -358,7 +366,8 @@ fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Culprit> {
 fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[NodeId]) -> Result<Vec<Culprit>> {
     let graph = loss.graph;
     let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
-    let through = loss.grad_or_zeros(&vars(stops))?;
+    // The gradients of the parameters tell how much is much.
+    let through = loss.grad_or_zeros(&vars(&[stops, parameters].concat()))?;
     let compiler = graph.compiler(&vars(parameters), &through).precision(Precision::F64);
     let through: Vec<Tensor> = compiler.build()?.run(point)?.iter().map(wide).collect();
     let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));

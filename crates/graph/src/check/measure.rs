@@ -10,8 +10,8 @@ pub(super) struct Point {
     pub(super) index: Vec<usize>,
     pub(super) recorded: f64,
     pub(super) numeric: Estimate,
-    /// The slopes to the left and to the right, if they differ and the recorded one is among or between them.
-    pub(super) kink: Option<(f64, f64)>,
+    /// The slopes to the left and to the right, if they differ.
+    pub(super) sides: Option<(f64, f64)>,
     pub(super) step: f64,
 }
 
@@ -62,7 +62,7 @@ impl Meter {
     /// size `gauge`.
     pub(super) fn point(&mut self, mut f: impl Line, recorded: f64, gauge: f64, size: f64) -> Result<Point> {
         let scale = size.max(1.0);
-        let point = |numeric, kink, step| Point { index: Vec::new(), recorded, numeric, kink, step };
+        let point = |numeric, sides, step| Point { index: Vec::new(), recorded, numeric, sides, step };
         if let Some(step) = self.fixed.or(self.step) {
             let q = difference::quick(&mut f, self.here, step * scale)?;
             let error = 2.0 * self.noise / (step * scale);
@@ -82,7 +82,7 @@ impl Meter {
         let (left, right) = (slopes.left, slopes.right);
         let jumps = left.value.is_infinite() || right.value.is_infinite();
         let found = if jumps || (right.value - left.value).abs() > apart(left, right) {
-            at_kink(recorded, left, right)
+            (at_kink(recorded, left, right), Some((left.value, right.value)))
         } else {
             // At the edge of a domain only one side has values.
             let sides = [slopes.central, right, left];
@@ -101,19 +101,16 @@ fn apart(left: Estimate, right: Estimate) -> f64 {
 }
 
 /// At a kink every slope between the two is accepted; at a jump, any.
-fn at_kink(recorded: f64, left: Estimate, right: Estimate) -> (Estimate, Option<(f64, f64)>) {
+fn at_kink(recorded: f64, left: Estimate, right: Estimate) -> Estimate {
     let slack = |e: Estimate| e.error + 1e-6 * if e.value.is_finite() { e.value.abs() } else { 0.0 };
     let slack = slack(left) + slack(right);
     let (low, high) = (left.value.min(right.value) - slack, left.value.max(right.value) + slack);
     let jumps = left.value.is_infinite() || right.value.is_infinite();
     if (low..=high).contains(&recorded) || jumps && recorded.is_finite() {
-        return (
-            Estimate { value: recorded, error: left.error + right.error },
-            Some((left.value, right.value)),
-        );
+        return Estimate { value: recorded, error: left.error + right.error };
     }
     let near = |e: &Estimate| (e.value - recorded).abs();
-    (if near(&left) < near(&right) { left } else { right }, None)
+    if near(&left) < near(&right) { left } else { right }
 }
 
 /// ‖g − ĝ‖₂ / (‖g‖₂ + ‖ĝ‖₂), and the same measure of the errors of ĝ.
@@ -169,10 +166,8 @@ pub(super) fn verdict(points: &[Point], gauge: f64, largest: f64, noise: f64) ->
     if differs || points.iter().any(|p| p.is_wrong(gauge)) {
         return Verdict::Wrong(Fault::Differs);
     }
-    let kinks: Vec<&Point> = points.iter().filter(|p| p.kink.is_some()).collect();
-    if let Some((first, (left, right))) = kinks.first().and_then(|p| Some((p, p.kink?))) {
-        let (index, recorded) = (first.index.clone(), first.recorded);
-        return Verdict::Kink(Kink { index, count: kinks.len(), left, right, recorded, at: None });
+    if let Some(kink) = kink(points) {
+        return Verdict::Kink(kink);
     }
     // A gradient that is zero beside the others, as a bias before batch normalisation has, is zero in both.
     let zero = measure.size() + measure.error.sqrt() <= 1e-6 * largest;
@@ -180,4 +175,20 @@ pub(super) fn verdict(points: &[Point], gauge: f64, largest: f64, noise: f64) ->
         return Verdict::NoiseFloor { noise, error: measure.error() };
     }
     Verdict::Pass
+}
+
+/// The first of the points that are at a kink.
+fn kink(points: &[Point]) -> Option<Kink> {
+    let kinks = points.iter().filter(|p| p.sides.is_some());
+    let count = kinks.clone().count();
+    let first = kinks.clone().next()?;
+    let (left, right) = first.sides?;
+    Some(Kink { index: first.index.clone(), count, left, right, recorded: first.recorded, at: None })
+}
+
+/// What a gradient that differs from differences may be if no operation is to blame: there are kinks, at which each
+/// operation takes one of its slopes, but which of them together give no slope of the whole.
+pub(super) fn excuse(points: &[Point], gauge: f64) -> Option<Kink> {
+    let wrong: Vec<Point> = points.iter().filter(|p| p.is_wrong(gauge)).cloned().collect();
+    if wrong.iter().all(|p| p.sides.is_some()) { kink(&wrong) } else { None }
 }

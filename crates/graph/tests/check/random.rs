@@ -99,7 +99,7 @@ const STEPS: &[Step] = &[
     |x, _| Some(square(x)?.inverse().tanh()),
     |x, _| (x.rank() == 2).then(|| x.graph().einsum("ij,kj->ik", &[x, x.sin()])),
     |x, _| Some((x * 0.5 + x.sin()).checkpoint(&[x])),
-    |x, _| Some(x.norm() + x.sum(&[]) * 0.1),
+    |x, _| Some(x.exp().norm() + x.sum(&[]) * 0.1),
     |x, _| {
         let g = x.graph();
         Some(g.custom_vjp("gauss", &[x], |x| (-x[0].square()).exp(), |x, y, ct| vec![-2.0 * x[0] * y * ct]))
@@ -151,7 +151,8 @@ fn graph<'g>(g: &'g Graph, dice: &mut Dice) -> (Var<'g>, Vec<Var<'g>>) {
 #[test]
 fn two_hundred_right_graphs_give_no_false_alarm() {
     let mut passed = 0;
-    for seed in 0..200 {
+    // The last two have several kinks at one point, which together give no slope of the whole.
+    for seed in (0..200).chain([5082, 5950]) {
         let g = Graph::new();
         let (loss, leaves) = graph(&g, &mut Dice(seed));
         let checker = match seed % 4 {
