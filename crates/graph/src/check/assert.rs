@@ -1,5 +1,7 @@
 //! Checks in one line, for tests.
 
+use std::panic::Location;
+
 use chainrule_tensor::Tensor;
 
 use super::checker::gradients;
@@ -42,8 +44,10 @@ pub fn assert_gradients(loss: Var<'_>, parameters: &[Var<'_>]) {
 #[track_caller]
 pub fn assert_gradients_of(formula: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>, values: &[Tensor]) {
     let g = Graph::new();
-    let leaves: Vec<Var<'_>> =
-        values.iter().enumerate().map(|(i, v)| g.leaf(&format!("x{i}"), v.clone())).collect();
+    let leaves: Vec<Var<'_>> = {
+        let _here = g.blame(Location::caller());
+        values.iter().enumerate().map(|(i, v)| g.leaf(&format!("x{i}"), v.clone())).collect()
+    };
     let y = formula(&leaves);
     let n = y.shape().size();
     // Multiples of the golden ratio are evenly spread in [0, 1): no two weights are equal.

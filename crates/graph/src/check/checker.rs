@@ -218,7 +218,10 @@ impl Checker {
                 _ => {}
             }
         }
-        report.culprits = found.culprits;
+        // What has a part in a kink only is no fault of the gradient.
+        if report.parameters.iter().any(|p| p.verdict.is_wrong()) {
+            report.culprits = found.culprits;
+        }
         Ok(())
     }
 

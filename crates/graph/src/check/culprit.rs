@@ -11,6 +11,7 @@ use super::hypothesis::Hypothesis;
 use super::probe::{reals, unravel, wide};
 use super::replay::{Replay, Scene, operands};
 use super::report::Worst;
+use crate::diff::checkpoint::leaves_beyond;
 use crate::diff::copy::between;
 use crate::error::Result;
 use crate::exec::compile::{Optimise, Precision};
@@ -120,6 +121,9 @@ pub(super) fn find(
     }
     let Search { mut found, values, .. } = search;
     found.kinks.extend(branches.into_iter().filter(|node| tied(graph, *node, &values)));
+    if found.culprits.is_empty() {
+        found.culprits = captured(graph, loss.id, wrong);
+    }
     if found.culprits.is_empty() {
         found.culprits = blocked(loss, parameters, point, &stops)?;
     }
@@ -308,6 +312,41 @@ fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Res
         }
     }
     Ok(look)
+}
+
+/// The formulas with rules of their own that use one of `wrong` behind the back of their rule.
+fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Culprit> {
+    let mut found: Vec<Culprit> = Vec::new();
+    for id in between(graph, wrong, &[loss]).into_iter().rev() {
+        let node = graph.node(id);
+        if !matches!(node.op, Op::Ruled(_)) {
+            continue;
+        }
+        let operands: Vec<Var<'_>> = operands(graph, id).iter().map(|x| graph.var(*x)).collect();
+        for leaf in leaves_beyond(graph.var(node.args[0]), &operands) {
+            let Op::Input(input) = graph.node(leaf.id).op else { continue };
+            if !wrong.contains(&leaf.id) {
+                continue;
+            }
+            if let Some(known) = found.iter_mut().find(|c| c.origin.location == node.origin.location) {
+                known.others += 1;
+                continue;
+            }
+            let name = graph.inner.borrow().leaves[input.index].name.to_string();
+            found.push(Culprit {
+                op: node.op.name().into(),
+                attributes: node.op.attributes(),
+                origin: node.origin.clone(),
+                operand: operands.len(),
+                made: (leaf.ty(), leaf.origin()),
+                hypothesis: Hypothesis::Captured(name),
+                difference: 1.0,
+                worst: None,
+                others: 0,
+            });
+        }
+    }
+    found
 }
 
 /// The stops among `stops` by which the loss still depends on what they stop.

@@ -9,7 +9,7 @@ pub(super) struct Variable {
 }
 
 /// A function of one variable, and how it is written.
-type Named = (&'static str, fn(f64) -> f64);
+pub(super) type Named = (&'static str, fn(f64) -> f64);
 
 /// Functions that occur as derivatives, simplest first; `#` stands for the variable.
 #[rustfmt::skip]

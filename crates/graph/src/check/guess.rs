@@ -22,10 +22,11 @@ pub(super) struct Evidence<'r> {
     pub(super) shape: Shape,
     /// The position of each input among the operands, for names.
     pub(super) names: Vec<usize>,
-    sample: Vec<(usize, usize)>,
-    recorded: Vec<f64>,
-    numeric: Vec<f64>,
-    gauge: f64,
+    /// The scene and the position of each sample element, and the derivatives there.
+    pub(super) sample: Vec<(usize, usize)>,
+    pub(super) recorded: Vec<f64>,
+    pub(super) numeric: Vec<f64>,
+    pub(super) gauge: f64,
     known: HashMap<(usize, usize), f64>,
 }
 
@@ -132,6 +133,9 @@ impl Evidence<'_> {
         if self.recorded.iter().all(|g| *g == 0.0) {
             return Ok(Hypothesis::Lost);
         }
+        if self.numeric.iter().all(|d| d.abs() <= 1e-9 * self.gauge) {
+            return Ok(Hypothesis::Spurious);
+        }
         if let Some(found) = self.factor() {
             return Ok(found);
         }
@@ -152,11 +156,6 @@ impl Evidence<'_> {
             return Ok(found);
         }
         Ok(self.permuted().unwrap_or(Hypothesis::Unknown))
-    }
-
-    /// Whether the numbers agree at every sample element.
-    fn agree(&self, a: &[f64], b: &[f64]) -> bool {
-        a.iter().zip(b).all(|(a, b)| close(*a, *b, self.gauge))
     }
 
     fn factor(&self) -> Option<Hypothesis> {
@@ -192,68 +191,6 @@ impl Evidence<'_> {
         let found = self.replay.element(&mut self.scenes[scene], self.input, at)?.numeric.value;
         self.known.insert((scene, at), found);
         Ok(found)
-    }
-
-    /// Whether the recorded derivative of each element is the right one of the element that `from` gives.
-    fn comes_from(&mut self, from: impl Fn(usize) -> Option<usize>) -> Result<bool> {
-        let (mut mapped, mut told) = (0, false);
-        for k in 0..self.sample.len() {
-            let (scene, at) = self.sample[k];
-            let Some(other) = from(at) else { continue };
-            let numeric = self.numeric_at(scene, other)?;
-            if !close(self.recorded[k], numeric, self.gauge) {
-                return Ok(false);
-            }
-            mapped += 1;
-            told |= !close(self.recorded[k], self.numeric[k], self.gauge);
-        }
-        Ok(told && 3 * mapped >= 2 * self.sample.len())
-    }
-
-    /// Right elements at wrong places.
-    fn moved(&mut self) -> Result<Option<Hypothesis>> {
-        let shape = self.shape.clone();
-        let strides: Vec<usize> = shape.strides().iter().map(|s| *s as usize).collect();
-        let coordinate = |at: usize, axis: usize| at / strides[axis] % shape[axis];
-        if let [rows, columns] = shape[..]
-            && rows.min(columns) > 1
-            && self.comes_from(|p| Some(p % rows * columns + p / rows))?
-        {
-            return Ok(Some(Hypothesis::Transposed { formulas: None }));
-        }
-        for a in 0..shape.len() {
-            for b in a + 1..shape.len() {
-                let swap = |p: usize| {
-                    let (i, j) = (coordinate(p, a), coordinate(p, b));
-                    Some(p - i * strides[a] - j * strides[b] + j * strides[a] + i * strides[b])
-                };
-                if shape[a] == shape[b] && shape[a] > 1 && self.comes_from(swap)? {
-                    return Ok(Some(Hypothesis::Transposed { formulas: None }));
-                }
-            }
-        }
-        for axis in 0..shape.len() {
-            let (n, stride) = (shape[axis], strides[axis]);
-            let to = |p: usize, i: usize| Some(p - coordinate(p, axis) * stride + i * stride);
-            if n < 2 {
-                continue;
-            }
-            if n > 2 && self.comes_from(|p| to(p, n - 1 - coordinate(p, axis)))? {
-                return Ok(Some(Hypothesis::Flipped { axis }));
-            }
-            for by in [1_isize, -1, 2, -2, 3, -3].into_iter().filter(|by| by.unsigned_abs() < n) {
-                let cyclic =
-                    |p: usize| to(p, (coordinate(p, axis) as isize + by).rem_euclid(n as isize) as usize);
-                let cut = |p: usize| {
-                    let i = coordinate(p, axis) as isize + by;
-                    (0..n as isize).contains(&i).then(|| to(p, i as usize)).flatten()
-                };
-                if self.comes_from(cyclic)? || n > 2 && self.comes_from(cut)? {
-                    return Ok(Some(Hypothesis::Shifted { axis, by }));
-                }
-            }
-        }
-        Ok(None)
     }
 
     /// The operands and the result where they have the shape of the operand in question, at the sample elements.
@@ -335,59 +272,9 @@ impl Evidence<'_> {
         Some(Hypothesis::Partly { elements, count, of: first, condition, factor })
     }
 
-    /// The share of one slice of the result, alone or missing.
-    fn slice(&mut self) -> Result<Option<Hypothesis>> {
-        let result = self.replay.shape.clone();
-        let first: Vec<usize> = (0..self.sample.len()).filter(|k| self.sample[*k].0 == 0).collect();
-        let step = first.len().div_ceil(32).max(1);
-        let looked: Vec<usize> = first.into_iter().step_by(step).collect();
-        let strides = result.strides();
-        for axis in (0..result.len()).filter(|a| result[*a] > 1) {
-            let n = result[axis];
-            for index in [0, n - 1, 1, 2, 3].into_iter().filter(|i| *i < n) {
-                let ct = self.scenes[0].values.last().map(|ct| reals(ct).to_vec()).unwrap_or_default();
-                let inside = |p: usize| p / strides[axis] as usize % n == index;
-                let masked = ct.iter().enumerate().map(|(p, c)| if inside(p) { *c } else { 0.0 }).collect();
-                let masked = Tensor::from_vec::<f64>(masked, &result)?;
-                let (mut only, mut without, mut some) = (true, true, false);
-                for &k in &looked {
-                    let share = self.replay.with_cotangent(
-                        &self.scenes[0],
-                        self.input,
-                        self.sample[k].1,
-                        masked.clone(),
-                    )?;
-                    only &= close(self.recorded[k], share, self.gauge);
-                    without &= close(self.recorded[k], self.numeric[k] - share, self.gauge);
-                    some |= share.abs() > 1e-3 * self.gauge;
-                    if !(only || without) {
-                        break;
-                    }
-                }
-                if some && (only || without) {
-                    return Ok(Some(Hypothesis::Slice { axis, index, only }));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// The same numbers in another order.
-    fn permuted(&self) -> Option<Hypothesis> {
-        let all = self.scenes[0].recorded.len();
-        let (mut a, mut b) = (self.recorded.get(..all)?.to_vec(), self.numeric.get(..all)?.to_vec());
-        a.sort_by(f64::total_cmp);
-        b.sort_by(f64::total_cmp);
-        (all > 1 && self.agree(&a, &b)).then_some(Hypothesis::Permuted)
-    }
-
     /// The recorded and the numeric derivative at the sample elements of the first scene, by position.
     pub(super) fn first(&self) -> impl Iterator<Item = (usize, f64, f64)> + '_ {
         let here = self.sample.iter().enumerate().filter(|(_, (scene, _))| *scene == 0);
         here.map(|(k, (_, at))| (*at, self.recorded[k], self.numeric[k]))
-    }
-
-    pub(super) fn gauge(&self) -> f64 {
-        self.gauge
     }
 }

@@ -11,6 +11,11 @@ use std::fmt;
 pub enum Hypothesis {
     /// It is zero, although the result depends on the operand.
     Lost,
+    /// It is not zero, although the result does not change with the operand, as that of rounding.
+    Spurious,
+    /// The operation's formula also uses this leaf, which is not among its operands, so that the rule knows nothing
+    /// of it.
+    Captured(String),
     /// The operation cuts its operand off from differentiation, as it was told to, but the loss depends on it.
     Blocked,
     /// It is not finite, although the operands and the result are.
@@ -105,6 +110,13 @@ impl fmt::Display for Hypothesis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hypothesis::Lost => f.write_str("the derivative is lost: zero was recorded"),
+            Hypothesis::Spurious => {
+                f.write_str("a derivative was recorded, but the result does not change with the operand here")
+            }
+            Hypothesis::Captured(leaf) => write!(
+                f,
+                "its formula also uses `{leaf}`, which is not among its operands: that derivative is lost; list it"
+            ),
             Hypothesis::Blocked => {
                 f.write_str("differentiation is cut off here, but the loss depends on the value all the same")
             }

@@ -34,6 +34,7 @@ mod formula;
 mod guess;
 mod hypothesis;
 mod measure;
+mod places;
 mod probe;
 mod replay;
 mod report;

@@ -61,7 +61,10 @@ impl Replay {
             let ty = source.node(*id).ty;
             leaves.push(fresh.input("x", ty.shape, ty.kind));
         }
-        let replaced: HashMap<_, _> = inputs.iter().copied().zip(leaves.iter().copied()).collect();
+        // A Cholesky factor is a function of symmetric matrices only: no element moves without its mirror image.
+        let symmetric = matches!(source.node(node).op, Op::Cholesky(_));
+        let taken = leaves.iter().map(|x| if symmetric { 0.5 * (*x + x.t()) } else { *x });
+        let replaced: HashMap<_, _> = inputs.iter().copied().zip(taken).collect();
         let y = fresh.copy_from(source, &[node], &replaced)[0];
         let shape = y.shape();
         let ct = fresh.input("ct", &shape, Kind::Real);

@@ -2,7 +2,7 @@
 
 use chainrule_tensor::Tensor;
 
-use super::formula::close;
+use super::formula::{Named, close};
 use super::guess::Evidence;
 use super::hypothesis::Hypothesis;
 use super::probe::reals;
@@ -15,6 +15,13 @@ struct Matrix {
     transposed: bool,
     value: Tensor,
 }
+
+/// Cotangents behind the usual activations, in terms of their result.
+const ACTIVATIONS: &[Named] = &[
+    ("ct∘(1 - y²)", |y| 1.0 - y * y),
+    ("ct∘y∘(1 - y)", |y| y * (1.0 - y)),
+    ("ct∘[y > 0]", |y| f64::from(y > 0.0)),
+];
 
 /// Whether the recorded derivative is a product of two of the operands, the result and its cotangent, and the right
 /// one another such product.
@@ -35,7 +42,7 @@ pub(super) fn product(scene: &Scene, evidence: &Evidence<'_>) -> Result<Option<H
             }
             let p = reals(&product);
             let fits = |of: fn((usize, f64, f64)) -> (usize, f64)| {
-                evidence.first().map(of).all(|(at, d)| close(p[at], d, evidence.gauge()))
+                evidence.first().map(of).all(|(at, d)| close(p[at], d, evidence.gauge))
             };
             if recorded.is_none() && fits(|(at, g, _)| (at, g)) {
                 recorded = Some((a, b));
@@ -47,7 +54,10 @@ pub(super) fn product(scene: &Scene, evidence: &Evidence<'_>) -> Result<Option<H
     }
     let (Some(recorded), Some(shown)) = (recorded, shown) else { return Ok(None) };
     let write = |(a, b): (&Matrix, &Matrix)| {
-        let letter = |m: &Matrix| if m.transposed { format!("{}ᵀ", m.name) } else { m.name.clone() };
+        let letter = |m: &Matrix| {
+            let name = if m.name.contains('∘') { format!("({})", m.name) } else { m.name.clone() };
+            if m.transposed { name + "ᵀ" } else { name }
+        };
         format!("{}·{}", letter(a), letter(b))
     };
     let (text, right) = (write(recorded), write(shown));
@@ -65,6 +75,13 @@ fn factors(scene: &Scene, names: &[usize]) -> Result<Vec<Matrix>> {
     let mut named: Vec<(String, Tensor)> = ct.map(|ct| ("ct".to_string(), ct)).into_iter().collect();
     named.extend(names.iter().zip(&scene.values).map(|(n, v)| (format!("x{n}"), v.clone())));
     named.push(("y".into(), scene.result.clone()));
+    // A layer in one operation: the cotangent of what its activation is applied to.
+    if let Some(ct) = scene.values.last().filter(|_| reals(&scene.result).len() > 1) {
+        for (name, slope) in ACTIVATIONS {
+            let through = reals(ct).iter().zip(reals(&scene.result)).map(|(ct, y)| ct * slope(*y)).collect();
+            named.push(((*name).into(), Tensor::from_vec::<f64>(through, scene.result.shape())?));
+        }
+    }
     let mut found = Vec::new();
     for (name, value) in named.into_iter().filter(|(_, v)| v.rank() == 2 && v.dtype().is_real()) {
         found.push(Matrix { name: name.clone(), transposed: true, value: value.t()?.to_contiguous() });

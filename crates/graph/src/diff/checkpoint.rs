@@ -41,7 +41,7 @@ impl<'g> Var<'g> {
 }
 
 /// The leaves that `y` depends on by a path that passes none of `start`.
-fn leaves_beyond<'g>(y: Var<'g>, start: &[Var<'g>]) -> Vec<Var<'g>> {
+pub(crate) fn leaves_beyond<'g>(y: Var<'g>, start: &[Var<'g>]) -> Vec<Var<'g>> {
     let inner = y.graph.inner.borrow();
     let mut needed = vec![false; y.id.index() + 1];
     needed[y.id.index()] = true;

@@ -161,6 +161,26 @@ fn a_missing_transpose_in_each_step_of_a_recurrence_is_one_culprit() {
 }
 
 #[test]
+fn a_missing_transpose_behind_an_activation() {
+    let (report, line) = in_recurrence(|h, x, w, at| {
+        at.set(line!() + 1);
+        let cell = h.graph().custom_vjp(
+            "cell",
+            &[h, w],
+            |x| x[0].matmul(x[1]).tanh(),
+            |x, y, ct| {
+                let d = ct * (1.0 - y * y);
+                vec![d.matmul(x[1]), x[0].t().matmul(d)]
+            },
+        );
+        (cell + x).sin()
+    });
+    let culprit = one(&report, "cell", 0, line, "cell");
+    let formulas = Some(("(ct∘(1 - y²))·x1".to_string(), "(ct∘(1 - y²))·x1ᵀ".to_string()));
+    assert_eq!(culprit.hypothesis, Hypothesis::Transposed { formulas }, "{report}");
+}
+
+#[test]
 fn a_lost_derivative_in_a_recurrence() {
     let (report, line) = in_recurrence(|h, x, w, at| {
         at.set(line!() + 1);
@@ -315,6 +335,34 @@ fn wrong_places() {
         panic!("{report}")
     };
     assert_eq!(elements, expected, "{report}");
+}
+
+#[test]
+fn each_of_two_culprits() {
+    let g = Graph::new();
+    let w = g.leaf("w", [0.3, -0.8, 1.1]);
+    let first = g.custom_vjp("straight", &[w], |x| x[0].round() + x[0], |_, _, ct| vec![ct * -3.0]);
+    let second = g.custom_vjp("step", &[first.sin()], |x| x[0].sign(), |_, _, ct| vec![ct]);
+    let report = wrong((second * first).sum(&[]), &[w]);
+    let found: Vec<(&str, &Hypothesis)> =
+        report.culprits.iter().map(|c| (c.op.as_str(), &c.hypothesis)).collect();
+    assert_eq!(found[0], ("step", &Hypothesis::Spurious), "nearest to the loss first\n{report}");
+    assert!(found[1].0 == "straight" && is_factor(found[1].1, -3.0, Some(length_3())), "{report}");
+}
+
+fn length_3() -> Length {
+    Length { operand: true, axis: Some(0), length: 3 }
+}
+
+#[test]
+fn a_formula_that_uses_more_than_its_arguments() {
+    let g = Graph::new();
+    let (w, v) = (g.leaf("w", [0.3, -0.8, 1.1]), g.leaf("v", [1.0, 2.0, 3.0]));
+    let line = line!() + 1;
+    let z = g.custom_vjp("scaled", &[v], |x| x[0] * w, |x, y, ct| vec![ct * y / x[0]]);
+    let report = wrong((z * w.exp()).sum(&[]), &[w]);
+    let culprit = one(&report, "scaled", 1, line, "");
+    assert_eq!(culprit.hypothesis, Hypothesis::Captured("w".into()), "{report}");
 }
 
 #[test]

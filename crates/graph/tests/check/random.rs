@@ -2,7 +2,7 @@ use chainrule_graph::check::{Checker, Verdict};
 use chainrule_graph::{Graph, Order, Var};
 use chainrule_tensor::Tensor;
 
-use crate::rules::{draw, weighted};
+use crate::rules::{draw, each_sample, leaves, weighted};
 
 /// Numbers from a seed (splitmix64).
 struct Dice(u64);
@@ -114,13 +114,13 @@ const STEPS: &[Step] = &[
 /// A graph of a dozen random steps, and its leaves.
 fn graph<'g>(g: &'g Graph, dice: &mut Dice) -> (Var<'g>, Vec<Var<'g>>) {
     let shapes: [&[usize]; 8] = [&[], &[3], &[1], &[4], &[2, 3], &[3, 3], &[3, 1], &[2, 3, 2]];
-    let leaves: Vec<Var<'g>> = (0..2 + dice.throw(2))
+    let x: Vec<Var<'g>> = (0..2 + dice.throw(2))
         .map(|i| {
             let seed = dice.throw(1000) as u64;
             g.leaf(&format!("x{i}"), draw(&(-1.5..1.5), shapes[dice.throw(shapes.len())], seed))
         })
         .collect();
-    let mut values = leaves.clone();
+    let mut values = x.clone();
     let mut steps = 0;
     while steps < 12 {
         // Recent values rather than old ones, so that graphs are deep.
@@ -145,7 +145,7 @@ fn graph<'g>(g: &'g Graph, dice: &mut Dice) -> (Var<'g>, Vec<Var<'g>>) {
         }
     }
     let loss = values.iter().enumerate().map(|(i, v)| weighted(*v, i as u64)).reduce(|a, b| a + b);
-    (loss.expect("at least one value"), leaves)
+    (loss.expect("at least one value"), x)
 }
 
 #[test]
@@ -160,12 +160,41 @@ fn two_hundred_right_graphs_give_no_false_alarm() {
             _ => Checker::default(),
         };
         let report = checker.check(loss, &leaves).unwrap_or_else(|e| panic!("graph {seed}: {e}"));
+        assert!(report.culprits.is_empty(), "graph {seed}\n{report}");
         for p in &report.parameters {
             assert!(!p.verdict.is_wrong(), "graph {seed}\n{report}\n{g:?}");
             passed += usize::from(p.verdict == Verdict::Pass && p.difference < 1e-6);
         }
     }
     assert!(passed > 450, "most pass outright, not only {passed}");
+}
+
+#[test]
+fn the_one_wrong_rule_of_a_random_graph_is_the_only_culprit() {
+    let mut found = 0;
+    for seed in 1000..1060 {
+        let g = Graph::new();
+        let (y, leaves) = graph(&g, &mut Dice(seed));
+        let loss =
+            g.custom_vjp("planted", &[0.1 * y], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos() * 1.01]);
+        let report = Checker::default().check(loss, &leaves).unwrap_or_else(|e| panic!("graph {seed}: {e}"));
+        assert!(report.culprits.iter().all(|c| c.op == "planted"), "graph {seed}\n{report}");
+        found += report.culprits.len();
+    }
+    assert!(found >= 55, "the fault shows in nearly all graphs, not only in {found}");
+}
+
+#[test]
+fn no_primitive_is_blamed_for_the_fault_of_another() {
+    each_sample(|name, sample| {
+        let g = Graph::new();
+        let x = leaves(&g, sample, 6);
+        let y = weighted((sample.formula)(&x), 4);
+        let loss =
+            g.custom_vjp("planted", &[y + 0.1], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos() * 1.5]);
+        let report = Checker::default().check(loss, &x).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(report.culprits.iter().all(|c| c.op == "planted"), "{name}\n{report}");
+    });
 }
 
 #[test]
