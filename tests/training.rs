@@ -167,6 +167,27 @@ fn a_diverging_loss_stops_training_and_keeps_the_last_good_parameters() {
 }
 
 #[test]
+fn anomaly_mode_names_the_operation_the_line_and_the_batch() {
+    fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        Linear::new(1).forward(&s.at("slope"), x)
+    }
+    let at = line!() + 2;
+    fn cost<'g>(prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
+        (prediction - target).square().mean(&[])
+    }
+    let x = Tensor::from([[1.0_f32], [2.0], [3.0], [4.0]]);
+    let data = Dataset::regression(x.clone(), x).expect("paired");
+    let trainer = Trainer::new(line, cost).optimiser(Sgd::new(1e6)).epochs(100).batch_size(2);
+    let mut params = Params::new();
+    let error = trainer.anomaly(true).fit(&mut params, &data, None, &mut Silent).expect_err("far too fast");
+    let Error::Anomaly { epoch, batch: 1 | 2, error } = &error else { panic!("{error}") };
+    assert!(*epoch > 1);
+    let text = error.to_string();
+    assert!(text.contains("[mul] makes an infinity") && text.contains("overflow"), "{text}");
+    assert!(text.contains(&format!("training.rs:{at}")), "{text}");
+}
+
+#[test]
 fn losses_refuse_to_broadcast() {
     let g = Graph::new();
     let (column, flat) = (g.leaf("z", [[1.0], [2.0]]), g.constant([1.0, 0.0]));

@@ -6,12 +6,17 @@
 //! ```
 //!
 //! * **record.** Formulas over [`Var`]s record primitives into a [`Graph`]; nothing is computed but shapes.
-//! * **differentiate.** [`Var::grad`], [`jvp`], [`vjp`] and [`hvp`] record derivatives into the same graph, in
-//!   the same primitives. A gradient is a `Var`: print it, compile it, differentiate it again.
+//! * **differentiate.** [`Var::grad`], [`jvp`], [`vjp`], [`hvp`], [`jacobian`] and [`hessian`] record derivatives into
+//!   the same graph, in the same primitives. A gradient is a `Var`: print it, compile it, differentiate it again, or
+//!   record it for many examples at once with [`vmap`]. [`Var::checkpoint`] trades memory for time;
+//!   [`Graph::custom_vjp`], [`Graph::custom_jvp`] and [`CustomOp`] are for derivatives of your own.
 //! * **plan and run.** [`Graph::compile`] plans once (dead code, constants, fusion, buffers); the
 //!   [`Compiled`] function replays without allocating. [`Var::value`] does both for a look at one number;
-//!   [`Function`] traces a closure once per signature.
-//! * **check.** [`check::gradients`] compares any gradient with differences of values.
+//!   [`Function`] traces a closure once per signature. [`Compiler::anomaly`] finds the first NaN or infinity.
+//! * **check.** [`check::gradients`] compares any gradient with differences of values, and finds the operation whose
+//!   derivative is wrong.
+//! * **see.** [`Graph::picture`] draws, [`Var::equations`] writes a derivative out, [`Graph::saved_for_backward`] lists what
+//!   it keeps.
 //!
 //! ```
 //! use chainrule_graph::{Graph, check};
@@ -32,8 +37,8 @@
 //! ```
 //!
 //! Where a thing lives: `ir` the node list · `var` the handle and its operators · `prim` one file per family of
-//! primitives, each with its one derivative rule · `math` compositions · `diff` the two modes · `exec` planning
-//! and running · `check` the gradient check · `text` dumps and DOT · `picture` SVG.
+//! primitives, each with its one derivative and batching rule · `math` compositions · `diff` transforms · `exec`
+//! planning and running · `check` the gradient check · `text` dumps, DOT, equations · `picture` SVG.
 #![forbid(unsafe_code)]
 
 pub mod check;

@@ -197,6 +197,29 @@ fn a_checkpoint_keeps_derivatives_and_saves_memory() {
 }
 
 #[test]
+fn checkpoints_nest_and_draw_the_same_random_numbers() {
+    let g = Graph::new();
+    let x = g.leaf("x", draw(&(-1.0..1.0), &[4, 3], 1));
+    let w = g.leaf("w", draw(&(-1.0..1.0), &[3, 3], 2));
+    let key = g.leaf("key", Tensor::from([5_i64, 2]));
+    let net = |checkpointed: bool| {
+        let kept = |y, start: &[_]| if checkpointed { Var::checkpoint(y, start) } else { y };
+        let dropped = x * key.uniform("mask", [4, 3]).less(0.5).real();
+        let inner = kept(dropped.matmul(w).tanh().exp(), &[x]);
+        let sine = g.custom_vjp("sine", &[inner], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos()]);
+        kept(sine.matmul(w).softplus(), &[x]).square().sum(&[])
+    };
+    let (plain, again) = (net(false), net(true));
+    let v = [g.constant(draw(&(-1.0..1.0), &[4, 3], 3)), g.constant(draw(&(-1.0..1.0), &[3, 3], 4))];
+    for (a, b) in [
+        (plain.grad(&[x, w]).expect("plain"), again.grad(&[x, w]).expect("again")),
+        (hvp(plain, &[x, w], &v).expect("plain"), hvp(again, &[x, w], &v).expect("again")),
+    ] {
+        a.iter().zip(&b).for_each(|(a, b)| assert!(close(&value(*b), &value(*a))));
+    }
+}
+
+#[test]
 fn a_vjp_that_is_not_linear_works_in_reverse_mode_only() {
     let g = Graph::new();
     let x = g.leaf("x", [3.0, -0.2]);

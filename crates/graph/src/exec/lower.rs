@@ -1,18 +1,21 @@
 //! Scheduled work as steps over virtual buffers, each written once.
 
+mod fused;
+mod watch;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Reg, Scalar};
+use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Scalar};
 use chainrule_tensor::{Layout, Shape, Tensor};
 
-use super::anomaly::{self, Watch};
+use super::anomaly::Watch;
 use super::compile::Compiler;
 use super::fold::Folded;
 use super::fuse::Work;
 use super::kernel::Kernel;
-use super::operation::{Operand, Operation};
+use super::operation::Operation;
 use crate::error::Result;
 use crate::ir::{Node, NodeId, Origin, Type};
 use crate::prim::{Lowering, Op};
@@ -229,113 +232,6 @@ impl Lowerer<'_> {
             shape,
             operations,
         });
-    }
-
-    /// A fused group: one program, an output for each node that is needed outside.
-    fn fused(&mut self, group: &[NodeId]) {
-        let shape = self.nodes[group[0].index()].ty.shape.clone();
-        let origin = self.nodes[group[group.len() - 1].index()].origin.clone();
-        let mut program = ProgramBuilder::new();
-        let mut regs: HashMap<NodeId, Reg> = HashMap::new();
-        let mut inputs: Vec<(usize, Layout, Reg)> = Vec::new();
-        for id in group {
-            let node = &self.nodes[id.index()];
-            let args: Vec<Reg> = node
-                .args
-                .iter()
-                .map(|a| {
-                    *regs.entry(*a).or_insert_with(|| match self.place(*a) {
-                        Place::Immediate(value) => program.constant(value),
-                        Place::At(buffer, layout) => {
-                            let known = inputs.iter().find(|(b, l, _)| *b == buffer && *l == layout);
-                            known.map(|k| k.2).unwrap_or_else(|| {
-                                let reg = program.input(self.out.buffers[buffer].kind);
-                                inputs.push((buffer, layout, reg));
-                                reg
-                            })
-                        }
-                    })
-                })
-                .collect();
-            if let Lowering::Elementwise(instruction) = node.op.lower(&[], &node.ty) {
-                let reg = instruction.emit(&mut program, &args);
-                regs.insert(*id, reg);
-            }
-        }
-        let mut outputs = Vec::new();
-        for id in group {
-            if !self.shared[id.index()] {
-                continue;
-            }
-            let ty = self.nodes[id.index()].ty.clone();
-            program.output(regs[id]);
-            let buffer = self.buffer(&ty, Source::Step);
-            outputs.push(buffer);
-            self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
-        }
-        let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
-        let read: Vec<(usize, Layout)> = inputs.iter().map(|(b, l, _)| (*b, l.clone())).collect();
-        let (buffers, layouts) = inputs.into_iter().map(|(b, l, _)| (b, l)).unzip();
-        let work = Task::Map { program: program.finish(), shape, layouts };
-        self.step(work, buffers, outputs, origin, names.join(" "));
-        let operations = self.operations(group, &read);
-        if let Some(step) = self.out.steps.last_mut() {
-            step.operations = operations;
-        }
-        self.watch(group, &read);
-    }
-
-    /// What a group does, operation by operation.
-    fn operations(&self, group: &[NodeId], read: &[(usize, Layout)]) -> Vec<Operation> {
-        let inside: HashMap<NodeId, usize> = group.iter().copied().zip(0..).collect();
-        let operand = |a: &NodeId| match (inside.get(a), self.places.get(a)) {
-            (Some(&i), _) => Operand::Operation(i),
-            (None, Some(Place::At(buffer, layout))) => {
-                let same = |(b, l): &(usize, Layout)| b == buffer && l == layout;
-                Operand::Input(read.iter().position(same).unwrap_or(0))
-            }
-            _ => match self.place(*a) {
-                Place::Immediate(value) => Operand::Number(value),
-                Place::At(..) => unreachable!("a value in a buffer has been found above"),
-            },
-        };
-        let operation = |id: &NodeId| {
-            let node = &self.nodes[id.index()];
-            let (op, origin) = (node.op.clone(), node.origin.clone());
-            let output = self.shared[id.index()];
-            Operation { op, args: node.args.iter().map(operand).collect(), origin, output }
-        };
-        group.iter().map(operation).collect()
-    }
-
-    /// In anomaly mode: has the step just made, which carries out one node, looked at.
-    fn watch(&mut self, group: &[NodeId], read: &[(usize, Layout)]) {
-        let (true, &[id]) = (self.out.anomaly, group) else { return };
-        let node = &self.nodes[id.index()];
-        let operand = |a: &NodeId| {
-            let place = match self.place(*a) {
-                Place::Immediate(value) => anomaly::Place::Immediate(match value {
-                    Scalar::Real(x) => x,
-                    Scalar::Int(i) => i as f64,
-                    Scalar::Truth(t) => f64::from(u8::from(t)),
-                }),
-                Place::At(buffer, layout) => {
-                    let i = read.iter().position(|r| *r == (buffer, layout.clone()))?;
-                    anomaly::Place::Input(i, layout)
-                }
-            };
-            let arg = &self.nodes[a.index()];
-            let label = match &arg.op {
-                _ if matches!(place, anomaly::Place::Immediate(_)) => "a number".into(),
-                Op::Input(p) => format!("`{}`", self.names[p.index]),
-                op => op.name().to_string(),
-            };
-            Some(anomaly::Operand { label, ty: arg.ty.clone(), origin: arg.origin.clone(), place })
-        };
-        let watch = Watch { op: node.op.name(), operands: node.args.iter().filter_map(operand).collect() };
-        if let Some(step) = self.out.steps.last_mut() {
-            step.watch = Some(watch);
-        }
     }
 
     fn kernel(&mut self, id: NodeId) {
