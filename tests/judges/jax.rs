@@ -1,6 +1,7 @@
-//! Random programs in f64: value, jvp, vjp, hvp, Jacobian and Hessian as JAX has them; see `jax_graphs.py`, which wrote them.
+//! Random programs in f64: value, jvp, vjp, hvp, Jacobian, Hessian and vmap as JAX has them; see `jax_graphs.py`, which
+//! wrote them.
 
-use chainrule::graph::{Graph, Precision, Result, Var, hessian, hvp, jacobian, jvp, vjp};
+use chainrule::graph::{Graph, Precision, Result, Var, hessian, hvp, jacobian, jvp, vjp, vmap};
 use chainrule::tensor::{Tensor, io::safetensors};
 
 use crate::program::Program;
@@ -8,8 +9,10 @@ use crate::program::Program;
 /// A difference relative to the greatest element of the array; arrays smaller than this are compared absolutely.
 const FLOOR: f64 = 1e-3;
 const PERMITTED: f64 = 1e-10;
+/// Examples of a mapped input.
+const EXAMPLES: usize = 3;
 const PROGRAMS: usize = 400;
-const COMPARISONS: usize = 3_542;
+const COMPARISONS: usize = 5_167;
 
 /// Reads one array after the other from a flat one.
 struct Reader<'a> {
@@ -64,6 +67,9 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
     let y = program.record(&g, &x);
     y.checked()?;
     let ct = g.constant(array.tensor(&y.shape()));
+    let over = |shape: &[usize]| [&[EXAMPLES], shape].concat();
+    let examples: Vec<Var<'_>> =
+        program.mapped.iter().map(|i| g.constant(array.tensor(&over(&shapes[*i])))).collect();
 
     let mut found = vec![("value".to_owned(), y), ("jvp".to_owned(), jvp(&[y], &x, &t)?[0])];
     let cotangents = vjp(&[y], &x, &[ct])?;
@@ -88,6 +94,25 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
         let reached = reached.contains(&0);
         let h = if reached { hessian(scalar, &x[..1])?[0][0] } else { zeros(&[&shapes[0], &shapes[0]]) };
         found.push(("Hessian".to_owned(), h));
+    }
+    let per_example = vmap(&examples, |e| {
+        let mut x = x.clone();
+        for (i, e) in program.mapped.iter().zip(e) {
+            x[*i] = *e;
+        }
+        let y = program.record(&g, &x);
+        let tangent = jvp(&[y], &x, &t)?[0];
+        let near: Vec<Var<'_>> = reached.iter().map(|i| x[*i]).collect();
+        let scalar = (ct * y.sin()).sum(&[]);
+        let gradients = if near.is_empty() { vec![] } else { scalar.grad(&near)? };
+        Ok([vec![y, tangent], gradients].concat())
+    })?;
+    found.push(("vmap of value".to_owned(), per_example[0]));
+    found.push(("vmap of jvp".to_owned(), per_example[1]));
+    for (i, shape) in shapes.iter().enumerate() {
+        let place = reached.iter().position(|r| *r == i);
+        let v = place.map_or_else(|| zeros(&[&over(shape)]), |p| per_example[2 + p]);
+        found.push((format!("vmap of gradient {i}"), v));
     }
 
     let outputs: Vec<Var<'_>> = found.iter().map(|f| f.1).collect();

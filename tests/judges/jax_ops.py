@@ -10,6 +10,10 @@ import scipy.special
 jax.config.update("jax_enable_x64", True)
 
 
+class Refused(Exception):
+    """These values do not fit."""
+
+
 class NumPy:
     """How the functions whose names differ are called while a program grows."""
 
@@ -135,6 +139,9 @@ OPS = {
     "stack": lambda m, x, a: m.np.stack(x, axis=a["axis"]),
     "flip": lambda m, x, a: m.np.flip(x[0], a["axis"]),
     "tan": lambda m, x, a: m.np.tan(x[0]),
+    "asin": lambda m, x, a: m.np.arcsin(x[0]),
+    "acos": lambda m, x, a: m.np.arccos(x[0]),
+    "atan": lambda m, x, a: m.np.arctan(x[0]),
     "sinh": lambda m, x, a: m.np.sinh(x[0]),
     "cosh": lambda m, x, a: m.np.cosh(x[0]),
     "asinh": lambda m, x, a: m.np.arcsinh(x[0]),
@@ -185,7 +192,7 @@ def clearance(op, x, a):
         return least(x[0]) - 0.1
     if op == "acosh":
         return least(x[0]) - 1.1
-    if op == "atanh":
+    if op in ("atanh", "asin", "acos"):
         return 0.9 - np.max(np.abs(x[0]), initial=0.0)
     if op == "tan":
         return least(np.abs(np.cos(x[0]))) - 0.2

@@ -29,7 +29,7 @@ use serde_json::Value;
 use node::{Node, Outcome};
 
 /// How many cases pass; a change is made knowingly.
-const PASSING: usize = 964;
+const PASSING: usize = 970;
 const CASES: usize = 1_025;
 const OPERATORS: usize = 176;
 

@@ -10,6 +10,8 @@ pub(crate) struct Program {
     steps: Vec<Step>,
     pub(crate) jacobian: bool,
     pub(crate) hessian: bool,
+    /// The inputs that have examples.
+    pub(crate) mapped: Vec<usize>,
 }
 
 /// One operation: its name, the positions of its arguments, its attributes.
@@ -44,6 +46,7 @@ impl Program {
             steps: array("steps").iter().map(step).collect(),
             jacobian: value["jacobian"].as_bool().expect("yes or no"),
             hessian: value["hessian"].as_bool().expect("yes or no"),
+            mapped: list(&value["mapped"]),
         }
     }
 
@@ -143,6 +146,9 @@ impl Step {
             "stack" => g.stack(x, self.int("axis")),
             "flip" => x[0].flip(self.int("axis")),
             "tan" => x[0].tan(),
+            "asin" => x[0].asin(),
+            "acos" => x[0].acos(),
+            "atan" => x[0].atan(),
             "sinh" => x[0].sinh(),
             "cosh" => x[0].cosh(),
             "asinh" => x[0].asinh(),

@@ -57,6 +57,7 @@ methods! { unary
     ln_1p Log1p "ln(1 + x), accurate near 0.";
     sin Sin "Sine of x radians.";
     cos Cos "Cosine of x radians.";
+    atan Atan "Inverse tangent, in radians.";
     tanh Tanh "Hyperbolic tangent.";
     sigmoid Logistic "1/(1 + e⁻ˣ).";
     softplus Softplus "ln(1 + eˣ), without overflow.";

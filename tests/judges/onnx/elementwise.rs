@@ -18,8 +18,11 @@ fn unary<'g>(n: &Node<'g>) -> Option<Var<'g>> {
     let x = || n.x(0);
     Some(match n.op.as_str() {
         "Abs" => x().abs(),
+        "Acos" => x().acos(),
         "Acosh" => x().acosh(),
+        "Asin" => x().asin(),
         "Asinh" => x().asinh(),
+        "Atan" => x().atan(),
         "Atanh" => x().atanh(),
         "BitwiseNot" => -x() - 1_i64,
         "Ceil" => x().ceil(),

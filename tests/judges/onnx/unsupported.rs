@@ -4,7 +4,6 @@ use super::node::{Node, Outcome};
 
 #[rustfmt::skip]
 const REASONS: &[(&str, &[&str])] = &[
-    ("the function is missing", &["Acos", "Asin", "Atan"]),
     ("bits of numbers", &["BitCast", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"]),
     ("random numbers of ONNX's own generator", &["Bernoulli"]),
     ("the result's shape depends on values", &["Compress", "NonMaxSuppression", "NonZero", "Unique"]),

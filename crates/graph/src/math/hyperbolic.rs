@@ -1,17 +1,10 @@
-//! Hyperbolic functions, their inverses, and the tangent; tanh is a primitive.
+//! Hyperbolic functions and their inverses; tanh is a primitive.
 
 use std::panic::Location;
 
 use crate::var::Var;
 
 impl<'g> Var<'g> {
-    /// Tangent of x radians.
-    #[track_caller]
-    pub fn tan(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
-        self.sin() / self.cos()
-    }
-
     /// Hyperbolic sine, accurate near 0.
     #[track_caller]
     pub fn sinh(self) -> Var<'g> {

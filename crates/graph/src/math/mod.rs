@@ -8,3 +8,4 @@ pub(crate) mod samples;
 mod scan;
 mod softmax;
 mod stats;
+mod trigonometric;

@@ -23,6 +23,8 @@ const ELEMENTWISE: &[(&str, Function, std::ops::Range<f64>)] = &[
     ("hard_sigmoid", |x| x.hard_sigmoid(0.2, 0.5),  -2.0..2.0),
     ("hard_swish",   |x| x.hard_swish(),            -2.0..2.0),
     ("tan",          |x| x.tan(),                   -1.0..1.0),
+    ("asin",         |x| x.asin(),                  -0.8..0.8),
+    ("acos",         |x| x.acos(),                  -0.8..0.8),
     ("sinh",         |x| x.sinh(),                  -2.0..2.0),
     ("cosh",         |x| x.cosh(),                  -2.0..2.0),
     ("asinh",        |x| x.asinh(),                 0.1..2.0),

@@ -63,6 +63,7 @@ unary! { //        method    what                                               
     Log1p          ln_1p     "ln(1 + x), accurate near 0."                               |x, _y| 1.0 / (x + 1.0),                -0.7..3.0;
     Sin            sin       "Sine of x radians."                                        |x, _y| x.cos(),                        -3.0..3.0;
     Cos            cos       "Cosine of x radians."                                      |x, _y| -x.sin(),                       -3.0..3.0;
+    Atan           atan      "Inverse tangent, in radians: −π/2 to π/2."                 |x, _y| 1.0 / (x * x + 1.0),                -3.0..3.0;
     Tanh           tanh      "Hyperbolic tangent: g'(z) = 1 − g(z)² (lecture 3.8).  "    |_x, y| 1.0 - y * y,                    -3.0..3.0;
     Logistic       sigmoid   "σ(x) = 1/(1 + e⁻ˣ): g'(z) = g(z)(1 − g(z)) (lecture 3.8)." |_x, y| y * (1.0 - y),                  -3.0..3.0;
     Softplus       softplus  "ln(1 + eˣ), without overflow."                             |x, _y| x.sigmoid(),                    -3.0..3.0;

@@ -93,6 +93,8 @@ operations! {
         Sin "sin",
         /// cos x.
         Cos "cos",
+        /// The angle in −π/2 to π/2 whose tangent is x.
+        Atan "atan",
         /// tanh x.
         Tanh "tanh",
         /// 1/(1 + e⁻ˣ).

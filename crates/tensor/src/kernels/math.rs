@@ -4,6 +4,7 @@
 //! is compiled for a processor with fused multiply-add; without it `mul_add` would be a call into libm, some
 //! ninety times slower than the polynomial around it.
 
+mod atan;
 mod erf;
 mod pow;
 mod turn;
@@ -14,8 +15,10 @@ use num_traits::Float;
 
 use super::elementwise::Scratch;
 
+use atan::Atan;
 use erf::Erf;
 
+pub(super) use atan::atan;
 pub(super) use erf::erf;
 pub(super) use pow::pow;
 
@@ -39,6 +42,8 @@ pub trait Math: Float + Default + Send + Sync + 'static {
     const LIMITS: Limits<Self>;
     /// The polynomials of the error function.
     const ERF: Erf<Self>;
+    /// The polynomial of the inverse tangent.
+    const ATAN: Atan<Self>;
     /// |x| up to which [`turn`](Math::turn) is accurate.
     const TURNS: Self;
     /// sin(x + k π/2).
@@ -190,7 +195,7 @@ macro_rules! math {
         $float:ident, $int:ident, $bits:ident, mantissa $mantissa:literal, bias $bias:literal,
         ln2 $ln2_high:expr, $ln2_low:expr; limits $limits:expr,
         exp [$($exp:literal),*], ln [$($ln:literal),*],
-        erf $erf:path, turn $turn:ident up to $turns:literal, pow $pow:ident, registers $registers:ident
+        erf $erf:path, atan $atan:path, turn $turn:ident up to $turns:literal, pow $pow:ident, registers $registers:ident
     ) => {
         thread_local! {
             static $registers: RefCell<Scratch<$float>> = const { RefCell::new(Scratch::new()) };
@@ -262,6 +267,8 @@ macro_rules! math {
 
             const ERF: Erf<$float> = $erf;
 
+            const ATAN: Atan<$float> = $atan;
+
             const TURNS: $float = $turns;
 
             #[inline(always)]
@@ -283,7 +290,7 @@ math!(
     ln2 355.0 / 512.0, -2.121_944_4e-4; limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
     exp [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [11.0, 9.0, 7.0, 5.0, 3.0],
-    erf erf::F32, turn turn_f32 up to 1e6, pow size_f32, registers REGISTERS_F32
+    erf erf::F32, atan atan::F32, turn turn_f32 up to 1e6, pow size_f32, registers REGISTERS_F32
 );
 
 math!(
@@ -291,5 +298,5 @@ math!(
     ln2 LN2_HIGH, LN2_LOW; limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
     exp [6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0],
-    erf erf::F64, turn turn_f64 up to 4e3, pow size_f64, registers REGISTERS_F64
+    erf erf::F64, atan atan::F64, turn turn_f64 up to 4e3, pow size_f64, registers REGISTERS_F64
 );

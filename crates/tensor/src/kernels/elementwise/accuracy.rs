@@ -29,6 +29,7 @@ fn reference(op: Unary, x: f64) -> f64 {
         Unary::Log1p => x.ln_1p(),
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
+        Unary::Atan => x.atan(),
         Unary::Tanh => x.tanh(),
         Unary::Logistic => {
             if x < 0.0 {
@@ -101,8 +102,8 @@ fn functions_are_accurate_at_every_level() {
 #[test]
 fn a_zero_keeps_its_sign() {
     for level in Level::available() {
-        for op in [Unary::Expm1, Unary::Log1p, Unary::Tanh, Unary::Sin, Unary::Sqrt, Unary::Round, Unary::Erf]
-        {
+        use Unary::{Atan, Erf, Expm1, Log1p, Round, Sin, Sqrt, Tanh};
+        for op in [Expm1, Log1p, Tanh, Sin, Atan, Sqrt, Round, Erf] {
             let (mut wide, mut narrow) = ([1.0_f64; 2], [1.0_f32; 2]);
             unary_at(level, op, &[0.0, -0.0], &mut wide);
             unary_at(level, op, &[0.0, -0.0], &mut narrow);

@@ -61,6 +61,7 @@ pub(super) fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [
             each!(y; x => math::cos::<T, FMA>(x));
             many_turns(x, y, T::cos);
         }
+        Unary::Atan => each!(y; x => math::atan::<T, FMA>(x)),
         Unary::Tanh => each!(y; x => math::tanh::<T, FMA>(x)),
         Unary::Logistic => each!(y; x => math::logistic::<T, FMA>(x)),
         Unary::Softplus => each!(y; x => math::softplus::<T, FMA>(x)),
