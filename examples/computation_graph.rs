@@ -30,8 +30,9 @@ fn main() -> Result<()> {
     for (name, var) in names.into_iter().zip([a, b, c, u, v, j]) {
         println!("  {name:<10} {}", number(var)?);
     }
+    println!("\nthe graph as recorded: operation, arguments, type, line\n{g}");
 
-    println!("\nfrom right to left: derivatives of J, each the one before times a local derivative");
+    println!("from right to left: derivatives of J, each the one before times a local derivative");
     // A gradient may be asked for with respect to anything in the graph, the steps in between included.
     let wrt = [v, a, u, b, c];
     let derivatives = j.grad(&wrt)?;
@@ -44,7 +45,6 @@ fn main() -> Result<()> {
     ensure!(found == [3.0, 3.0, 3.0, 6.0, 9.0], "the lecture has 3, 3, 3, 6, 9, not {found:?}");
 
     println!("\nthe same for any formula: the derivative as equations\n{}", j.equations(&[a, b, c])?);
-    println!("the graph as recorded, forward and backward\n{g}");
     std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot make this folder", out.display()))?;
     let write = |file: &str, text: &str| {
         std::fs::write(out.join(file), text).with_context(|| format!("{file}: cannot be written"))

@@ -84,9 +84,10 @@ impl Meter {
         let found = if jumps || (right.value - left.value).abs() > apart(left, right) {
             (at_kink(recorded, left, right), Some((left.value, right.value)))
         } else {
-            // At the edge of a domain only one side has values.
-            let sides = [slopes.central, right, left];
-            (sides.into_iter().find(|e| e.value.is_finite()).unwrap_or(slopes.central), None)
+            // At the edge of a domain only one side has values, and a kink nearby spoils what reaches beyond it.
+            let all = [slopes.central, right, left];
+            let best = all.into_iter().min_by(|a, b| a.error.total_cmp(&b.error));
+            (best.unwrap_or(slopes.central), None)
         };
         let found = point(found.0, found.1, step);
         self.faults += usize::from(found.is_wrong(gauge));

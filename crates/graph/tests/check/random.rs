@@ -151,8 +151,9 @@ fn graph<'g>(g: &'g Graph, dice: &mut Dice) -> (Var<'g>, Vec<Var<'g>>) {
 #[test]
 fn two_hundred_right_graphs_give_no_false_alarm() {
     let mut passed = 0;
-    // The last two have several kinks at one point, which together give no slope of the whole.
-    for seed in (0..200).chain([5082, 5950]) {
+    // Of the last three, two have several kinks at one point, which together give no slope of the whole, and one has a
+    // kink so near that only the smallest steps stay on one side of it.
+    for seed in (0..200).chain([5082, 5950, 24015]) {
         let g = Graph::new();
         let (loss, leaves) = graph(&g, &mut Dice(seed));
         let checker = match seed % 4 {
