@@ -32,6 +32,8 @@ pub struct Culprit {
     pub origin: Origin,
     /// Which operand the derivative is by.
     pub operand: usize,
+    /// Further operands that are the same value, so that the derivative is by them too.
+    pub also: Vec<usize>,
     /// That operand's type and where it was made.
     pub made: (Type, Origin),
     /// The kind of mistake.
@@ -47,13 +49,16 @@ pub struct Culprit {
 
 impl Culprit {
     fn new(graph: &Graph, node: NodeId, operand: usize, hypothesis: Hypothesis) -> Culprit {
-        let made = graph.node(operands(graph, node)[operand]);
+        let all = operands(graph, node);
+        let made = graph.node(all[operand]);
+        let also = (operand + 1..all.len()).filter(|i| all[*i] == all[operand]).collect();
         let node = graph.node(node);
         Culprit {
             op: node.op.name().into(),
             attributes: node.op.attributes(),
             origin: node.origin,
             operand,
+            also,
             made: (made.ty, made.origin),
             hypothesis,
             difference: None,
@@ -61,19 +66,21 @@ impl Culprit {
             others: 0,
         }
     }
-
-    fn found(graph: &Graph, node: NodeId, operand: usize, finding: Finding) -> Culprit {
-        let Finding { hypothesis, difference, worst } = finding;
-        let unmeasured = Culprit::new(graph, node, operand, hypothesis);
-        Culprit { difference: Some(difference), worst: Some(worst), ..unmeasured }
-    }
 }
 
 impl fmt::Display for Culprit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Culprit { op, attributes, operand, .. } = self;
+        let Culprit { op, attributes, operand, also, .. } = self;
         let attributes = if attributes.is_empty() { String::new() } else { format!("[{attributes}]") };
-        writeln!(f, "wrong derivative: [{op}]{attributes} by its operand {operand}")?;
+        let what = match self.hypothesis {
+            Hypothesis::Overflow { .. } | Hypothesis::Given { .. } => "not finite",
+            _ => "wrong derivative",
+        };
+        write!(f, "{what}: [{op}]{attributes} by its operand {operand}")?;
+        for other in also {
+            write!(f, " and {other}, the same value")?;
+        }
+        writeln!(f)?;
         writeln!(f, "  --> {}", self.origin)?;
         writeln!(f, "   |  operand {operand}: {} made at {}", self.made.0, self.made.1)?;
         if let Some(w) = &self.worst {
@@ -92,13 +99,36 @@ impl fmt::Display for Culprit {
     }
 }
 
+/// A culprit, where it stands, and how it was found.
+pub(super) struct Suspect {
+    pub(super) culprit: Culprit,
+    pub(super) node: NodeId,
+    /// Whether its own derivative is wrong away from kinks.
+    pub(super) smooth: bool,
+}
+
+impl Suspect {
+    fn found(graph: &Graph, node: NodeId, operand: usize, finding: Finding) -> Suspect {
+        let Finding { hypothesis, difference, worst, smooth } = finding;
+        let unmeasured = Culprit::new(graph, node, operand, hypothesis);
+        let culprit = Culprit { difference: Some(difference), worst: Some(worst), ..unmeasured };
+        Suspect { culprit, node, smooth }
+    }
+
+    fn told(culprit: Culprit, node: NodeId) -> Suspect {
+        Suspect { culprit, node, smooth: false }
+    }
+}
+
 /// What the operations on the way amount to.
 #[derive(Default)]
 pub(super) struct Found {
     /// Those whose own derivatives are wrong, the one nearest to the loss first.
-    pub(super) culprits: Vec<Culprit>,
+    pub(super) culprits: Vec<Suspect>,
     /// Those that are at a kink.
     pub(super) kinks: Vec<NodeId>,
+    /// Those whose own derivatives differences can neither confirm nor refute.
+    pub(super) open: Vec<NodeId>,
 }
 
 /// Replays the operations between `wrong` and `loss`, where `parameters` have the values `point`.
@@ -115,7 +145,7 @@ pub(super) fn find(
     let asked = path.iter().map(|s| s.node).chain(branches.iter().copied());
     let values = values(graph, parameters, point, asked)?;
     if let Some(culprit) = overflow(graph, &path, &values) {
-        return Ok(Found { culprits: vec![culprit], kinks: Vec::new() });
+        return Ok(Found { culprits: vec![culprit], ..Found::default() });
     }
     let mut search = Search { graph, values, key, replays: HashMap::new(), found: Found::default() };
     let mut stops = Vec::new();
@@ -228,19 +258,24 @@ fn values(
     Ok(wanted.iter().copied().zip(found).collect())
 }
 
-fn finite(value: &Tensor) -> bool {
-    reals(value).iter().all(|x| x.is_finite())
-}
-
-/// The first node with a value that is not finite, made from values that are.
-fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> Option<Culprit> {
-    let step = path.iter().find(|s| !finite(&values[&s.node]))?;
+/// The first node with a value that is not finite.
+fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> Option<Suspect> {
+    let place = |id: NodeId| {
+        let elements = reals(&values[&id]);
+        let at = elements.iter().position(|x| !x.is_finite())?;
+        Some((unravel(at, values[&id].shape()), elements[at]))
+    };
+    let step = path.iter().find(|s| place(s.node).is_some())?;
     let all = operands(graph, step.node);
-    let operand = all.iter().position(|a| step.varying.contains(a))?;
-    let value = reals(&values[&step.node]);
-    let at = value.iter().position(|x| !x.is_finite())?;
-    let index = unravel(at, values[&step.node].shape());
-    Some(Culprit::new(graph, step.node, operand, Hypothesis::Overflow { index, value: value[at] }))
+    let given = all.iter().enumerate().find_map(|(i, a)| Some((i, place(*a)?)));
+    let (operand, hypothesis) = match given {
+        Some((i, (index, value))) => (i, Hypothesis::Given { index, value }),
+        None => {
+            let (index, value) = place(step.node)?;
+            (all.iter().position(|a| step.varying.contains(a))?, Hypothesis::Overflow { index, value })
+        }
+    };
+    Some(Suspect::told(Culprit::new(graph, step.node, operand, hypothesis), step.node))
 }
 
 /// The search along a path.
@@ -271,7 +306,8 @@ impl Search<'_> {
         let key = self.key.at(step.node.index() as u64);
         for (i, id) in inputs.iter().enumerate().filter(|(_, id)| step.varying.contains(id)) {
             let operand = all.iter().position(|a| a == id).unwrap_or(i);
-            let same = |c: &&mut Culprit| {
+            let same = |s: &&mut Suspect| {
+                let c = &s.culprit;
                 c.op == node.op.name() && c.operand == operand && c.origin.location == node.origin.location
             };
             let Some(mut scene) = replay.scene(i, values.clone(), key.at(i as u64))? else { continue };
@@ -281,6 +317,10 @@ impl Search<'_> {
                     self.found.kinks.push(step.node);
                     continue;
                 }
+                Look::Open => {
+                    self.found.open.push(step.node);
+                    continue;
+                }
                 Look::Suspicious => {}
             }
             let names =
@@ -288,8 +328,11 @@ impl Search<'_> {
             let Some(finding) = examine(&mut replay, scene, i, names, key)? else { continue };
             let known = &mut self.found.culprits;
             match known.iter_mut().find(same) {
-                Some(known) => known.others += 1,
-                None => known.push(Culprit::found(self.graph, step.node, operand, finding)),
+                Some(known) => {
+                    known.culprit.others += 1;
+                    known.smooth |= finding.smooth;
+                }
+                None => known.push(Suspect::found(self.graph, step.node, operand, finding)),
             }
         }
         // Rules and custom operations are of one node only.
@@ -304,6 +347,7 @@ impl Search<'_> {
 enum Look {
     Sound,
     Kink,
+    Open,
     Suspicious,
 }
 
@@ -317,19 +361,22 @@ fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Res
         let point = replay.direction(scene, i, key.named("direction").at(number))?;
         let typical = point.recorded.abs().max(point.numeric.value.abs());
         let gap = point.gap();
-        if gap > 1e-5 * typical && gap > 10.0 * point.numeric.error && gap > 1e-9 * scene.gauge {
+        let differs = gap > 1e-5 * typical && gap > 1e-9 * scene.gauge;
+        if differs && gap > 10.0 * point.numeric.error {
             return Ok(Look::Suspicious);
         }
         if point.sides.is_some() {
             look = Look::Kink;
+        } else if differs {
+            look = Look::Open;
         }
     }
     Ok(look)
 }
 
 /// The formulas with rules of their own that use one of `wrong` behind the back of their rule.
-fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Culprit> {
-    let mut found: Vec<Culprit> = Vec::new();
+fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Suspect> {
+    let mut found: Vec<Suspect> = Vec::new();
     for id in between(graph, wrong, &[loss]).into_iter().rev() {
         let node = graph.node(id);
         if !matches!(node.op, Op::Ruled(_)) {
@@ -341,29 +388,32 @@ fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Culprit> {
             if !wrong.contains(&leaf.id) {
                 continue;
             }
-            if let Some(known) = found.iter_mut().find(|c| c.origin.location == node.origin.location) {
-                known.others += 1;
+            let here = |s: &&mut Suspect| s.culprit.origin.location == node.origin.location;
+            if let Some(known) = found.iter_mut().find(here) {
+                known.culprit.others += 1;
                 continue;
             }
             let name = graph.inner.borrow().leaves[input.index].name.to_string();
-            found.push(Culprit {
+            let culprit = Culprit {
                 op: node.op.name().into(),
                 attributes: node.op.attributes(),
                 origin: node.origin.clone(),
                 operand: operands.len(),
+                also: Vec::new(),
                 made: (leaf.ty(), leaf.origin()),
                 hypothesis: Hypothesis::Captured(name),
                 difference: None,
                 worst: None,
                 others: 0,
-            });
+            };
+            found.push(Suspect::told(culprit, id));
         }
     }
     found
 }
 
 /// The stops among `stops` by which the loss still depends on what they stop.
-fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[NodeId]) -> Result<Vec<Culprit>> {
+fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[NodeId]) -> Result<Vec<Suspect>> {
     let graph = loss.graph;
     let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
     // The gradients of the parameters tell how much is much.
@@ -372,14 +422,15 @@ fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[Node
     let through: Vec<Tensor> = compiler.build()?.run(point)?.iter().map(wide).collect();
     let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     let largest = through.iter().map(most).fold(0.0, f64::max);
-    let mut found: Vec<Culprit> = Vec::new();
+    let mut found: Vec<Suspect> = Vec::new();
     for (node, _) in stops.iter().zip(&through).filter(|(_, d)| most(d) > 1e-6 * largest) {
         let origin = graph.node(*node).origin;
-        if let Some(known) = found.iter_mut().find(|c| c.origin.location == origin.location) {
-            known.others += 1;
+        let here = |s: &&mut Suspect| s.culprit.origin.location == origin.location;
+        if let Some(known) = found.iter_mut().find(here) {
+            known.culprit.others += 1;
             continue;
         }
-        found.push(Culprit::new(graph, *node, 0, Hypothesis::Blocked));
+        found.push(Suspect::told(Culprit::new(graph, *node, 0, Hypothesis::Blocked), *node));
     }
     Ok(found)
 }

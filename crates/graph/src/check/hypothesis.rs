@@ -27,6 +27,15 @@ pub enum Hypothesis {
         /// Its value.
         value: f64,
     },
+    /// The operand itself is not finite.
+    Given {
+        /// The first such element.
+        index: Vec<usize>,
+        /// Its value.
+        value: f64,
+    },
+    /// It does not depend on the cotangent of the result, so the rule forgot to multiply by it.
+    Cotangent,
     /// It has the wrong sign.
     Sign,
     /// It is the right one times a constant.
@@ -129,8 +138,12 @@ impl fmt::Display for Hypothesis {
                 f.write_str("the derivative is not finite here, although operands and result are")
             }
             Hypothesis::Overflow { index, value } => {
-                write!(f, "the result is {value} at {index:?}, although the operands are finite")
+                write!(f, "the result is {value} at {index:?}, although its operands are finite")
             }
+            Hypothesis::Given { index, value } => write!(f, "the operand is {value} at {index:?}"),
+            Hypothesis::Cotangent => f.write_str(
+                "it is the same for any cotangent of the result: the rule forgot to multiply by it",
+            ),
             Hypothesis::Sign => f.write_str("the sign is wrong"),
             Hypothesis::Factor { factor, axis: None } => {
                 write!(f, "wrong by the constant factor {}", number(*factor))
