@@ -2,11 +2,11 @@
 
 use chainrule_tensor::{Key, Tensor};
 
-use super::culprit;
 use super::difference;
 use super::measure::{Measure, Meter, Point, excuse, norm, verdict};
 use super::probe::{Probe, draw, reals, spread, stir, unravel, wide};
 use super::report::{Mode, Parameter, Report, Worst};
+use super::search;
 use super::verdict::{Fault, Kink, Verdict};
 use crate::diff::broken::where_broken;
 use crate::diff::copy::between;
@@ -227,7 +227,7 @@ impl Checker {
         if wrong.is_empty() {
             return Ok(());
         }
-        let mut found = culprit::find(loss, &ids, probe.point(), &wrong, self.key("culprit"))?;
+        let mut found = search::find(loss, &ids, probe.point(), &wrong, self.key("culprit"))?;
         // Where differences of the whole do not say that it is wrong, only evidence away from kinks counts.
         let differs = report.parameters.iter().any(|p| p.verdict.is_wrong());
         if !differs {
