@@ -13,9 +13,6 @@ pub enum Hypothesis {
     Lost,
     /// It is not zero, although the result does not change with the operand, as that of rounding.
     Spurious,
-    /// The operation's formula also uses this leaf, which is not among its operands, so that the rule knows nothing
-    /// of it.
-    Captured(String),
     /// The operation cuts its operand off from differentiation, as it was told to, but the loss depends on it.
     Blocked,
     /// It is not finite, although the operands and the result are.
@@ -127,10 +124,6 @@ impl fmt::Display for Hypothesis {
             Hypothesis::Spurious => {
                 f.write_str("a derivative was recorded, but the result does not change with the operand here")
             }
-            Hypothesis::Captured(leaf) => write!(
-                f,
-                "its formula also uses `{leaf}`, which is not among its operands: that derivative is lost; list it"
-            ),
             Hypothesis::Blocked => {
                 f.write_str("differentiation is cut off here, but the loss depends on the value all the same")
             }

@@ -10,13 +10,11 @@ use super::guess::{Finding, examine};
 use super::hypothesis::Hypothesis;
 use super::probe::{reals, unravel, wide};
 use super::replay::{Replay, Scene, operands};
-use crate::diff::checkpoint::leaves_beyond;
 use crate::diff::copy::between;
 use crate::error::Result;
 use crate::exec::compile::{Optimise, Precision};
 use crate::ir::{Graph, NodeId, Type};
 use crate::prim::Op;
-use crate::prim::ruled::Ruling;
 use crate::var::Var;
 
 /// A culprit, where it stands, and how it was found.
@@ -79,9 +77,6 @@ pub(super) fn find(
     let Search { mut found, values, .. } = search;
     found.kinks.extend(branches.into_iter().filter(|node| tied(graph, *node, &values)));
     if found.culprits.is_empty() {
-        found.culprits = captured(graph, loss.id, wrong);
-    }
-    if found.culprits.is_empty() {
         found.culprits = blocked(loss, parameters, point, &stops)?;
     }
     Ok(found)
@@ -100,9 +95,7 @@ fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
         let node = &inner.nodes[id];
         match &node.op {
             // A checkpoint has no rule of its own, so what is in it counts.
-            Op::Ruled(r) if matches!(inner.rules[r.index], Ruling::Recompute) => {
-                inner.nodes[node.args[0].index()].args.to_vec()
-            }
+            op if op.is_checkpoint() => inner.nodes[node.args[0].index()].args.to_vec(),
             Op::Ruled(_) => node.args[1..].to_vec(),
             _ => node.args.to_vec(),
         }
@@ -125,9 +118,7 @@ fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
             continue;
         }
         varies[i] = true;
-        let recomputed =
-            matches!(&node.op, Op::Ruled(r) if matches!(inner.rules[r.index], Ruling::Recompute));
-        if !recomputed {
+        if !node.op.is_checkpoint() {
             found.push(Step { node: NodeId(i as u32), varying });
         }
     }
@@ -292,44 +283,6 @@ fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Res
         }
     }
     Ok(look)
-}
-
-/// The formulas with rules of their own that use one of `wrong` behind the back of their rule.
-fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Suspect> {
-    let mut found: Vec<Suspect> = Vec::new();
-    for id in between(graph, wrong, &[loss]).into_iter().rev() {
-        let node = graph.node(id);
-        if !matches!(node.op, Op::Ruled(_)) {
-            continue;
-        }
-        let operands: Vec<Var<'_>> = operands(graph, id).iter().map(|x| graph.var(*x)).collect();
-        for leaf in leaves_beyond(graph.var(node.args[0]), &operands) {
-            let Op::Input(input) = graph.node(leaf.id).op else { continue };
-            if !wrong.contains(&leaf.id) {
-                continue;
-            }
-            let here = |s: &&mut Suspect| s.culprit.origin.location == node.origin.location;
-            if let Some(known) = found.iter_mut().find(here) {
-                known.culprit.others += 1;
-                continue;
-            }
-            let name = graph.inner.borrow().leaves[input.index].name.to_string();
-            let culprit = Culprit {
-                op: node.op.name().into(),
-                attributes: node.op.attributes(),
-                origin: node.origin.clone(),
-                operand: operands.len(),
-                also: Vec::new(),
-                made: (leaf.ty(), leaf.origin()),
-                hypothesis: Hypothesis::Captured(name),
-                difference: None,
-                worst: None,
-                others: 0,
-            };
-            found.push(Suspect::told(culprit, id));
-        }
-    }
-    found
 }
 
 /// The stops among `stops` by which the loss still depends on what they stop.
