@@ -137,29 +137,32 @@ fn plateau(differences: &[Difference], order: i32, noise: f64) -> Estimate {
     }
     let mut estimates: Vec<Estimate> = Vec::new();
     let mut before: Option<f64> = None;
+    let mut refuted = false;
     let sound: Vec<Difference> = differences.iter().filter(|d| d.slope.is_finite()).copied().collect();
-    for pair in sound.windows(2) {
+    for (i, pair) in sound.windows(2).enumerate() {
         let (coarse, fine) = (pair[0], pair[1]);
         let gain = (coarse.step / fine.step).powi(order) - 1.0;
         let value = fine.slope + (fine.slope - coarse.slope) / gain;
         let disagreement = before.map_or(fine.slope - coarse.slope, |before| value - before).abs();
-        estimates.push(Estimate { value, error: disagreement + 2.0 * noise / fine.step });
         before = Some(value);
+        let found = Estimate { value, error: disagreement + 2.0 * noise / fine.step };
+        // Slopes at finer steps come closer, but for rounding; if they do not, this plateau is one of a coarser structure
+        // of the function.
+        let near = found.error + 2.0 * (fine.slope - value).abs();
+        let refutes = |d: &Difference| (d.slope - value).abs() > near + 100.0 * noise / d.step;
+        if sound[i + 2..].iter().any(refutes) {
+            refuted = true;
+        } else {
+            estimates.push(found);
+        }
     }
-    let Some(found) = best(&estimates) else {
+    match best(&estimates) {
+        Some(found) if found.has_digits() || !refuted => found,
+        // Slopes move on to the end, and nobody knows how far.
+        Some(found) => Estimate { error: f64::INFINITY, ..found },
         // A single step that works is better than none, but vouches for nothing.
-        return Estimate { value: sound.last().map_or(f64::NAN, |d| d.slope), error: f64::INFINITY };
-    };
-    if found.has_digits() {
-        return found;
+        None => Estimate { value: sound.last().map_or(f64::NAN, |d| d.slope), error: f64::INFINITY },
     }
-    // No plateau. If slopes move on as steps shrink, by more than rounding explains, all that is known is how far; if
-    // they still do at the finest step, not even that.
-    let at = estimates.iter().position(|e| e.value == found.value).unwrap_or(0);
-    let beyond = |d: &Difference, rounding: f64| (d.slope - found.value).abs() - rounding * noise / d.step;
-    let moved = sound[at + 1..].iter().map(|d| beyond(d, 4.0)).fold(0.0, f64::max);
-    let ends = sound.last().is_none_or(|d| beyond(d, 1e3) <= found.error);
-    Estimate { error: if ends { found.error.max(moved) } else { f64::INFINITY }, ..found }
 }
 
 /// An infinite slope, if the value jumps: the difference quotient grows as the step shrinks, far above rounding.
