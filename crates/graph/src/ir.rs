@@ -237,7 +237,10 @@ impl Graph {
         let inferred = {
             let inner = self.inner.borrow();
             let types: SmallVec<[&Type; 4]> = ids.iter().map(|id| &inner.nodes[id.index()].ty).collect();
-            op.infer(&types)
+            op.infer(&types).and_then(|ty| {
+                chainrule_tensor::shape::size(op.name(), &ty.shape)?;
+                Ok(ty)
+            })
         };
         let ty = match inferred {
             Ok(ty) => ty,

@@ -112,3 +112,28 @@ fn a_function_checks_its_arguments() {
     assert!(text.contains("label 3 at position 1 is outside 0..3"), "{text}");
     assert_eq!(f.run(&[good, in_range]).expect("sound again")[0].item::<f32>().expect("a number"), 5.0);
 }
+
+#[test]
+fn a_size_that_no_memory_holds_is_refused_when_it_is_recorded() {
+    const HUGE: usize = 1 << 40;
+    let g = Graph::new();
+    let (s, x) = (g.leaf("s", 1.0), g.leaf("x", [1.0, 2.0]));
+    let cases = [
+        x.pad(0, usize::MAX, 1),
+        x.pad(0, usize::MAX - 2, 1),
+        s.broadcast_to([HUGE, HUGE]),
+        s.broadcast_to([0, usize::MAX]),
+        g.iota([usize::MAX], 0),
+        g.iota([HUGE, HUGE], 1),
+        g.input("tall", [HUGE, 1], Kind::Real).matmul(g.input("wide", [1, HUGE], Kind::Real)),
+        g.input("column", [HUGE, 1], Kind::Real) + g.input("row", [HUGE], Kind::Real),
+        g.input("x", [usize::MAX], Kind::Truth).real(),
+        x.argmax(0).one_hot(usize::MAX),
+        x.reshape(&[isize::MAX, isize::MAX]),
+    ];
+    for v in cases {
+        let text = v.value().expect_err("too large").to_string();
+        assert!(text.contains("too many"), "{text}");
+        assert!(text.contains("errors.rs:"), "{text}");
+    }
+}

@@ -225,3 +225,29 @@ fn gelu_is_the_normal_distribution_function_times_its_argument() {
         g.constant([0.0, 0.841_344_746_068_542_9, -2.0 * 0.022_750_131_948_179_2]),
     );
 }
+
+#[test]
+fn linear_algebra_of_any_size_0() {
+    for (batch, n, k) in (0..8).map(|i| (i & 2, (i << 1) & 2, (i >> 1) & 2)) {
+        let g = Graph::new();
+        let one = g.iota([n, n], 0).equal(g.iota([n, n], 1)).real();
+        let a = g.leaf("a", one.broadcast_to([batch, n, n]).value().expect("identities"));
+        let b = g.leaf("b", g.constant(3.0).broadcast_to([batch, n, k]).value().expect("threes"));
+        for x in [a.solve(b), a.solve_lower(b), a.solve_upper(b), a.inverse().matmul(b)] {
+            same(x, b);
+            let found = x.sum(&[]).grad(&[a, b]).expect("connected");
+            same(found[1], b.like(1.0));
+            assert_eq!(value(found[0]).len(), batch * n * n);
+        }
+        for x in [a.cholesky(), a.inverse()] {
+            same(x, a);
+            assert_eq!(value(x.sum(&[]).grad(&[a]).expect("connected")[0]).len(), batch * n * n);
+        }
+        let ones = g.constant(1.0).broadcast_to([batch]);
+        same(a.det(), ones);
+        same(a.logdet(), ones * 0.0);
+        same(a.slogdet().0, ones);
+        same(a.det().sum(&[]).grad(&[a]).expect("connected")[0], a);
+        same(a.trace(), ones * n as f64);
+    }
+}
