@@ -92,7 +92,7 @@ fn indices_out_of_range_and_singular_matrices_fail_with_their_place() {
     let i = g.leaf("i", Tensor::from([0_i64, 5, -1]));
     let message = |v: Var<'_>| v.value().expect_err("a failure").to_string();
     let text = message(x.take(0, i));
-    assert!(text.contains("[gather] index 5 at position 1 is outside -3..3"), "{text}");
+    assert!(text.contains("[take] (gather) index 5 at position 1 is outside -3..3"), "{text}");
     assert!(text.contains("math.rs"), "{text}");
     let text = message(x.scatter_add(0, i, x));
     assert!(text.contains("[scatter_add] index 5 at position 1"), "{text}");

@@ -9,14 +9,14 @@ impl<'g> Var<'g> {
     /// Tangent of x radians.
     #[track_caller]
     pub fn tan(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("tan", Location::caller());
         self.sin() / self.cos()
     }
 
     /// The inverse of [`sin`](Var::sin), in radians: −π/2 to π/2; NaN beyond ±1, and infinite derivative there.
     #[track_caller]
     pub fn asin(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("asin", Location::caller());
         let cos = ((1.0 - self) * (1.0 + self)).sqrt();
         2.0 * (self / (1.0 + cos)).atan()
     }
@@ -24,7 +24,7 @@ impl<'g> Var<'g> {
     /// The inverse of [`cos`](Var::cos), in radians: 0 to π; NaN beyond ±1, and infinite derivative there.
     #[track_caller]
     pub fn acos(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("acos", Location::caller());
         let negative = self.less(0.0);
         // Not abs: its derivative at 0 is 0.
         let x = negative.select(-self, self);

@@ -119,7 +119,7 @@ impl Graph {
         ruling: Ruling,
         at: &'static Location<'static>,
     ) -> Var<'g> {
-        let _here = self.blame(at);
+        let _here = self.blame(name, at);
         let form = match ruling {
             Ruling::Vjp(_) => Form::Vjp,
             Ruling::Jvp(_) => Form::Jvp,
