@@ -8,6 +8,7 @@ use chainrule_tensor::Layout;
 use super::rows::Rows;
 use super::{Derivative, Lowering, Primitive, Sample, Site};
 use crate::diff::checkpoint::{recompute, through};
+use crate::diff::linearity::refuse_nonlinear;
 use crate::diff::vmap;
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Graph, Type};
@@ -87,7 +88,9 @@ impl Graph {
     /// arguments. It must be linear in `t`, since reverse mode transposes it; so it serves both modes.
     ///
     /// # Errors
-    /// Differentiating fails if the tangent has another type than the result, or is not linear in `t`.
+    /// Differentiating, forward or in reverse, fails if the tangent has another type than the result, or is not linear
+    /// in `t`: if it adds what does not depend on `t`, multiplies two terms that do, or puts one into a function such
+    /// as `sin`.
     ///
     /// ```
     /// use chainrule_graph::Graph;
@@ -156,6 +159,10 @@ impl Ruled {
     fn tangent<'g>(&self, t: &[Option<Var<'g>>], site: &Site<'_, 'g>) -> Var<'g> {
         let x = &site.x[1..];
         let Ruling::Jvp(jvp) = self.ruling(site.y.graph) else { return site.y.like(0.0) };
+        let what = format!("the jvp of `{}` is not linear in its tangents", self.name);
+        if let Err(error) = refuse_nonlinear(&what, x, |t| jvp(x, site.y, t)) {
+            return site.y.graph.poison(error);
+        }
         let t: Vec<Var<'g>> = t[1..].iter().zip(x).map(|(t, x)| t.unwrap_or_else(|| zero(*x))).collect();
         let found = jvp(x, site.y, &t);
         if found.is_poisoned() || found.ty() == site.y.ty() {
