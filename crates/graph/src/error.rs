@@ -88,6 +88,14 @@ pub enum ErrorKind {
         /// How many runs there had been, this one included.
         run: u64,
     },
+    /// The user's own operation failed.
+    #[error("[{op}] its forward fails: {error}")]
+    Custom {
+        /// The operation.
+        op: &'static str,
+        /// What its forward returned.
+        error: tensor::Error,
+    },
     /// Values cannot be mapped over together.
     #[error("[vmap] {0}")]
     Batch(String),
@@ -102,6 +110,28 @@ pub enum ErrorKind {
         /// The value, its position and the accepted range.
         why: String,
     },
+}
+
+impl ErrorKind {
+    /// The operation that failed, if it is one: a function such as `softmax` fails in one of the operations that it
+    /// is made of.
+    pub fn op(&self) -> Option<&'static str> {
+        use tensor::Error as Tensor;
+        match self {
+            ErrorKind::Tensor(
+                Tensor::Shape { op, .. }
+                | Tensor::DType { op, .. }
+                | Tensor::Axis { op, .. }
+                | Tensor::Value { op, .. },
+            )
+            | ErrorKind::Kind { op, .. }
+            | ErrorKind::Graphs { op }
+            | ErrorKind::NonFinite { op, .. }
+            | ErrorKind::Custom { op, .. }
+            | ErrorKind::Value { op, .. } => Some(op),
+            _ => None,
+        }
+    }
 }
 
 impl Error {
@@ -141,7 +171,15 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.kind)?;
+        let said = self.0.kind.to_string();
+        match (self.0.at.as_ref().and_then(|at| at.within), self.0.kind.op()) {
+            // The function that the user called comes first, the operation in it that failed second.
+            (Some(called), Some(op)) if called != op => {
+                let why = said.strip_prefix(&format!("[{op}]")).unwrap_or(&said);
+                write!(f, "[{called}] ({op}){why}")?;
+            }
+            _ => f.write_str(&said)?,
+        }
         if let Some(at) = &self.0.at {
             write!(f, "\n  --> {at}")?;
         }

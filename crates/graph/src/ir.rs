@@ -63,7 +63,7 @@ pub enum Phase {
     Backward,
 }
 
-/// Where a node comes from: the user's source line, the scope path, and the phase.
+/// Where a node comes from: the user's source line, the function called there, the scope path, and the phase.
 ///
 /// A node recorded by differentiation has the line and scope of the forward node it belongs to.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,8 @@ pub struct Origin {
     pub scope: Arc<str>,
     /// Forward, or recorded by differentiation.
     pub phase: Phase,
+    /// The function that was called there, such as `softmax`, if the node is one of several that it records.
+    pub within: Option<&'static str>,
 }
 
 impl fmt::Display for Origin {
@@ -237,7 +239,10 @@ impl Graph {
         let inferred = {
             let inner = self.inner.borrow();
             let types: SmallVec<[&Type; 4]> = ids.iter().map(|id| &inner.nodes[id.index()].ty).collect();
-            op.infer(&types)
+            op.infer(&types).and_then(|ty| {
+                chainrule_tensor::shape::size(op.name(), &ty.shape)?;
+                Ok(ty)
+            })
         };
         let ty = match inferred {
             Ok(ty) => ty,
@@ -291,19 +296,30 @@ impl Graph {
         ScopeGuard { graph: self, id }
     }
 
-    /// Attributes all that is recorded while the guard lives to the line `here`, so that a library function
-    /// composed of several primitives blames its caller. The outermost guard wins.
+    /// Attributes all that is recorded while the guard lives to a call of `function` at `here`, so that a library
+    /// function composed of several primitives blames its caller, and errors name it. The outermost guard wins.
     ///
     /// ```
     /// # use chainrule_graph::{Graph, Var};
     /// #[track_caller]
     /// fn square<'g>(x: Var<'g>) -> Var<'g> {
-    ///     let _here = x.graph().blame(std::panic::Location::caller());
+    ///     let _here = x.graph().blame("square", std::panic::Location::caller());
     ///     x * x
     /// }
     /// ```
-    pub fn blame(&self, here: &'static Location<'static>) -> BlameGuard<'_> {
-        let origin = self.origin(here);
+    pub fn blame(&self, function: &'static str, here: &'static Location<'static>) -> BlameGuard<'_> {
+        let Origin { within, .. } = self.origin(here);
+        self.blame_within(within.or(Some(function)), here)
+    }
+
+    /// As [`blame`](Graph::blame), for what is called as it is named: nothing more to tell than the line.
+    pub(crate) fn blame_line(&self, here: &'static Location<'static>) -> BlameGuard<'_> {
+        let Origin { within, .. } = self.origin(here);
+        self.blame_within(within, here)
+    }
+
+    fn blame_within(&self, within: Option<&'static str>, here: &'static Location<'static>) -> BlameGuard<'_> {
+        let origin = Origin { within, ..self.origin(here) };
         self.inner.borrow_mut().blame.push(Blame { origin, exact: false });
         BlameGuard { graph: self }
     }
@@ -313,6 +329,14 @@ impl Graph {
     pub(crate) fn blame_origin(&self, origin: Origin) -> BlameGuard<'_> {
         self.inner.borrow_mut().blame.push(Blame { origin, exact: true });
         BlameGuard { graph: self }
+    }
+
+    /// What `record` gives while no attribution holds, so that each node has the line that it is recorded on.
+    pub(crate) fn unattributed<R>(&self, record: impl FnOnce() -> R) -> R {
+        let blame = std::mem::take(&mut self.inner.borrow_mut().blame);
+        let made = record();
+        self.inner.borrow_mut().blame = blame;
+        made
     }
 
     /// Says where a function was passed that is called while the guard lives. A library function called through a
@@ -367,12 +391,12 @@ impl Inner {
         // A call through a function value comes from the standard library, as far as the compiler can tell.
         let passed = self.passed.last().filter(|_| here.file().contains("/library/core/src/ops/"));
         let here = passed.copied().unwrap_or(here);
-        // The innermost exact origin; else the outermost caller.
+        // The innermost exact origin; else that of the outermost caller, which the guards within it have taken over.
         let exact = self.blame.iter().rev().find(|b| b.exact);
-        match exact.or(self.blame.first()) {
+        match exact.or(self.blame.last()) {
             Some(blame) if blame.exact => blame.origin.clone(),
             Some(blame) => Origin { scope: scope(), ..blame.origin.clone() },
-            None => Origin { location: here, scope: scope(), phase: Phase::Forward },
+            None => Origin { location: here, scope: scope(), phase: Phase::Forward, within: None },
         }
     }
 }

@@ -145,7 +145,7 @@ impl<'g> Var<'g> {
             return self;
         }
         // Inside the closure the compiler no longer knows who called.
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame_line(Location::caller());
         match checked {
             Ok(t) => then(t),
             Err(e) => self.fail(e),

@@ -110,3 +110,59 @@ fn results_have_the_same_bits() {
     };
     assert_eq!(run(true), run(false));
 }
+
+#[test]
+fn what_is_not_computed_is_looked_at_first() {
+    let g = Graph::new();
+    let line = line!() + 1;
+    let (bound, known) = (g.leaf("w", [1.0, f64::NAN]), g.constant([1.0, f64::NAN]));
+    let x = g.leaf("x", [1.0, 2.0]);
+    for (y, words) in [
+        (bound * 2.0, "[input] `w` holds NaN, first at position 1"),
+        (known * 2.0, "[constant] a constant holds NaN, first at position 1"),
+        (known, "[constant] a constant holds NaN"),
+        (x * f64::NAN, "[scalar] a number holds NaN"),
+    ] {
+        let found = text(&g, &[y]);
+        assert!(found.starts_with(words), "{found}");
+        let shift = if words.starts_with("[scalar]") { 6 } else { 0 };
+        assert!(found.contains(&format!("--> crates/graph/tests/anomaly.rs:{}:", line + shift)), "{found}");
+    }
+    // An infinity may be meant; not so one that the conversion makes.
+    let wide = g.leaf("wide", [1.0, 1e300]);
+    let found = anomaly(&g, &[wide.tanh()], Precision::F32).expect("too wide").to_string();
+    assert!(found.contains("`wide` holds 1e300 at position 1, which is infinite in f32"), "{found}");
+    assert!(found.contains("Precision::F64"), "{found}");
+    assert!(anomaly(&g, &[wide.tanh()], Precision::F64).is_none());
+    assert!(anomaly(&g, &[g.leaf("mask", [f64::INFINITY]).tanh()], Precision::F32).is_none());
+    let found = anomaly(&g, &[x * 1e300], Precision::F32).expect("too wide").to_string();
+    assert!(found.contains("the number 1e300 is infinite in f32"), "{found}");
+}
+
+#[test]
+fn advice_is_given_on_what_happened() {
+    struct Makes;
+    impl chainrule_graph::CustomOp for Makes {
+        fn name(&self) -> &'static str {
+            "makes_nan"
+        }
+        fn infer(&self, args: &[&chainrule_graph::Type]) -> Result<chainrule_graph::Type, String> {
+            Ok(args[0].clone())
+        }
+        fn forward(&self, args: &[Tensor]) -> chainrule_tensor::Result<Tensor> {
+            &args[0] * &Tensor::from(f64::NAN)
+        }
+        fn vjp<'g>(&self, _: &[Var<'g>], _: Var<'g>, ct: Var<'g>) -> Vec<Var<'g>> {
+            vec![ct]
+        }
+    }
+    let g = Graph::new();
+    let singular = text(&g, &[g.leaf("m", [[1.0, 2.0], [2.0, 4.0]]).logdet()]);
+    assert!(singular.starts_with("[logdet] makes an infinity"), "{singular}");
+    assert!(singular.contains("the matrix is singular") && !singular.contains("learning rate"), "{singular}");
+    let made = text(&g, &[g.custom(Makes, &[g.leaf("x", [1.0, 2.0])])]);
+    assert!(made.contains("[makes_nan] makes NaN in 2 of 2") && made.contains("look at what it computes"));
+    assert!(!made.contains("learning rate"), "{made}");
+    let softmax = text(&g, &[g.leaf("z", [800.0]).var(&[]).exp() / 0.0]);
+    assert!(softmax.contains("division by 0"), "{softmax}");
+}

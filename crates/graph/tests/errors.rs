@@ -112,3 +112,157 @@ fn a_function_checks_its_arguments() {
     assert!(text.contains("label 3 at position 1 is outside 0..3"), "{text}");
     assert_eq!(f.run(&[good, in_range]).expect("sound again")[0].item::<f32>().expect("a number"), 5.0);
 }
+
+#[test]
+fn a_size_that_no_memory_holds_is_refused_when_it_is_recorded() {
+    const HUGE: usize = 1 << 40;
+    let g = Graph::new();
+    let (s, x) = (g.leaf("s", 1.0), g.leaf("x", [1.0, 2.0]));
+    let cases = [
+        x.pad(0, usize::MAX, 1),
+        x.pad(0, usize::MAX - 2, 1),
+        s.broadcast_to([HUGE, HUGE]),
+        s.broadcast_to([0, usize::MAX]),
+        g.iota([usize::MAX], 0),
+        g.iota([HUGE, HUGE], 1),
+        g.input("tall", [HUGE, 1], Kind::Real).matmul(g.input("wide", [1, HUGE], Kind::Real)),
+        g.input("column", [HUGE, 1], Kind::Real) + g.input("row", [HUGE], Kind::Real),
+        g.input("x", [usize::MAX], Kind::Truth).real(),
+        x.argmax(0).one_hot(usize::MAX),
+        x.reshape(&[isize::MAX, isize::MAX]),
+    ];
+    for v in cases {
+        let text = v.value().expect_err("too large").to_string();
+        assert!(text.contains("too many"), "{text}");
+        assert!(text.contains("errors.rs:"), "{text}");
+    }
+}
+
+#[test]
+fn messages_name_the_function_that_was_called() {
+    let g = Graph::new();
+    let x = g.leaf("x", [1.0, 2.0, 3.0]);
+    let n = g.leaf("n", [1_i64, 2, 3]);
+    let empty = g.input("empty", [2, 0], Kind::Real);
+    let square = g.leaf("square", [[1_i64, 0], [0, 1]]);
+    let cases = [
+        (n.top_k(5, 0).0, "[top_k] (slice) (3,): 0..5 by 1 does not lie in axis 0 of length 3"),
+        (x.softmax(3), "[softmax] (max) axis 3 is out of range"),
+        (empty.softmax(1), "[softmax] (max) (2, 0): an empty axis has no extreme"),
+        (empty.logsumexp(1), "[logsumexp] (max) (2, 0): an empty axis"),
+        (x.log_softmax(1), "[log_softmax] (max) axis 1 is out of range"),
+        (x.take(0, x), "[take] (gather) indices are integers"),
+        (x.take(1, n), "[take] axis 1 is out of range"),
+        (n.mean(&[0]), "[mean] (mul)"),
+        (g.einsum("i,i->", &[n, n]), "[einsum] (matmul) does not take"),
+        (g.stack(&[x, x], 5), "[stack] (expand) axis 5 is out of range"),
+        (square.inverse(), "[inverse] (solve) does not take"),
+        (square.det(), "[det] (slogdet) does not take"),
+        (x.matmul(x), "[matmul] (3,) x (3,)"),
+        (x.sum(&[4]), "[sum] axis 4"),
+        (x.tril(0), "[tril] (3,): needs matrices"),
+    ];
+    for (v, words) in cases {
+        let text = v.value().expect_err(words).to_string();
+        assert!(text.starts_with(words), "{words:?} not at the start of: {text}");
+        assert!(text.contains("--> ") && text.contains("errors.rs:"), "{text}");
+    }
+    // What a value breaks when the graph runs, too.
+    let text = |v: chainrule_graph::Var<'_>| v.value().expect_err("fails when it runs").to_string();
+    assert!(
+        text(x.take(0, n)).starts_with("[take] (gather) index 3 at position 2"),
+        "{}",
+        text(x.take(0, n))
+    );
+    let singular = g.leaf("zeros", [[0.0, 0.0], [0.0, 0.0]]).inverse();
+    assert!(text(singular).starts_with("[inverse] (solve)"), "{}", text(singular));
+    // The outermost call is the user's; a derivative keeps the name.
+    let _here = g.blame("attention", std::panic::Location::caller());
+    assert!(text(x.softmax(3)).starts_with("[attention] (max)"), "{}", text(x.softmax(3)));
+}
+
+#[test]
+fn what_a_custom_operation_returns_is_told_with_its_name() {
+    struct Fails;
+    impl chainrule_graph::CustomOp for Fails {
+        fn name(&self) -> &'static str {
+            "fails"
+        }
+        fn infer(&self, args: &[&chainrule_graph::Type]) -> Result<chainrule_graph::Type, String> {
+            Ok(args[0].clone())
+        }
+        fn forward(&self, args: &[Tensor]) -> chainrule_tensor::Result<Tensor> {
+            &args[0] * &Tensor::from([1_i64, 2])
+        }
+        fn vjp<'g>(
+            &self,
+            _: &[chainrule_graph::Var<'g>],
+            _: chainrule_graph::Var<'g>,
+            ct: chainrule_graph::Var<'g>,
+        ) -> Vec<chainrule_graph::Var<'g>> {
+            vec![ct]
+        }
+    }
+    let g = Graph::new();
+    let error = g.custom(Fails, &[g.leaf("x", [1.0, 2.0])]).value().expect_err("forward fails");
+    assert!(matches!(error.kind(), ErrorKind::Custom { op: "fails", error: TensorError::DType { .. } }));
+    assert!(error.to_string().starts_with("[fails] its forward fails: [mul] does not take"), "{error}");
+}
+
+#[test]
+fn a_rule_that_is_not_linear_is_refused_in_both_modes() {
+    type Jvp = for<'a> fn(
+        &[chainrule_graph::Var<'a>],
+        chainrule_graph::Var<'a>,
+        &[chainrule_graph::Var<'a>],
+    ) -> chainrule_graph::Var<'a>;
+    let g = Graph::new();
+    let (x, along) = (g.leaf("x", [1.0, 2.0]), g.constant([0.0, 0.0]));
+    let line = line!() + 2;
+    let affine: [(Jvp, &str); 9] = [
+        (|_, _, t| t[0] * 2.0 + 1.0, "add joins"),
+        (|_, _, t| t[0] * t[0], "mul of two terms"),
+        (|_, _, t| t[0].sin(), "sin of a term"),
+        (|x, _, t| x[0] / t[0], "div of a term"),
+        (|x, _, _| x[0], "does not depend on them"),
+        (|x, _, t| x[0].greater(1.5).select(t[0], x[0]), "select joins"),
+        (|_, _, t| t[0].greater(0.0).select(t[0], 0.0), "gt of a term"),
+        (|x, _, t| t[0].graph().concat(&[t[0].slice(0, 0..1), x[0].slice(0, 0..1)], 0), "concat joins"),
+        (|_, _, t| t[0].stop_gradient(), "stop_gradient of a term"),
+    ];
+    for (i, (rule, words)) in affine.into_iter().enumerate() {
+        let y = g.custom_jvp("r", &[x], |v| v[0] * 2.0, rule);
+        let both = [
+            jvp(&[y], &[x], &[along]).expect_err("forward").to_string(),
+            y.sum(&[]).grad(&[x]).expect_err("reverse").to_string(),
+        ];
+        for text in both {
+            assert!(
+                text.starts_with("[grad] the jvp of `r` is not linear in its tangents: ")
+                    && text.contains(words),
+                "{text}"
+            );
+            if i != 4 {
+                assert!(text.contains(&format!("errors.rs:{}:", line + i as u32)), "{text}");
+            }
+        }
+    }
+    let linear: [Jvp; 6] = [
+        |x, y, t| t[0] * x[0] + y.like(0.0),
+        |x, _, t| x[0].greater(1.5).select(t[0] * 3.0, 0.0),
+        |x, _, t| t[0] / x[0] - t[0].sum(&[]) * x[0].exp(),
+        |_, y, _| y.like(0.0),
+        |x, _, _| x[0] * 0.0,
+        |_, _, t| t[0] + t[0].graph().constant([0.0, 0.0]),
+    ];
+    for rule in linear {
+        let y = g.custom_jvp("r", &[x], |v| v[0] * 2.0, rule);
+        // A tangent may be what the rule multiplies it with.
+        jvp(&[y], &[x], &[x]).expect("linear");
+        y.sum(&[]).grad_or_zeros(&[x]).expect("linear");
+    }
+    let clipped = g.custom_vjp("shifted", &[x], |v| v[0] * 2.0, |_, _, ct| vec![ct + 1.0]);
+    let text = jvp(&[clipped], &[x], &[along]).expect_err("affine").to_string();
+    assert!(text.contains("the vjp of `shifted` is not linear in its cotangent: add joins"), "{text}");
+    clipped.sum(&[]).grad(&[x]).expect("reverse mode needs no linearity");
+}

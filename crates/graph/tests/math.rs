@@ -92,7 +92,7 @@ fn indices_out_of_range_and_singular_matrices_fail_with_their_place() {
     let i = g.leaf("i", Tensor::from([0_i64, 5, -1]));
     let message = |v: Var<'_>| v.value().expect_err("a failure").to_string();
     let text = message(x.take(0, i));
-    assert!(text.contains("[gather] index 5 at position 1 is outside -3..3"), "{text}");
+    assert!(text.contains("[take] (gather) index 5 at position 1 is outside -3..3"), "{text}");
     assert!(text.contains("math.rs"), "{text}");
     let text = message(x.scatter_add(0, i, x));
     assert!(text.contains("[scatter_add] index 5 at position 1"), "{text}");
@@ -280,4 +280,30 @@ fn powers_have_all_derivatives_at_zero() {
     }
     // 0ˣ is 0 for x > 0, with all its derivatives.
     assert_eq!(derivative(|x| x.graph().constant(0.0).pow(x), 3, &[1.0, 2.5]), [0.0; 2]);
+}
+
+#[test]
+fn linear_algebra_of_any_size_0() {
+    for (batch, n, k) in (0..8).map(|i| (i & 2, (i << 1) & 2, (i >> 1) & 2)) {
+        let g = Graph::new();
+        let one = g.iota([n, n], 0).equal(g.iota([n, n], 1)).real();
+        let a = g.leaf("a", one.broadcast_to([batch, n, n]).value().expect("identities"));
+        let b = g.leaf("b", g.constant(3.0).broadcast_to([batch, n, k]).value().expect("threes"));
+        for x in [a.solve(b), a.solve_lower(b), a.solve_upper(b), a.inverse().matmul(b)] {
+            same(x, b);
+            let found = x.sum(&[]).grad(&[a, b]).expect("connected");
+            same(found[1], b.like(1.0));
+            assert_eq!(value(found[0]).len(), batch * n * n);
+        }
+        for x in [a.cholesky(), a.inverse()] {
+            same(x, a);
+            assert_eq!(value(x.sum(&[]).grad(&[a]).expect("connected")[0]).len(), batch * n * n);
+        }
+        let ones = g.constant(1.0).broadcast_to([batch]);
+        same(a.det(), ones);
+        same(a.logdet(), ones * 0.0);
+        same(a.slogdet().0, ones);
+        same(a.det().sum(&[]).grad(&[a]).expect("connected")[0], a);
+        same(a.trace(), ones * n as f64);
+    }
 }

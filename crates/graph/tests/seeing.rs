@@ -108,3 +108,35 @@ fn backward_keeps_what_its_rules_read_and_no_more() {
     };
     assert_eq!((deep(false), deep(true)), (4, 1));
 }
+
+#[test]
+fn each_name_in_equations_means_one_thing() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]);
+    let leaf = |scope: &str, name: &str| {
+        let _scope = g.enter(scope);
+        g.leaf(name, [[0.5, 0.1], [0.2, 0.3]])
+    };
+    let (a, b) = (leaf("a", "w"), leaf("b", "w"));
+    let layers = x.matmul(a).matmul(b).sum(&[]).equations(&[a, b]).expect("connected");
+    assert_eq!(lines(&layers.forward)[..2], ["v1 = x @ a.w", "v2 = v1 @ b.w"]);
+    for line in ["da.w = xᵀ @ dv1", "db.w = v1ᵀ @ dv2"] {
+        assert!(lines(&layers.backward).iter().any(|l| l == line), "{line} is missing in\n{layers}");
+    }
+    let (w, v) = (g.leaf("w", 2.0), g.leaf("w", 3.0));
+    assert_eq!(lines(&(w * v).equations(&[w, v]).expect("connected").forward), ["J = w · w′"]);
+    let v1 = g.leaf("v1", 2.0);
+    assert_eq!(
+        lines(&(v1 * v1).exp().equations(&[v1]).expect("connected").forward),
+        ["v2 = v1 · v1", "J = exp(v2)"]
+    );
+    let (sum, other, result) = (g.leaf("a + b", 2.0), g.leaf("dw", 3.0), g.leaf("J", 1.0));
+    let odd = (sum * w * other * result).equations(&[sum, other, w, result]).expect("connected");
+    assert_eq!(lines(&odd.forward), ["v1 = `a + b` · w", "v2 = v1 · dw′", "J = v2 · J′"]);
+    assert!(lines(&odd.backward).contains(&"d`a + b` = w · dv1".to_string()), "{odd}");
+    let cube = g.custom_vjp("cube", &[w], |w| w[0] * w[0] * w[0], |w, _, ct| vec![ct * 3.0 * w[0] * w[0]]);
+    assert_eq!(
+        lines(&cube.equations(&[w]).expect("connected").forward).last().map(String::as_str),
+        Some("J = cube[vjp](v2, w)")
+    );
+}

@@ -25,7 +25,7 @@ fn same_shape<'g>(op: &'static str, prediction: Var<'g>, target: Var<'g>) -> Res
 
 #[track_caller]
 fn here(v: Var<'_>) -> chainrule_graph::Origin {
-    chainrule_graph::Origin { location: std::panic::Location::caller(), ..v.origin() }
+    chainrule_graph::Origin { location: std::panic::Location::caller(), within: None, ..v.origin() }
 }
 
 /// Mean of −(y ln a + (1 − y) ln(1 − a)) over all elements, for probabilities `a` (lecture 2.3).

@@ -144,6 +144,7 @@ impl<'g> Scope<'g> {
             location: here,
             scope,
             phase: chainrule_graph::Phase::Forward,
+            within: None,
         })
     }
 

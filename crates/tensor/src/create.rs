@@ -23,6 +23,9 @@ impl Tensor {
 
     /// A tensor of `shape` with every element 0 (`false` for [`DType::Bool`]).
     ///
+    /// # Panics
+    /// As `Vec` does, if the elements would not fit the address space.
+    ///
     /// ```
     /// # use chainrule_tensor::{DType, Tensor};
     /// assert_eq!(Tensor::zeros(2, DType::I64), Tensor::from([0_i64, 0]));
@@ -37,6 +40,9 @@ impl Tensor {
     }
 
     /// A tensor of `shape` with every element 1 (`true` for [`DType::Bool`]).
+    ///
+    /// # Panics
+    /// As `Vec` does, if the elements would not fit the address space.
     pub fn ones(shape: impl Into<Shape>, dtype: DType) -> Self {
         match dtype {
             DType::F32 => Tensor::full(shape, 1.0_f32),
@@ -54,6 +60,9 @@ impl Tensor {
     /// The integers of a range, as a vector of [`DType::I64`]. For evenly spaced reals see
     /// [`linspace`](Tensor::linspace).
     ///
+    /// # Panics
+    /// As `Vec` does, if the elements would not fit the address space.
+    ///
     /// ```
     /// # use chainrule_tensor::Tensor;
     /// assert_eq!(Tensor::arange(2..5), Tensor::from([2_i64, 3, 4]));
@@ -65,7 +74,7 @@ impl Tensor {
     /// `n` evenly spaced reals, both ends of `range` among them (only the first if `n` is 1).
     ///
     /// # Errors
-    /// [`Error::DType`] if `dtype` is not real.
+    /// [`Error::DType`] if `dtype` is not real, [`Error::Shape`] if the elements would not fit the address space.
     ///
     /// ```
     /// # use chainrule_tensor::{DType, Tensor};
@@ -83,6 +92,7 @@ impl Tensor {
             };
             Tensor::from((0..n).map(at).collect::<Vec<T>>())
         }
+        crate::shape::size("linspace", &n.into())?;
         let (first, last) = range.into_inner();
         match dtype {
             DType::F32 => Ok(go::<f32>(first, last, n)),
@@ -92,6 +102,9 @@ impl Tensor {
     }
 
     /// The identity matrix `(n, n)`: 1 on the diagonal, 0 elsewhere.
+    ///
+    /// # Panics
+    /// As `Vec` does, if the elements would not fit the address space.
     ///
     /// ```
     /// # use chainrule_tensor::{DType, Tensor};

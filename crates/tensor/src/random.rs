@@ -167,7 +167,7 @@ fn draw(
     next: impl Fn(&mut ChaCha8Rng) -> f64,
 ) -> Result<Tensor> {
     let mut rng = key.rng(Purpose::Draw);
-    let n = shape.checked_size().ok_or_else(|| Error::shape(op, [&shape[..]], "too many elements"))?;
+    let n = crate::shape::size(op, &shape)?;
     let mut numbers = std::iter::repeat_with(|| next(&mut rng)).take(n);
     match dtype {
         DType::F32 => Tensor::from_vec(numbers.by_ref().map(f32::from_f64).collect(), shape),

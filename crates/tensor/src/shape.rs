@@ -25,13 +25,11 @@ impl Shape {
         self.iter().product()
     }
 
-    /// [`size`](Shape::size), or `None` where the product does not fit a `usize`.
+    /// [`size`](Shape::size), or `None` where no address space holds as many elements of 8 bytes. An axis of length
+    /// 0 counts as 1, since strides are products of the other lengths.
     pub fn checked_size(&self) -> Option<usize> {
-        if self.contains(&0) {
-            Some(0)
-        } else {
-            self.iter().try_fold(1_usize, |n, &axis| n.checked_mul(axis))
-        }
+        let bytes = self.iter().try_fold(8_usize, |n, &axis| n.checked_mul(axis.max(1)))?;
+        isize::try_from(bytes).is_ok().then(|| self.size())
     }
 
     /// Row-major strides in elements.
@@ -143,6 +141,11 @@ pub fn axis(op: &'static str, axis: isize, shape: &[usize]) -> Result<usize> {
     }
 }
 
+/// The number of elements of the result `shape` of `op`; an error if they would not fit the address space.
+pub fn size(op: &'static str, shape: &Shape) -> Result<usize> {
+    shape.checked_size().ok_or_else(|| Error::shape(op, [&shape[..]], "has too many elements for any memory"))
+}
+
 /// Resolves several axis numbers to ascending positions; a repeated axis is an error.
 /// An empty list means all axes.
 pub fn axes(op: &'static str, list: &[isize], shape: &[usize]) -> Result<SmallVec<[usize; 4]>> {
@@ -179,7 +182,9 @@ pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
             }
         }
     }
-    Ok(out.into())
+    let out = out.into();
+    size(op, &out)?;
+    Ok(out)
 }
 
 /// Shape of a (batched) matrix product: `(…, m, k) x (…, k, n)` is `(…, m, n)`; the leading axes broadcast.
@@ -196,7 +201,9 @@ pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape> {
     }
     let batch = broadcast(op, batch_a, batch_b)
         .map_err(|_| Error::shape(op, [a, b], "the leading (batch) axes must be equal or 1"))?;
-    Ok(batch.iter().copied().chain([m, n]).collect())
+    let out = batch.iter().copied().chain([m, n]).collect();
+    size(op, &out)?;
+    Ok(out)
 }
 
 /// Target of a reshape. One entry may be -1 and is then computed from the rest.
@@ -204,7 +211,10 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Result<Shape> {
     let op = "reshape";
     let size: usize = from.iter().product();
     let fail = |why: String| Err(Error::shape(op, [from], why));
-    let known: usize = to.iter().filter(|n| **n >= 0).map(|n| *n as usize).product();
+    let given: Shape = to.iter().filter(|n| **n >= 0).map(|n| *n as usize).collect();
+    let Some(known) = given.checked_size() else {
+        return fail(format!("{size} elements cannot become {to:?}, which has too many for any memory"));
+    };
     match to.iter().filter(|n| **n < 0).count() {
         0 if known == size => Ok(to.iter().map(|n| *n as usize).collect()),
         0 => fail(format!("{size} elements cannot become {to:?}, which has {known}")),
@@ -286,7 +296,9 @@ pub fn concat(parts: &[&[usize]], axis: usize) -> Result<Shape> {
             let why = format!("all axes but axis {axis} must be equal");
             return Err(Error::shape(op, parts.iter().copied(), why));
         }
-        out.0[axis] += part[axis];
+        // Too long an axis for a `usize` is too long for any memory.
+        out.0[axis] = out[axis].saturating_add(part[axis]);
     }
+    size(op, &out)?;
     Ok(out)
 }

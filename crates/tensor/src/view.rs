@@ -118,8 +118,7 @@ impl Tensor {
             Tensor::from_vec(out, &from.shape)
         }
         let shape = shape.into();
-        if shape.checked_size().is_none() || shape::broadcast("broadcast_to", self.shape(), &shape)? != shape
-        {
+        if shape::broadcast("broadcast_to", self.shape(), &shape)? != shape {
             let why = "the first cannot be repeated to fill the second";
             return Err(Error::shape("broadcast_to", [self.shape(), &shape[..]], why));
         }

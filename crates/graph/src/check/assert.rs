@@ -45,7 +45,7 @@ pub fn assert_gradients(loss: Var<'_>, parameters: &[Var<'_>]) {
 pub fn assert_gradients_of(formula: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>, values: &[Tensor]) {
     let g = Graph::new();
     let leaves: Vec<Var<'_>> = {
-        let _here = g.blame(Location::caller());
+        let _here = g.blame("assert_gradients_of", Location::caller());
         values.iter().enumerate().map(|(i, v)| g.leaf(&format!("x{i}"), v.clone())).collect()
     };
     let y = formula(&leaves);

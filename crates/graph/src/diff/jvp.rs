@@ -9,6 +9,8 @@ use crate::prim::pushforward::Pushforward;
 use crate::prim::{Cotangents, Rule, Site};
 use crate::var::Var;
 
+use super::linearity::linear_since;
+
 use chainrule_tensor::kernels::Kind;
 use smallvec::SmallVec;
 
@@ -172,7 +174,10 @@ fn pushforward<'g>(
     if let Some((poisoned, _)) = ends.iter().find(|(c, _)| c.is_poisoned()) {
         return *poisoned;
     }
-    match super::transpose::transpose(graph, mark, &[ct], ends.into_iter()) {
+    let made: Vec<Var<'g>> = ends.iter().map(|(made, _)| *made).collect();
+    let what = format!("the vjp of `{}` is not linear in its cotangent", node.op.name());
+    let linear = linear_since(graph, &what, mark, &[ct], &made);
+    match linear.and_then(|()| super::transpose::transpose(graph, mark, &[ct], ends.into_iter())) {
         Ok(found) => found[0].unwrap_or_else(|| site.y.like(0.0)),
         Err(error) => {
             let hint = format!(

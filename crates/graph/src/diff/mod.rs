@@ -11,5 +11,6 @@ pub(crate) mod copy;
 pub(crate) mod grad;
 pub(crate) mod jacobian;
 pub(crate) mod jvp;
+pub(crate) mod linearity;
 pub(crate) mod transpose;
 pub(crate) mod vmap;

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use chainrule_tensor::Layout;
-use chainrule_tensor::Real;
 use chainrule_tensor::kernels::{Slice, copy};
+use chainrule_tensor::{Layout, Real, Tensor};
 
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Origin, Type};
@@ -13,6 +12,23 @@ use crate::ir::{Origin, Type};
 pub(crate) struct Watch {
     pub(crate) op: &'static str,
     pub(crate) operands: Vec<Operand>,
+}
+
+/// What is known of a value that no step makes: an argument, a state, a bound leaf, a constant.
+pub(crate) struct Leaf {
+    pub(crate) op: &'static str,
+    /// What it is called, such as `` `x` `` or `a constant`.
+    pub(crate) label: String,
+    pub(crate) origin: Origin,
+    pub(crate) place: LeafPlace,
+}
+
+/// Where a leaf's value is.
+pub(crate) enum LeafPlace {
+    /// A number in steps themselves.
+    Immediate(f64),
+    /// A buffer, from its start, and the number of elements.
+    Buffer(usize, usize),
 }
 
 /// An operand of a watched step.
@@ -103,13 +119,40 @@ fn elements<T: Real>(slice: Slice<'_, T>, layout: &Layout) -> Option<Vec<f64>> {
     }
 }
 
-/// The error for a leaf called `name` that holds NaN; `None` if it holds none.
-pub(crate) fn leaf<T: Real>(name: &str, value: Slice<'_, T>, run: u64) -> Option<Error> {
-    let Slice::Real(x) = value else { return None };
-    let at = x.iter().position(|x| x.is_nan())?;
-    let why = format!("`{name}` holds NaN, first at position {at}, before anything is computed");
-    let kind = ErrorKind::NonFinite { op: "input", what: "NaN", why, run };
-    Some(Error::new(kind).hint("look at the data, or at the update of the run before"))
+impl Leaf {
+    /// The error for this leaf if it holds NaN, or if one of its numbers is infinite only in the precision of the
+    /// plan. `value` is what steps read, `given` what it was made from, where that is known.
+    pub(crate) fn look<T: Real>(
+        &self,
+        value: Option<Slice<'_, T>>,
+        given: Option<&Tensor>,
+        run: u64,
+    ) -> Option<Error> {
+        let one = if let LeafPlace::Immediate(x) = self.place { [T::from_f64(x)] } else { [T::zero()] };
+        let value = match value {
+            Some(Slice::Real(x)) => x,
+            None => &one,
+            Some(Slice::Int(_) | Slice::Truth(_)) => return None,
+        };
+        let error = |what, why| {
+            Error::new(ErrorKind::NonFinite { op: self.op, what, why, run }).placed(self.origin.clone())
+        };
+        if let Some(at) = value.iter().position(|x| x.is_nan()) {
+            let why =
+                format!("{} holds NaN, first at position {at}, before anything is computed", self.label);
+            return Some(error("NaN", why).hint("look at the data, or at the update of the run before"));
+        }
+        let given = given.filter(|_| value.iter().any(|x| x.is_infinite()))?.to_vec::<f64>().ok()?;
+        let lost = |(x, wide): (&T, &f64)| x.is_infinite() && wide.is_finite();
+        let at = value.iter().zip(&given).position(lost)?;
+        let why = format!(
+            "{} holds {:e} at position {at}, which is infinite in {}",
+            self.label,
+            given[at],
+            T::DTYPE
+        );
+        Some(error("an infinity", why).hint("compile in Precision::F64, or scale the data"))
+    }
 }
 
 impl Watch {
@@ -145,18 +188,26 @@ impl Watch {
             let numbers = s.map_or_else(|| "truth values".into(), |s| s.to_string());
             error = error.operand(format!("{} ({numbers})", o.label), o.ty.clone(), o.origin.clone());
         }
-        Some(match hint(self.op, &operands, T::DTYPE.size() == 4) {
+        let immediate = |o: &Operand| if let Place::Immediate(x) = o.place { Some(x) } else { None };
+        let immediates: Vec<f64> = self.operands.iter().filter_map(immediate).collect();
+        Some(match hint(self.op, &operands, &immediates, T::DTYPE.size() == 4) {
             Some(hint) => error.hint(hint),
             None => error,
         })
     }
 }
 
+/// Operations whose results may be greater than any operand.
+const GROWING: [&str; 9] = ["add", "sub", "mul", "matmul", "sum", "cumsum", "scatter_add", "pow", "softplus"];
+
 /// What to do about it.
-fn hint(op: &str, operands: &[Option<Statistics>], single: bool) -> Option<String> {
+fn hint(op: &str, operands: &[Option<Statistics>], immediates: &[f64], single: bool) -> Option<String> {
     let first = (*operands.first()?)?;
     let second = operands.get(1).copied().flatten();
     let n = first.count;
+    if let Some(x) = immediates.iter().find(|x| single && x.is_finite() && (**x as f32).is_infinite()) {
+        return Some(format!("the number {x:e} is infinite in f32; compile in Precision::F64"));
+    }
     let logits = "take the loss from logits (softplus, log_softmax), or keep the argument away from 0";
     Some(match op {
         "ln" | "log" if first.negatives > 0 => {
@@ -191,6 +242,11 @@ fn hint(op: &str, operands: &[Option<Statistics>], single: bool) -> Option<Strin
         _ if operands.iter().flatten().any(|s| s.infinities > 0) => {
             "∞ − ∞ and 0 · ∞ are NaN; the infinity came in through an operand".into()
         }
-        _ => "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights".into(),
+        _ if GROWING.contains(&op) => {
+            "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights".into()
+        }
+        "logdet" => "a determinant of 0: the matrix is singular, and the logarithm of 0 is −∞".into(),
+        op if op.starts_with("solve") => "the matrix is close to singular".into(),
+        _ => "its operands are finite: look at what it computes, and for which values that is defined".into(),
     })
 }

@@ -3,7 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 
-use super::anomaly::Watch;
+use super::anomaly::{Leaf, LeafPlace, Watch};
 use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
 use super::operation::Operation;
@@ -43,8 +43,8 @@ pub(crate) struct Plan {
     /// Copies that bring a state's next value home where it could not be computed in place: (from, to).
     pub(crate) carries: Vec<(Slot, usize)>,
     pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
-    /// Whether a run looks for the first NaN or infinity.
-    pub(crate) anomaly: bool,
+    /// In anomaly mode: what to look at before a run.
+    pub(crate) leaves: Vec<Leaf>,
 }
 
 const NEVER: usize = usize::MAX;
@@ -111,7 +111,12 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         .iter()
         .map(|s| (s.inputs.iter().map(|v| slot(*v)).collect(), s.outputs.iter().map(|v| slot(*v)).collect()))
         .collect();
-    let anomaly = lowered.anomaly;
+    let mut leaves = lowered.leaves;
+    for leaf in &mut leaves {
+        if let LeafPlace::Buffer(v, _) = &mut leaf.place {
+            *v = real[*v].unwrap_or(0);
+        }
+    }
     let steps = lowered.steps.into_iter().zip(slots).zip(in_place);
     let steps = steps.map(|((step, (inputs, outputs)), in_place)| Step {
         kernel: step.work.bind(in_place),
@@ -124,7 +129,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         operations: step.operations,
     });
     let state_names = lowered.state_names;
-    Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, anomaly }
+    Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, leaves }
 }
 
 impl Assigner<'_> {

@@ -131,8 +131,9 @@ impl Compiler<'_> {
         self
     }
 
-    /// Anomaly mode: a run fails at the first operation, forward or backward, that makes a NaN of operands without,
-    /// or an infinity of finite operands. The error names the operation, its line and scope, the run, and what the
+    /// Anomaly mode: a run fails at the first argument, state, leaf or constant that holds NaN, or that only the
+    /// precision of the plan makes infinite; else at the first operation, forward or backward, that makes a NaN of
+    /// operands without, or an infinity of finite operands. The error names the operation, its line and scope, the run, and what the
     /// operands were like, with advice; state stays as it was before the run.
     ///
     /// Such a plan is slow, since it keeps every value; one made without it pays nothing. Results have the same bits.

@@ -191,7 +191,8 @@ fn custom<T: Real>(
         Slice::Truth(x) => Tensor::from_vec(x[..shape.size()].to_vec(), shape),
     };
     let args = inputs.iter().zip(shapes).map(tensor).collect::<Result<Vec<_>, _>>()?;
-    let found = op.forward(&args)?.to_contiguous();
+    let found =
+        op.forward(&args).map_err(|error| ErrorKind::Custom { op: op.name(), error })?.to_contiguous();
     let fits = found.shape() == &out[..];
     match (y, found.as_slice::<T>(), found.as_slice::<i64>(), found.as_slice::<bool>()) {
         (SliceMut::Real(y), Some(x), ..) if fits => y.copy_from_slice(x),

@@ -10,7 +10,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Scalar};
 use chainrule_tensor::{Layout, Shape, Tensor};
 
-use super::anomaly::Watch;
+use super::anomaly::{Leaf, Watch};
 use super::compile::Compiler;
 use super::fold::Folded;
 use super::fuse::Work;
@@ -76,8 +76,8 @@ pub(crate) struct Lowered {
     pub(crate) state_names: Vec<String>,
     /// The buffer and shape of each result.
     pub(crate) outputs: Vec<(usize, Shape)>,
-    /// Whether steps are watched.
-    pub(crate) anomaly: bool,
+    /// In anomaly mode: what to look at before the steps.
+    pub(crate) leaves: Vec<Leaf>,
 }
 
 /// Where a node's value is.
@@ -94,6 +94,8 @@ struct Lowerer<'a> {
     places: HashMap<NodeId, Place>,
     /// Nodes whose value is needed outside the group that computes it.
     shared: Vec<bool>,
+    /// Whether leaves and steps are watched.
+    anomaly: bool,
     out: Lowered,
 }
 
@@ -112,8 +114,9 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
             state: Vec::new(),
             state_names: Vec::new(),
             outputs: Vec::new(),
-            anomaly: compiler.anomaly,
+            leaves: Vec::new(),
         },
+        anomaly: compiler.anomaly,
     };
     for (id, value) in folded {
         lowerer.given(id, Source::Constant(value));
@@ -140,6 +143,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         if let (false, Some(value)) = (lowerer.places.contains_key(id), leaf(*id)) {
             lowerer.given(*id, Source::Constant(value));
         }
+        lowerer.watch_number(*id);
     }
     for work in order {
         match work {
@@ -205,6 +209,7 @@ impl Lowerer<'_> {
     fn given(&mut self, id: NodeId, source: Source) {
         let ty = self.nodes[id.index()].ty.clone();
         let buffer = self.buffer(&ty, source);
+        self.watch_leaf(id, buffer);
         self.places.insert(id, Place::At(buffer, Layout::contiguous(ty.shape)));
     }
 

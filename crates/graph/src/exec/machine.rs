@@ -6,7 +6,7 @@ use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
 use chainrule_tensor::{Real, Tensor};
 use smallvec::SmallVec;
 
-use super::anomaly;
+use super::anomaly::{Leaf, LeafPlace};
 use super::buffers::{Plan, Slot};
 use super::compile::Precision;
 use crate::error::{Error, ErrorKind, Result};
@@ -261,7 +261,7 @@ fn replay<T: Real>(
     for ((buffer, ..), argument) in plan.inputs.iter().zip(arguments) {
         store[*buffer] = Buffer::Tensor(prepared::<T>(argument));
     }
-    let done = leaves(plan, store, run).and_then(|()| steps(plan, store, run));
+    let done = leaves(plan, store, arguments, run).and_then(|()| steps(plan, store, run));
     for (buffer, ..) in &plan.inputs {
         store[*buffer] = Buffer::Absent;
     }
@@ -277,15 +277,17 @@ fn replay<T: Real>(
     Ok(())
 }
 
-/// In anomaly mode: fails if an argument or a state holds NaN before the run.
-fn leaves<T: Real>(plan: &Plan, store: &[Buffer<T>], run: u64) -> Result<()> {
-    if !plan.anomaly {
-        return Ok(());
-    }
-    let arguments = plan.inputs.iter().map(|(buffer, name, ty)| (*buffer, &name[..], ty.shape.size()));
-    let state = plan.state.iter().map(|(buffer, start)| (*buffer, "a state", start.size()));
-    let bad = |(buffer, name, len): (usize, &str, usize)| anomaly::leaf(name, store[buffer].slice(len), run);
-    arguments.chain(state).find_map(bad).map_or(Ok(()), Err)
+/// In anomaly mode: fails if what the steps start from is not what they can work with.
+fn leaves<T: Real>(plan: &Plan, store: &[Buffer<T>], arguments: &[Tensor], run: u64) -> Result<()> {
+    let given = |buffer: usize| {
+        let argument = plan.inputs.iter().position(|i| i.0 == buffer).map(|i| &arguments[i]);
+        argument.or_else(|| plan.constants.iter().find(|c| c.0 == buffer).map(|c| &c.1))
+    };
+    let bad = |leaf: &Leaf| match leaf.place {
+        LeafPlace::Immediate(_) => leaf.look::<T>(None, None, run),
+        LeafPlace::Buffer(buffer, len) => leaf.look(Some(store[buffer].slice(len)), given(buffer), run),
+    };
+    plan.leaves.iter().find_map(bad).map_or(Ok(()), Err)
 }
 
 fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>], run: u64) -> Result<()> {

@@ -35,7 +35,7 @@ impl Graph {
     /// ```
     #[track_caller]
     pub fn einsum<'g>(&'g self, spec: &str, operands: &[Var<'g>]) -> Var<'g> {
-        let _here = self.blame(Location::caller());
+        let _here = self.blame("einsum", Location::caller());
         if let Some(poisoned) = operands.iter().find(|o| o.is_poisoned()) {
             return *poisoned;
         }

@@ -9,7 +9,7 @@ impl<'g> Var<'g> {
     /// Hyperbolic sine, accurate near 0.
     #[track_caller]
     pub fn sinh(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("sinh", Location::caller());
         // The two terms have the same sign, so nothing cancels.
         0.5 * (self.expm1() - (-self).expm1())
     }
@@ -17,14 +17,14 @@ impl<'g> Var<'g> {
     /// Hyperbolic cosine.
     #[track_caller]
     pub fn cosh(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("cosh", Location::caller());
         0.5 * (self.exp() + (-self).exp())
     }
 
     /// The inverse of [`sinh`](Var::sinh), accurate near 0 and for large negative x.
     #[track_caller]
     pub fn asinh(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("asinh", Location::caller());
         let formula = |x: &[Var<'g>]| {
             let size = x[0].abs();
             let near = (size + size * (size / (1.0 + (size.square() + 1.0).sqrt()))).ln_1p();
@@ -38,7 +38,7 @@ impl<'g> Var<'g> {
     /// The inverse of [`cosh`](Var::cosh) on x ≥ 0; NaN below 1, and infinite derivative there.
     #[track_caller]
     pub fn acosh(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("acosh", Location::caller());
         let formula = |x: &[Var<'g>]| {
             let beyond = x[0] - 1.0;
             let near = (beyond + beyond.sqrt() * (x[0] + 1.0).sqrt()).ln_1p();
@@ -53,7 +53,7 @@ impl<'g> Var<'g> {
     /// The inverse of [`tanh`](Var::tanh), accurate near 0; ±∞ at ±1, NaN beyond.
     #[track_caller]
     pub fn atanh(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("atanh", Location::caller());
         0.5 * (self.ln_1p() - (-self).ln_1p())
     }
 }

@@ -23,7 +23,7 @@ impl<'g> Var<'g> {
     /// The main diagonal (…, n) of each square matrix (…, n, n).
     #[track_caller]
     pub fn diagonal(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("diagonal", Location::caller());
         let own = self.shape();
         self.try_record(square("diagonal", &own), |n| {
             if n == 0 {
@@ -38,13 +38,13 @@ impl<'g> Var<'g> {
     /// The sum of the main diagonal of each square matrix (…, n, n).
     #[track_caller]
     pub fn trace(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("trace", Location::caller());
         self.diagonal().sum(&[-1])
     }
 
     #[track_caller]
     fn banded(self, op: &'static str, inside: impl FnOnce(Var<'g>, Var<'g>) -> Var<'g>) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame(op, Location::caller());
         let own = self.shape();
         let [.., m, n] = own[..] else {
             let why = "needs matrices (…, m, n)";

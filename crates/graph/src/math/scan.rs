@@ -11,7 +11,7 @@ impl<'g> Var<'g> {
     /// divisions, so derivatives of every order are right even where elements are 0.
     #[track_caller]
     pub fn cumprod(self, axis: isize) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("cumprod", Location::caller());
         let own = self.shape();
         self.try_record(shape::axis("cumprod", axis, &own), |at| {
             let n = own[at];

@@ -10,7 +10,7 @@ impl<'g> Var<'g> {
     /// Mean over `axes`, which disappear; over all axes if none is named. NaN over no elements.
     #[track_caller]
     pub fn mean(self, axes: &[isize]) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("mean", Location::caller());
         let own = self.shape();
         self.try_record(shape::axes("mean", axes, &own), |named| {
             let n: usize = named.iter().map(|a| own[*a]).product();
@@ -21,7 +21,7 @@ impl<'g> Var<'g> {
     /// Variance over `axes` (divided by n), in two passes: first the mean, then the mean square of what is left.
     #[track_caller]
     pub fn var(self, axes: &[isize]) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("var", Location::caller());
         (self - self.keep(axes, self.mean(axes))).square().mean(axes)
     }
 
@@ -29,7 +29,7 @@ impl<'g> Var<'g> {
     /// right even where elements are 0.
     #[track_caller]
     pub fn prod(self, axis: isize) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("prod", Location::caller());
         let own = self.shape();
         self.try_record(shape::axis("prod", axis, &own), |at| {
             if own[at] == 0 {
@@ -54,7 +54,7 @@ impl<'g> Var<'g> {
     /// √Σx² over all elements: the Frobenius norm of a matrix. Not differentiable at 0 (the derivative is NaN).
     #[track_caller]
     pub fn norm(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("norm", Location::caller());
         self.square().sum(&[]).sqrt()
     }
 }

@@ -9,14 +9,14 @@ impl<'g> Var<'g> {
     /// Tangent of x radians.
     #[track_caller]
     pub fn tan(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("tan", Location::caller());
         self.sin() / self.cos()
     }
 
     /// The inverse of [`sin`](Var::sin), in radians: −π/2 to π/2; NaN beyond ±1, and infinite derivative there.
     #[track_caller]
     pub fn asin(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("asin", Location::caller());
         let formula = |x: &[Var<'g>]| 2.0 * (x[0] / (1.0 + squared_leg(x[0]).sqrt())).atan();
         // The formula's own derivative is ∞ − ∞ at ±1.
         self.graph.custom_jvp("asin", &[self], formula, |x, _, t| t[0] * squared_leg(x[0]).rsqrt())
@@ -25,7 +25,7 @@ impl<'g> Var<'g> {
     /// The inverse of [`cos`](Var::cos), in radians: 0 to π; NaN beyond ±1, and infinite derivative there.
     #[track_caller]
     pub fn acos(self) -> Var<'g> {
-        let _here = self.graph.blame(Location::caller());
+        let _here = self.graph.blame("acos", Location::caller());
         let formula = |x: &[Var<'g>]| {
             let size = x[0].abs();
             let y = 2.0 * ((1.0 - size) / (1.0 + size)).sqrt().atan();

@@ -1,5 +1,7 @@
 //! Elementwise functions of two arguments of equal shape; the methods broadcast first.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::elementwise::Binary as Function;
 use chainrule_tensor::{Layout, shape};
 
@@ -76,6 +78,7 @@ impl<'g> Var<'g> {
     /// x². Cheaper and more accurate than `pow(2.0)`.
     #[track_caller]
     pub fn square(self) -> Var<'g> {
+        let _here = self.graph.blame("square", Location::caller());
         self * self
     }
 }

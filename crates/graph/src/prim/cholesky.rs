@@ -1,5 +1,7 @@
 //! The Cholesky factor of a positive definite matrix.
 
+use std::panic::Location;
+
 use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
 
@@ -20,6 +22,7 @@ impl<'g> Var<'g> {
     /// it runs on another matrix.
     #[track_caller]
     pub fn cholesky(self) -> Var<'g> {
+        let _here = self.graph.blame("cholesky", Location::caller());
         self.try_record(square("cholesky", &self.shape()), |_| {
             ((self + self.t()) * 0.5).record(Op::Cholesky(Cholesky), &[])
         })

@@ -1,5 +1,7 @@
 //! Values side by side along an axis.
 
+use std::panic::Location;
+
 use chainrule_tensor::{Layout, shape};
 
 use super::rows::Rows;
@@ -21,7 +23,7 @@ impl Graph {
     #[track_caller]
     pub fn concat<'g>(&'g self, parts: &[Var<'g>], axis: isize) -> Var<'g> {
         let Some(first) = parts.first() else {
-            let at = self.origin(std::panic::Location::caller());
+            let at = self.origin(Location::caller());
             let why = "needs at least one operand".into();
             let error = crate::Error::new(chainrule_tensor::Error::Value { op: "concat", why });
             return self.poison(error.placed(at));
@@ -33,6 +35,7 @@ impl Graph {
     /// `parts` of equal shape along a new axis.
     #[track_caller]
     pub fn stack<'g>(&'g self, parts: &[Var<'g>], axis: isize) -> Var<'g> {
+        let _here = self.blame("stack", Location::caller());
         let parts: Vec<_> = parts.iter().map(|p| p.expand(axis)).collect();
         self.concat(&parts, axis)
     }

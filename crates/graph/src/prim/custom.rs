@@ -58,7 +58,11 @@ pub trait CustomOp: Send + Sync + 'static {
     /// The value. Reals come in the precision in which the graph was compiled, and so must the result.
     ///
     /// # Errors
-    /// Whatever prevents it; running the graph reports it with the user's line.
+    /// Whatever prevents it; running the graph reports it with this operation's name and the user's line.
+    ///
+    /// # Panics
+    /// A panic in here is not caught. It unwinds through the run, and the compiled function is of no use afterwards:
+    /// return an error instead.
     fn forward(&self, args: &[Tensor]) -> chainrule_tensor::Result<Tensor>;
     /// Records the cotangent of each argument, given the arguments, the result and its cotangent. Recorded in
     /// primitives and custom operations, it can be differentiated again.

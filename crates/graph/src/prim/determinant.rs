@@ -1,5 +1,7 @@
 //! Determinants, as sign and logarithm.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape};
 
@@ -22,6 +24,7 @@ impl<'g> Var<'g> {
     /// overflow where the determinant would.
     #[track_caller]
     pub fn slogdet(self) -> (Var<'g>, Var<'g>) {
+        let _here = self.graph.blame("slogdet", Location::caller());
         let part = |sign: bool| {
             self.try_record(square("slogdet", &self.shape()), |_| {
                 self.record(Op::Determinant(Determinant { sign }), &[])
@@ -34,12 +37,14 @@ impl<'g> Var<'g> {
     /// inverse; the graph fails when it differentiates at a singular matrix.
     #[track_caller]
     pub fn logdet(self) -> Var<'g> {
+        let _here = self.graph.blame("logdet", Location::caller());
         self.slogdet().1
     }
 
     /// The determinant of each matrix (…, n, n). The graph fails when it differentiates at a singular matrix.
     #[track_caller]
     pub fn det(self) -> Var<'g> {
+        let _here = self.graph.blame("det", Location::caller());
         let (sign, log) = self.slogdet();
         sign * log.exp()
     }

@@ -1,5 +1,7 @@
 //! Elements picked by index.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::gather::Lengths;
 use chainrule_tensor::{Layout, Shape, shape};
@@ -26,6 +28,7 @@ impl<'g> Var<'g> {
     /// A negative index counts from the end. The graph fails when it runs on an index out of range.
     #[track_caller]
     pub fn take(self, axis: isize, index: Var<'g>) -> Var<'g> {
+        let _here = self.graph.blame("take", Location::caller());
         if index.is_poisoned() {
             return index;
         }
@@ -41,6 +44,7 @@ impl<'g> Var<'g> {
     /// equal but for `axis`.
     #[track_caller]
     pub fn take_along_axis(self, axis: isize, index: Var<'g>) -> Var<'g> {
+        let _here = self.graph.blame("take_along_axis", Location::caller());
         if index.is_poisoned() {
             return index;
         }

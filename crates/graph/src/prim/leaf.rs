@@ -1,5 +1,7 @@
 //! What has no arguments: inputs, constants, counting, and the poison of a failed operation.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape, Tensor};
 
@@ -49,6 +51,7 @@ impl Graph {
     /// Never; an axis out of range poisons the result.
     #[track_caller]
     pub fn iota(&self, shape: impl Into<Shape>, axis: isize) -> Var<'_> {
+        let _here = self.blame("iota", Location::caller());
         let shape = shape.into();
         match chainrule_tensor::shape::axis("iota", axis, &shape) {
             Ok(axis) => {
@@ -56,7 +59,7 @@ impl Graph {
                 self.record(Op::Iota(Iota { n: shape[axis] }), &[]).reshape_to(column).broadcast_to(shape)
             }
             Err(error) => {
-                let at = self.origin(std::panic::Location::caller());
+                let at = self.origin(Location::caller());
                 self.poison(crate::Error::new(error).placed(at))
             }
         }

@@ -20,7 +20,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn matmul(self, right: Var<'g>) -> Var<'g> {
         // Several nodes may be recorded for one line of the user's.
-        let _here = self.graph.blame(std::panic::Location::caller());
+        let _here = self.graph.blame("matmul", std::panic::Location::caller());
         if self.is_poisoned() || right.is_poisoned() {
             return if self.is_poisoned() { self } else { right };
         }

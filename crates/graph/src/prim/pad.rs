@@ -25,7 +25,9 @@ impl<'g> Var<'g> {
     pub fn pad(self, axis: isize, before: usize, after: usize) -> Var<'g> {
         let shape = self.shape();
         self.try_record(shape::axis("pad", axis, &shape), |axis| {
-            self.pad_to(Pad { axis, before, step: 1, len: before + shape[axis] + after })
+            // Too long an axis for a `usize` is refused as too long for any memory.
+            let len = before.saturating_add(shape[axis]).saturating_add(after);
+            self.pad_to(Pad { axis, before, step: 1, len })
         })
     }
 

@@ -21,7 +21,7 @@ impl<'g> Var<'g> {
     /// `what` names them in the message, such as `label`.
     #[track_caller]
     pub fn in_range(self, end: usize, what: &'static str) -> Var<'g> {
-        self.record(Op::InRange(InRange { end: end as i64, what }), &[])
+        self.record(Op::InRange(InRange { end: i64::try_from(end).unwrap_or(i64::MAX), what }), &[])
     }
 }
 

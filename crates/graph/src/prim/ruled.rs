@@ -8,6 +8,7 @@ use chainrule_tensor::Layout;
 use super::rows::{Rows, repeat};
 use super::{Derivative, Lowering, Op, Primitive, Sample, Site};
 use crate::diff::checkpoint::{recompute, through};
+use crate::diff::linearity::refuse_nonlinear;
 use crate::diff::vmap;
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Graph, Type};
@@ -85,8 +86,9 @@ impl Graph {
     /// arguments. It must be linear in `t`, since reverse mode transposes it; so it serves both modes.
     ///
     /// # Errors
-    /// Differentiating fails if the tangent has another type than the result, or is not linear in `t`; or if `formula`
-    /// uses a value besides `x` that depends on what is differentiated by.
+    /// Differentiating, forward or in reverse, fails if the tangent has another type than the result, or is not linear
+    /// in `t`: if it adds what does not depend on `t`, multiplies two terms that do, or puts one into a function such
+    /// as `sin`; or if `formula` uses a value besides `x` that depends on what is differentiated by.
     ///
     /// ```
     /// use chainrule_graph::Graph;
@@ -118,7 +120,7 @@ impl Graph {
         ruling: Ruling,
         at: &'static Location<'static>,
     ) -> Var<'g> {
-        let _here = self.blame(at);
+        let _here = self.blame(name, at);
         let mut args = vec![y.stop_gradient()];
         for x in x {
             // The formula's own derivative knows no places of arguments, so the same value twice would count twice.
@@ -176,6 +178,10 @@ impl Ruled {
     fn tangent<'g>(&self, t: &[Option<Var<'g>>], site: &Site<'_, 'g>) -> Var<'g> {
         let x = &site.x[1..];
         let Ruling::Jvp(jvp) = self.ruling(site.y.graph) else { return site.y.like(0.0) };
+        let what = format!("the jvp of `{}` is not linear in its tangents", self.name);
+        if let Err(error) = refuse_nonlinear(&what, x, |t| jvp(x, site.y, t)) {
+            return site.y.graph.poison(error);
+        }
         let t: Vec<Var<'g>> = t[1..].iter().zip(x).map(|(t, x)| t.unwrap_or_else(|| zero(*x))).collect();
         let found = jvp(x, site.y, &t);
         if found.is_poisoned() || found.ty() == site.y.ty() {

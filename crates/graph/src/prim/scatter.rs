@@ -1,5 +1,7 @@
 //! Values added at places given by index: the transpose of picking.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::gather::Lengths;
 use chainrule_tensor::{Layout, Shape, shape};
@@ -27,6 +29,7 @@ impl<'g> Var<'g> {
     /// A negative index counts from the end. The graph fails when it runs on an index out of range.
     #[track_caller]
     pub fn scatter_add(self, axis: isize, index: Var<'g>, updates: Var<'g>) -> Var<'g> {
+        let _here = self.graph.blame("scatter_add", Location::caller());
         if let Some(poisoned) = [index, updates].into_iter().find(|v| v.is_poisoned()) {
             return poisoned;
         }
@@ -53,6 +56,7 @@ impl<'g> Var<'g> {
     /// [`take_along_axis`](Var::take_along_axis).
     #[track_caller]
     pub fn scatter_add_along_axis(self, axis: isize, index: Var<'g>, updates: Var<'g>) -> Var<'g> {
+        let _here = self.graph.blame("scatter_add_along_axis", Location::caller());
         if let Some(poisoned) = [index, updates].into_iter().find(|v| v.is_poisoned()) {
             return poisoned;
         }

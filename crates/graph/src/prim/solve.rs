@@ -1,5 +1,7 @@
 //! Linear systems.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::linear_algebra::Part;
 use chainrule_tensor::{Error, Layout, Shape, shape};
@@ -42,6 +44,7 @@ impl<'g> Var<'g> {
     /// inverse is wanted.
     #[track_caller]
     pub fn inverse(self) -> Var<'g> {
+        let _here = self.graph.blame("inverse", Location::caller());
         self.try_record(square("inverse", &self.shape()), |n| {
             let graph = self.graph;
             self.solve(graph.iota([n, n], 0).equal(graph.iota([n, n], 1)).real())

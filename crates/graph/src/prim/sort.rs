@@ -1,5 +1,7 @@
 //! Sorting: positions first, values by looking them up.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::order::Order;
 use chainrule_tensor::{Layout, shape};
@@ -30,12 +32,14 @@ impl<'g> Var<'g> {
     /// The elements of `axis` in order; see [`argsort`](Var::argsort). Each passes its derivative to where it came from.
     #[track_caller]
     pub fn sort(self, axis: isize, order: Order) -> Var<'g> {
+        let _here = self.graph.blame("sort", Location::caller());
         self.take_along_axis(axis, self.argsort(axis, order))
     }
 
     /// The `k` greatest elements along `axis`, greatest first, and their positions.
     #[track_caller]
     pub fn top_k(self, k: usize, axis: isize) -> (Var<'g>, Var<'g>) {
+        let _here = self.graph.blame("top_k", Location::caller());
         let positions = self.argsort(axis, Order::Descending).slice(axis, 0..k);
         (self.take_along_axis(axis, positions), positions)
     }

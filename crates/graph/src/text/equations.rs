@@ -1,6 +1,6 @@
 //! A formula and its derivative as equations, for reading.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use chainrule_tensor::kernels::Kind;
@@ -9,14 +9,16 @@ use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::ir::{Graph, Node, NodeId, Origin, Type};
-use crate::prim::Op;
+use crate::prim::{Op, Rule};
 use crate::var::Var;
 
 /// One line: `dv1 = 3 · dJ`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Equation {
     /// What is defined: `v1`, `v2`, … for what is on the way, `J` for the result; with a `d` in front for the
-    /// derivative of the result with respect to it; `t1`, `t2`, … for what several derivatives share.
+    /// derivative of the result with respect to it; `t1`, `t2`, … for what several derivatives share. Leaves have the
+    /// names that they were given, with their scope or with primes where those are not unique, and in backquotes where
+    /// they are no single word.
     pub name: String,
     /// What it is: `·` multiplies, elementwise; `@` is the matrix product.
     pub expression: String,
@@ -58,32 +60,35 @@ impl<'g> Var<'g> {
     pub fn equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
         self.grad(wrt)?;
         let graph = self.graph;
-        let mut writer =
-            Writer { graph, nodes: graph.nodes(), names: HashMap::new(), derivatives: Vec::new() };
+        let taken = ["J", "dJ"].map(String::from).into();
+        let (names, nodes) = (HashMap::new(), graph.nodes());
+        let mut writer = Writer { graph, nodes, names, taken, derivatives: Vec::new() };
         let live = crate::exec::fuse::live(graph, &[self.id]);
-        for id in &live {
-            if let Op::Input(_) = writer.nodes[id.index()].op {
-                writer.names.insert(*id, graph.label(&writer.nodes[id.index()]));
+        writer.name_leaves(&live);
+        for (i, x) in wrt.iter().enumerate() {
+            if !writer.names.contains_key(&x.id) {
+                let name = writer.take(format!("x{}", i + 1));
+                writer.names.insert(x.id, name);
             }
         }
-        for (i, x) in wrt.iter().enumerate() {
-            writer.names.entry(x.id).or_insert_with(|| format!("x{}", i + 1));
-        }
+        let mut numbered = 0;
         let mut forward = Vec::new();
         let mut defined = Vec::new();
         for id in live {
             if writer.inlined(id) || writer.names.contains_key(&id) {
                 continue;
             }
-            let name = if id == self.id { "J".into() } else { format!("v{}", defined.len() + 1) };
+            let name = if id == self.id { "J".into() } else { writer.number('v', &mut numbered) };
             forward.push(writer.line(name.clone(), writer.definition(id), id));
             writer.names.insert(id, name);
             defined.push(graph.var(id));
         }
         let end = graph.leaf("dJ", 1.0);
-        let real = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id;
+        // What stands in a formula with a rule of its own has no derivative.
+        let flows = flows_into(self);
+        let smooth = |v: &&Var<'g>| flows[v.id.index()] && v.id != self.id;
         let targets: Vec<Var<'g>> =
-            defined.iter().rev().filter(real).chain(wrt.iter().rev()).copied().collect();
+            defined.iter().rev().filter(smooth).chain(wrt.iter().rev()).copied().collect();
         // Asking for all at once makes each derivative a value of its own, built from those to its right.
         let found = vjp(&[self], &targets, &[end])?;
         let backward = writer.backward(self, end, &targets, &found);
@@ -91,14 +96,66 @@ impl<'g> Var<'g> {
     }
 }
 
+/// Whether `y` depends on each node through differentiable operations.
+fn flows_into(y: Var<'_>) -> Vec<bool> {
+    let inner = y.graph.inner.borrow();
+    let mut flows = vec![false; inner.nodes.len()];
+    flows[y.id.index()] = true;
+    for (i, node) in inner.nodes.iter().enumerate().take(y.id.index() + 1).rev() {
+        flows[i] &= node.ty.kind == Kind::Real;
+        if flows[i] && !matches!(node.op.rule(), Rule::Flat(_)) {
+            node.args.iter().for_each(|a| flows[a.index()] = true);
+        }
+    }
+    flows
+}
+
 struct Writer<'g> {
     graph: &'g Graph,
     nodes: Vec<Node>,
     names: HashMap<NodeId, String>,
+    /// Names that are given, and what the derivatives with respect to them are called.
+    taken: HashSet<String>,
     derivatives: Vec<NodeId>,
 }
 
 impl<'g> Writer<'g> {
+    /// Gives each leaf among `live` a name of its own, the user's where that is unique.
+    fn name_leaves(&mut self, live: &[NodeId]) {
+        let leaves: Vec<(NodeId, String)> = live
+            .iter()
+            .filter(|id| matches!(self.nodes[id.index()].op, Op::Input(_)))
+            .map(|id| (*id, self.graph.label(&self.nodes[id.index()])))
+            .collect();
+        for (id, name) in &leaves {
+            let scope = &self.nodes[id.index()].origin.scope;
+            let several = leaves.iter().filter(|(_, other)| other == name).count() > 1;
+            let name = if several && !scope.is_empty() { format!("{scope}.{name}") } else { name.clone() };
+            let name = self.take(if is_word(&name) { name } else { format!("`{name}`") });
+            self.names.insert(*id, name);
+        }
+    }
+
+    /// `name`, with as many primes as it takes to be unique.
+    fn take(&mut self, mut name: String) -> String {
+        while self.taken.contains(&name) || self.taken.contains(&format!("d{name}")) {
+            name.push('′');
+        }
+        self.taken.extend([format!("d{name}"), name.clone()]);
+        name
+    }
+
+    /// The next of `v1`, `v2`, … that is not the name of anything.
+    fn number(&mut self, letter: char, last: &mut usize) -> String {
+        loop {
+            *last += 1;
+            let name = format!("{letter}{last}");
+            if !self.taken.contains(&name) && !self.taken.contains(&format!("d{name}")) {
+                return self.take(name);
+            }
+        }
+    }
+
     fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
         let node = &self.nodes[of.index()];
         Equation { name, expression, ty: node.ty.clone(), origin: node.origin.clone() }
@@ -117,7 +174,7 @@ impl<'g> Writer<'g> {
         let mut lines = vec![self.line("dJ".into(), "1".into(), result.id)];
         let roots: Vec<NodeId> = found.iter().flatten().map(|d| d.id).collect();
         let helpers = self.helpers(&roots);
-        let mut helped = 0;
+        let (mut helped, mut numbered) = (0, 0);
         let known: HashMap<NodeId, NodeId> =
             targets.iter().zip(found).filter_map(|(v, d)| Some((v.id, (*d)?.id))).collect();
         let users = self.users(&targets.iter().map(|v| v.id).collect::<Vec<_>>());
@@ -134,7 +191,7 @@ impl<'g> Writer<'g> {
                 let id = helpers[helped];
                 helped += 1;
                 if !self.names.contains_key(&id) && !roots.contains(&id) {
-                    let name = format!("t{helped}");
+                    let name = self.number('t', &mut numbered);
                     lines.push(self.line(name.clone(), self.definition(id), id));
                     self.names.insert(id, name);
                 }
@@ -279,9 +336,11 @@ impl<'g> Writer<'g> {
             op => {
                 let mut inside: Vec<String> = args.iter().map(|a| self.term(*a)).collect();
                 let attributes = op.attributes();
-                if !attributes.is_empty() {
-                    inside.push(attributes);
+                // What names no quantity would read like an operand.
+                if !attributes.is_empty() && !attributes.contains('=') {
+                    return format!("{}({})", op.label(), inside.join(", "));
                 }
+                inside.extend(Some(attributes).filter(|a| !a.is_empty()));
                 format!("{}({})", op.name(), inside.join(", "))
             }
         }
@@ -293,6 +352,12 @@ impl<'g> Writer<'g> {
         let var = self.graph.var(node.args[0]);
         var.rank() >= 2 && var.t().id == id
     }
+}
+
+/// Whether `name` reads as one name within a formula.
+fn is_word(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '′'))
 }
 
 impl fmt::Display for Equation {

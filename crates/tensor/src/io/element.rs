@@ -38,9 +38,10 @@ impl Stored {
 
     /// A tensor of `shape` from its row-major bytes; the reason if they are not one.
     pub(super) fn decode(self, bytes: &[u8], order: Order, shape: Shape) -> Result<Tensor, String> {
-        let needed = shape.checked_size().and_then(|n| n.checked_mul(self.size()));
-        if needed != Some(bytes.len()) {
-            return Err(format!("shape {shape} needs {} bytes, not {}", count(needed), bytes.len()));
+        let too_large = || format!("shape {shape} does not fit the address space");
+        let needed = shape.checked_size().ok_or_else(too_large)? * self.size();
+        if needed != bytes.len() {
+            return Err(format!("shape {shape} needs {needed} bytes, not {}", bytes.len()));
         }
         let flat = match self {
             Stored::F16 => numbers(bytes, order, |b| f16::from_le_bytes(b).to_f32()),
@@ -66,8 +67,7 @@ impl Stored {
                 None => numbers(bytes, order, |[b]| b == 1),
             },
         };
-        // An axis of length 0 hides others that are too long from the comparison above.
-        flat.with_shape("decode", &shape).map_err(|_| format!("shape {shape} does not fit the address space"))
+        flat.with_shape("decode", &shape).map_err(|_| too_large())
     }
 }
 
@@ -100,10 +100,6 @@ fn numbers<const N: usize, T: Element>(bytes: &[u8], order: Order, from: impl Fn
         Order::Little => elements.map(from).collect::<Vec<T>>(),
         Order::Big => elements.map(swapped).map(from).collect(),
     })
-}
-
-fn count(bytes: Option<usize>) -> String {
-    bytes.map_or_else(|| "more than 2⁶⁴".to_owned(), |n| n.to_string())
 }
 
 /// Writes the elements row-major and little-endian.

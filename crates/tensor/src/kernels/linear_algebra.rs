@@ -34,6 +34,8 @@ pub fn solve<T: Real>(
     [batch, n, k]: [usize; 3],
     out: &mut [T],
 ) -> Result<(), Singular> {
+    // There is nothing to find for no rows, and `nalgebra` does not take matrices without elements.
+    let batch = if n == 0 { 0 } else { batch };
     for i in 0..batch {
         let a = matrix(&a[i * n * n..], n, n);
         let b = matrix(&b[i * n * k..], n, k);
@@ -57,6 +59,7 @@ pub fn solve<T: Real>(
 /// # Panics
 /// If a buffer is shorter than `dims` say.
 pub fn cholesky<T: Real>(a: &[T], [batch, n]: [usize; 2], out: &mut [T]) -> Result<(), Singular> {
+    let batch = if n == 0 { 0 } else { batch };
     for i in 0..batch {
         let factor = matrix(&a[i * n * n..], n, n).cholesky().ok_or(Singular(i))?;
         write(&factor.l(), &mut out[i * n * n..]);
@@ -121,6 +124,27 @@ mod tests {
         assert_eq!((l[1], l[2], l[5]), (0.0, 0.0, 0.0));
         let both: Vec<f64> = A.iter().chain(&[-1.0, 0., 0., 0., 1., 0., 0., 0., 1.]).copied().collect();
         assert_eq!(cholesky(&both, [2, 3], &mut [0.0; 18]), Err(Singular(1)));
+    }
+
+    #[test]
+    fn every_size_may_be_0() {
+        for (batch, n, k) in (0..8).map(|i| (i & 2, (i << 1) & 2, (i >> 1) & 2)) {
+            let a = [1.0, 0.0, 0.0, 1.0].repeat(batch)[..batch * n * n].to_vec();
+            let b = vec![3.0; batch * n * k];
+            for part in [Part::All, Part::Lower, Part::Upper] {
+                for transposed in [false, true] {
+                    let mut x = vec![0.0; b.len()];
+                    assert_eq!(solve(part, transposed, &a, &b, [batch, n, k], &mut x), Ok(()));
+                    assert_eq!(x, b);
+                }
+            }
+            let mut l = vec![0.0; a.len()];
+            assert_eq!(cholesky(&a, [batch, n], &mut l), Ok(()));
+            assert_eq!(l, a);
+            let mut det = vec![f64::NAN; batch];
+            determinant(true, &a, [batch, n], &mut det);
+            assert_eq!(det, vec![1.0; batch]);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn shapes_that_do_not_fit() {
     assert!(said(a.index_axis(0, 0).and_then(|v| v.t())).starts_with("[t] (3,): a transpose needs"));
     assert_eq!(said(a.squeeze(0)), "[squeeze] (2, 3): axis 0 has length 2, not 1");
     assert!(said(a.broadcast_to([3])).contains("cannot be repeated to fill"));
-    assert!(said(a.broadcast_to([usize::MAX, 2, 3])).contains("cannot be repeated to fill"));
+    assert!(said(a.broadcast_to([usize::MAX, 2, 3])).contains("too many elements"));
     assert_eq!(
         said(Tensor::concat(&[&a, &b], 0)),
         "[concat] (2, 3) x (4, 5): all axes but axis 0 must be equal"
@@ -109,4 +109,19 @@ fn values_out_of_range() {
     assert_eq!(said(empty.max(&[0], Axes::Drop)), "[max] (0, 2): an empty axis has no extreme");
     assert_eq!(said(empty.argmin(0)), "[argmin] (0, 2): an empty axis has no extreme");
     assert_eq!(empty.sum(&[0], Axes::Drop).unwrap(), Tensor::zeros(2, DType::F32));
+}
+
+#[test]
+fn sizes_that_no_memory_holds() {
+    const HUGE: usize = 1 << 40;
+    let (tall, wide) = (Tensor::zeros([HUGE, 0], DType::F64), Tensor::zeros([0, HUGE], DType::F64));
+    let many = "too many elements";
+    assert!(said(tall.matmul(&wide)).contains(many));
+    assert!(said(tall.reshape(&[isize::MAX, isize::MAX])).contains("too many for any memory"));
+    assert!(said(tall.broadcast_to([1 << 30, HUGE, 0])).contains(many));
+    let line = Tensor::zeros([0, isize::MAX as usize / 8], DType::I64);
+    assert!(said(Tensor::concat(&[&line, &line], 1)).contains(many));
+    assert!(said(Tensor::linspace(0.0..=1.0, usize::MAX, DType::F32)).contains(many));
+    assert!(said(Tensor::uniform(Key::new(0), [HUGE, HUGE], 0.0..1.0, DType::F64)).contains(many));
+    assert!(said(Tensor::from_vec(Vec::<f64>::new(), [0, usize::MAX])).contains("do not fill it"));
 }

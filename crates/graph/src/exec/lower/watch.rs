@@ -4,14 +4,14 @@ use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::elementwise::Scalar;
 
 use super::{Lowerer, Place};
-use crate::exec::anomaly::{self, Watch};
+use crate::exec::anomaly::{self, Leaf, LeafPlace, Watch};
 use crate::ir::NodeId;
 use crate::prim::Op;
 
 impl Lowerer<'_> {
     /// In anomaly mode: has the step just made, which carries out one node, looked at.
     pub(super) fn watch(&mut self, group: &[NodeId], read: &[(usize, Layout)]) {
-        let (true, &[id]) = (self.out.anomaly, group) else { return };
+        let (true, &[id]) = (self.anomaly, group) else { return };
         let node = &self.nodes[id.index()];
         let operand = |a: &NodeId| {
             let place = match self.place(*a) {
@@ -28,14 +28,45 @@ impl Lowerer<'_> {
             let arg = &self.nodes[a.index()];
             let label = match &arg.op {
                 _ if matches!(place, anomaly::Place::Immediate(_)) => "a number".into(),
-                Op::Input(p) => format!("`{}`", self.names[p.index]),
-                op => op.name().to_string(),
+                _ => self.watched(*a),
             };
             Some(anomaly::Operand { label, ty: arg.ty.clone(), origin: arg.origin.clone(), place })
         };
         let watch = Watch { op: node.op.name(), operands: node.args.iter().filter_map(operand).collect() };
         if let Some(step) = self.out.steps.last_mut() {
             step.watch = Some(watch);
+        }
+    }
+
+    /// In anomaly mode: has the value of a leaf, which lies in `buffer`, looked at before the steps.
+    pub(super) fn watch_leaf(&mut self, id: NodeId, buffer: usize) {
+        let size = self.nodes[id.index()].ty.shape.size();
+        self.watch_given(id, LeafPlace::Buffer(buffer, size), self.watched(id));
+    }
+
+    /// In anomaly mode: has a number that steps hold themselves looked at, if `id` is one.
+    pub(super) fn watch_number(&mut self, id: NodeId) {
+        if let Op::Scalar(s) = &self.nodes[id.index()].op
+            && let Some(x) = s.real().filter(|x| x.is_nan())
+        {
+            self.watch_given(id, LeafPlace::Immediate(x), "a number".into());
+        }
+    }
+
+    fn watch_given(&mut self, id: NodeId, place: LeafPlace, label: String) {
+        if self.anomaly {
+            let node = &self.nodes[id.index()];
+            let leaf = Leaf { op: node.op.name(), label, origin: node.origin.clone(), place };
+            self.out.leaves.push(leaf);
+        }
+    }
+
+    /// What a value is called in a message.
+    fn watched(&self, id: NodeId) -> String {
+        match &self.nodes[id.index()].op {
+            Op::Input(p) => format!("`{}`", self.names[p.index]),
+            Op::Constant(_) => "a constant".into(),
+            op => op.name().into(),
         }
     }
 }
