@@ -58,7 +58,7 @@ impl Graph {
     ///
     /// # Errors
     /// Differentiating fails if `vjp` returns another number of cotangents than there are arguments, or one of
-    /// another type than its argument.
+    /// another type than its argument; in forward mode also if it is not linear in `ct`.
     ///
     /// ```
     /// use chainrule_graph::Graph;
