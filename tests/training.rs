@@ -183,7 +183,7 @@ fn anomaly_mode_names_the_operation_the_line_and_the_batch() {
     let Error::Anomaly { epoch, batch: 1 | 2, error } = &error else { panic!("{error}") };
     assert!(*epoch > 1);
     let text = error.to_string();
-    assert!(text.contains("[mul] makes an infinity") && text.contains("overflow"), "{text}");
+    assert!(text.contains("[square] (mul) makes an infinity") && text.contains("overflow"), "{text}");
     assert!(text.contains(&format!("training.rs:{at}")), "{text}");
 }
 

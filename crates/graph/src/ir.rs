@@ -308,26 +308,24 @@ impl Graph {
     /// }
     /// ```
     pub fn blame(&self, function: &'static str, here: &'static Location<'static>) -> BlameGuard<'_> {
-        let Origin { within, .. } = self.origin(here);
-        self.blame_within(within.or(Some(function)), here)
+        let origin = self.origin(here);
+        let within = origin.within.or(Some(function));
+        self.attribute(Origin { within, ..origin }, false)
     }
 
-    /// As [`blame`](Graph::blame), for what is called as it is named: nothing more to tell than the line.
+    /// As [`blame`](Graph::blame), for a function whose errors name it already.
     pub(crate) fn blame_line(&self, here: &'static Location<'static>) -> BlameGuard<'_> {
-        let Origin { within, .. } = self.origin(here);
-        self.blame_within(within, here)
-    }
-
-    fn blame_within(&self, within: Option<&'static str>, here: &'static Location<'static>) -> BlameGuard<'_> {
-        let origin = Origin { within, ..self.origin(here) };
-        self.inner.borrow_mut().blame.push(Blame { origin, exact: false });
-        BlameGuard { graph: self }
+        self.attribute(self.origin(here), false)
     }
 
     /// As [`blame`](Graph::blame), with a node's own origin: a derivative or a copy belongs to its node, whoever
     /// asked for it.
     pub(crate) fn blame_origin(&self, origin: Origin) -> BlameGuard<'_> {
-        self.inner.borrow_mut().blame.push(Blame { origin, exact: true });
+        self.attribute(origin, true)
+    }
+
+    fn attribute(&self, origin: Origin, exact: bool) -> BlameGuard<'_> {
+        self.inner.borrow_mut().blame.push(Blame { origin, exact });
         BlameGuard { graph: self }
     }
 

@@ -266,3 +266,18 @@ fn a_rule_that_is_not_linear_is_refused_in_both_modes() {
     assert!(text.contains("the vjp of `shifted` is not linear in its cotangent: add joins"), "{text}");
     clipped.sum(&[]).grad(&[x]).expect("reverse mode needs no linearity");
 }
+
+#[test]
+fn a_plan_beyond_all_memory_is_refused_before_it_runs() {
+    const HUGE: usize = 1 << 50;
+    let g = Graph::new();
+    let s = g.leaf("s", 1.0);
+    let text = s.broadcast_to([HUGE]).value().expect_err("petabytes").to_string();
+    assert!(text.starts_with("[compile] the plan needs") && text.contains("errors.rs:"), "{text}");
+    assert!(g.iota([HUGE], 0).value().is_err());
+    // A view needs no memory.
+    assert_eq!(
+        s.broadcast_to([HUGE]).slice(0, 5..6).value().expect("one number").to_vec::<f64>(),
+        Ok(vec![1.0])
+    );
+}

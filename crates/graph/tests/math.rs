@@ -307,3 +307,21 @@ fn linear_algebra_of_any_size_0() {
         same(a.trace(), ones * n as f64);
     }
 }
+
+#[test]
+fn steps_and_diagonals_may_be_of_any_size() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    for step in [3, 4, isize::MAX as usize, usize::MAX] {
+        let first = x.slice_step(0, 0..3, step);
+        same(first, x.slice(0, 0..1));
+        assert_eq!(value(first.sum(&[]).grad(&[x]).expect("connected")[0]), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+    same(x.tril(i64::MAX), x);
+    same(x.triu(i64::MIN), x);
+    same(x.tril(i64::MIN), x * 0.0);
+    same(x.triu(i64::MAX), x * 0.0);
+    same(x.tril(-3), x * 0.0);
+    same(x.triu(2), x * 0.0);
+    assert_eq!(value(x.triu(1)), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
+}

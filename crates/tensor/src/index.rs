@@ -107,7 +107,8 @@ impl Tensor {
     /// The given indices of an axis, in the given order and as often as given: rows of a batch, a permutation.
     ///
     /// # Errors
-    /// [`Error::Axis`], or [`Error::Value`] that names the first index out of range and its position.
+    /// [`Error::Axis`], or [`Error::Value`] that names the first index out of range and its position, or
+    /// [`Error::Shape`] if the result would not fit the address space.
     ///
     /// ```
     /// # use chainrule_tensor::Tensor;
@@ -124,7 +125,7 @@ impl Tensor {
             let shape = Shape::from(tensor.shape());
             let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
             let outer: usize = shape[..axis].iter().product();
-            let mut out = Vec::with_capacity(outer * indices.len() * inner);
+            let mut out = Vec::with_capacity(shape::size("take", &shape.with(axis, indices.len()))?);
             for block in (0..outer).map(|o| &source[o * n * inner..][..n * inner]) {
                 for &i in indices {
                     out.extend_from_slice(&block[i * inner..][..inner]);

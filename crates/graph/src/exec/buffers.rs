@@ -1,12 +1,15 @@
 //! Real buffers for virtual ones, by liveness: a buffer is free again after its last reader.
 
+use chainrule_tensor as tensor;
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 
 use super::anomaly::{Leaf, LeafPlace, Watch};
+use super::compile::Precision;
 use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
 use super::operation::Operation;
+use crate::error::{Error, Result};
 use crate::ir::{Origin, Type};
 
 /// Part of a buffer, from its start.
@@ -45,6 +48,35 @@ pub(crate) struct Plan {
     pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
     /// In anomaly mode: what to look at before a run.
     pub(crate) leaves: Vec<Leaf>,
+}
+
+impl Plan {
+    /// Bytes of the buffers that runs work in, without arguments and constants; `None` where they exceed a `usize`.
+    pub(crate) fn bytes(&self, precision: Precision) -> Option<usize> {
+        let given: Vec<usize> =
+            self.inputs.iter().map(|i| i.0).chain(self.constants.iter().map(|c| c.0)).collect();
+        let own = self.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
+        own.map(|(_, (kind, len))| precision.width(*kind) * len).try_fold(0, usize::checked_add)
+    }
+
+    /// Fails if the system refuses the memory that runs need, which would end the program later.
+    pub(crate) fn refuse_too_large(&self, precision: Precision) -> Result<()> {
+        let results = self.outputs.iter().map(|(slot, kind, _)| precision.width(*kind) * slot.len);
+        let bytes = self.bytes(precision).and_then(|own| results.fold(Some(own), |n, r| n?.checked_add(r)));
+        if bytes.is_some_and(|n| Vec::<u8>::new().try_reserve_exact(n).is_ok()) {
+            return Ok(());
+        }
+        let needs = bytes.map_or_else(|| "more bytes than can be counted".into(), |n| format!("{n} bytes"));
+        let why = format!("the plan needs {needs}, which the system refuses");
+        let error = Error::new(tensor::Error::Value { op: "compile", why });
+        let greatest = self.steps.iter().max_by_key(|s| s.outputs.iter().map(|o| o.len).max());
+        Err(match greatest {
+            Some(step) => {
+                error.placed(step.origin.clone()).hint("this step makes the greatest of its values")
+            }
+            None => error,
+        })
+    }
 }
 
 const NEVER: usize = usize::MAX;

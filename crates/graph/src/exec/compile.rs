@@ -157,7 +157,7 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// The error of a poisoned output; a needed leaf without value that is neither input nor state; an input
-    /// or state that is not a leaf, or whose update has another type.
+    /// or state that is not a leaf, or whose update has another type; a plan that needs more memory than there is.
     pub fn build(mut self) -> Result<Compiled> {
         if self.anomaly {
             // Every node has a step and a buffer of its own, which stay what they are until the end of the run.
@@ -181,7 +181,9 @@ impl Compiler<'_> {
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);
         let program = lower::lower(&self, &order, folded)?;
-        Ok(Compiled::new(buffers::assign(program, self.optimise.reuse), self.precision))
+        let plan = buffers::assign(program, self.optimise.reuse);
+        plan.refuse_too_large(self.precision)?;
+        Ok(Compiled::new(plan, self.precision))
     }
 
     fn check_leaves(&self) -> Result<()> {

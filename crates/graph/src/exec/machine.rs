@@ -150,10 +150,7 @@ impl Compiled {
 
     /// Bytes of all buffers that runs work in, without arguments and constants.
     pub fn bytes(&self) -> usize {
-        let given: Vec<usize> =
-            self.plan.inputs.iter().map(|i| i.0).chain(self.plan.constants.iter().map(|c| c.0)).collect();
-        let own = self.plan.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
-        own.map(|(_, (kind, len))| self.precision().width(*kind) * len).sum()
+        self.plan.bytes(self.precision()).unwrap_or(usize::MAX)
     }
 }
 

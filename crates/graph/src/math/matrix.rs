@@ -11,13 +11,13 @@ impl<'g> Var<'g> {
     /// Each matrix (…, m, n) with zeros above diagonal `k`: 0 is the main one, 1 the one above it, −1 below.
     #[track_caller]
     pub fn tril(self, k: i64) -> Var<'g> {
-        self.banded("tril", |row, column| column.less_equal(row + k))
+        self.banded("tril", k, |row, column| column.less_equal(row))
     }
 
     /// Each matrix (…, m, n) with zeros below diagonal `k`: 0 is the main one, 1 the one above it, −1 below.
     #[track_caller]
     pub fn triu(self, k: i64) -> Var<'g> {
-        self.banded("triu", |row, column| column.greater_equal(row + k))
+        self.banded("triu", k, |row, column| column.greater_equal(row))
     }
 
     /// The main diagonal (…, n) of each square matrix (…, n, n).
@@ -42,8 +42,9 @@ impl<'g> Var<'g> {
         self.diagonal().sum(&[-1])
     }
 
+    /// Zeros but where `inside` holds of the column and of the row, moved by `k`.
     #[track_caller]
-    fn banded(self, op: &'static str, inside: impl FnOnce(Var<'g>, Var<'g>) -> Var<'g>) -> Var<'g> {
+    fn banded(self, op: &'static str, k: i64, inside: impl FnOnce(Var<'g>, Var<'g>) -> Var<'g>) -> Var<'g> {
         let _here = self.graph.blame(op, Location::caller());
         let own = self.shape();
         let [.., m, n] = own[..] else {
@@ -56,6 +57,8 @@ impl<'g> Var<'g> {
             Kind::Int => self.graph.constant(0_i64),
             Kind::Truth => self.graph.constant(false),
         };
-        inside(position(0), position(1)).select(self, zero)
+        // Beyond the corners all diagonals are alike; further out the integers would overflow.
+        let k = k.clamp(-(m as i64), n as i64);
+        inside(position(0) + k, position(1)).select(self, zero)
     }
 }

@@ -55,8 +55,8 @@ impl Graph {
     ///
     /// # Errors
     /// Differentiating fails if `vjp` returns another number of cotangents than there are arguments, or one of
-    /// another type than its argument; or if `formula` uses a value besides `x` that depends on what is differentiated
-    /// by, since `vjp` says nothing about it.
+    /// another type than its argument; in forward mode also if it is not linear in `ct`; or if `formula` uses a value
+    /// besides `x` that depends on what is differentiated by, since `vjp` says nothing about it.
     ///
     /// ```
     /// use chainrule_graph::Graph;

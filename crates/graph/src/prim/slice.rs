@@ -39,7 +39,9 @@ impl<'g> Var<'g> {
             Ok(axis)
         });
         self.try_record(checked, |axis| {
-            self.slice_to(Slice { axis, start: range.start, len: range.len().div_ceil(step), step })
+            let len = range.len().div_ceil(step);
+            // Beyond the axis every step is the same, and longer ones would overflow a stride.
+            self.slice_to(Slice { axis, start: range.start, len, step: step.min(shape[axis].max(1)) })
         })
     }
 
