@@ -376,6 +376,14 @@ impl Graph {
 }
 
 impl Inner {
+    /// How messages call a node: a leaf by its name.
+    pub(crate) fn called(&self, id: NodeId) -> String {
+        match &self.nodes[id.index()].op {
+            Op::Input(p) => format!("`{}`", self.leaves[p.index].name),
+            op => format!("the result of {}", op.name()),
+        }
+    }
+
     fn origin(&self, here: &'static Location<'static>) -> Origin {
         let scope = || self.scopes.last().map_or_else(|| Arc::from(""), |(_, path)| path.clone());
         // A call through a function value comes from the standard library, as far as the compiler can tell.

@@ -4,6 +4,8 @@
 mod anomaly;
 /// Gradient checks: every verdict; planted faults are found and named; no false alarms.
 mod check;
+/// Checkpoints change no derivative.
+mod checkpoints;
 /// What is checked of every primitive, counted: the page `docs/coverage.md`.
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
@@ -16,5 +18,5 @@ mod plans;
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.
 mod seeing;
-/// Transforms of formulas and of each other: vmap, Jacobians, custom rules, checkpoints.
+/// Transforms of formulas and of each other: vmap, Jacobians, custom rules.
 mod transforms;

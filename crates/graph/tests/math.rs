@@ -1,7 +1,7 @@
 //! Compositions equal their definitions.
 
 use chainrule_graph::{Graph, Order, Var, vmap};
-use chainrule_tensor::Tensor;
+use chainrule_tensor::{DType, Tensor};
 use proptest::prelude::*;
 
 use crate::rules::{draw, elements};
@@ -268,4 +268,60 @@ fn steps_and_diagonals_may_be_of_any_size() {
     same(x.tril(-3), x * 0.0);
     same(x.triu(2), x * 0.0);
     assert_eq!(value(x.triu(1)), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+/// The derivative of `formula` of the given order, by reverse mode, at `x`.
+fn derivative(formula: impl Fn(Var<'_>) -> Var<'_>, order: usize, x: &[f64]) -> Vec<f64> {
+    let g = Graph::new();
+    let x = g.leaf("x", Tensor::from(x.to_vec()));
+    let mut y = formula(x);
+    for _ in 0..order {
+        y = y.sum(&[]).grad_or_zeros(&[x]).expect("a leaf")[0];
+    }
+    value(y)
+}
+
+#[test]
+fn inverse_functions_hold_at_the_edges_of_their_domains() {
+    const INFINITE: f64 = f64::INFINITY;
+    assert_eq!(derivative(|x| x.asin(), 1, &[-1.0, 1.0]), [INFINITE; 2]);
+    assert_eq!(derivative(|x| x.acos(), 1, &[-1.0, 1.0]), [-INFINITE; 2]);
+    assert_eq!(derivative(|x| x.acosh(), 1, &[1.0]), [INFINITE]);
+    for beyond in [derivative(|x| x.asin(), 1, &[1.5, -1.5]), derivative(|x| x.acosh(), 1, &[0.5, -3.0])] {
+        assert!(beyond.iter().all(|d| d.is_nan()), "{beyond:?}");
+    }
+    // asin″(x) = x + …, which no cancellation may swallow.
+    let small = derivative(|x| x.asin(), 2, &[1e-8, -1e-12]);
+    assert!((small[0] - 1e-8).abs() < 1e-22 && (small[1] + 1e-12).abs() < 1e-26, "{small:?}");
+    // No square overflows.
+    let large = [1e8, 1e20, 1e30];
+    for (formula, right) in [
+        ((|x| x.asinh()) as fn(Var<'_>) -> Var<'_>, f64::asinh as fn(f64) -> f64),
+        (|x| x.acosh(), f64::acosh),
+    ] {
+        let g = Graph::new();
+        let narrow = formula(g.leaf("x", large.map(|x| x as f32))).value().expect("a value");
+        for (y, x) in elements(&narrow.cast(DType::F64)).iter().zip(large) {
+            assert!((y - right(x)).abs() < 1e-5, "{y} at {x}");
+        }
+        let wide = value(formula(g.leaf("x", [1e200])));
+        assert!((wide[0] - right(1e200)).abs() < 1e-11, "{wide:?}");
+    }
+}
+
+#[test]
+fn powers_have_all_derivatives_at_zero() {
+    for n in 0..4 {
+        for order in 1..=5 {
+            let factorial: i32 = (1..=n).product();
+            let right = if order == n as usize { f64::from(factorial) } else { 0.0 };
+            assert_eq!(
+                derivative(|x| x.pow(f64::from(n)), order, &[0.0, -0.0]),
+                [right; 2],
+                "x^{n}, order {order}"
+            );
+        }
+    }
+    // 0ˣ is 0 for x > 0, with all its derivatives.
+    assert_eq!(derivative(|x| x.graph().constant(0.0).pow(x), 3, &[1.0, 2.5]), [0.0; 2]);
 }

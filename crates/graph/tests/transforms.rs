@@ -1,19 +1,29 @@
 //! Transforms of formulas, and of each other.
 
 use chainrule_graph::{
-    CustomOp, ErrorKind, Graph, Kind, Precision, Result, Sample, Type, Var, hessian, hvp, jacobian, jvp, vjp,
-    vmap,
+    CustomOp, ErrorKind, Graph, Kind, Result, Sample, Type, Var, hessian, hvp, jacobian, jvp, vjp, vmap,
 };
 use chainrule_tensor::Tensor;
 
 use crate::rules::{draw, each_sample, elements, leaves, weighted};
 
-fn value(v: Var<'_>) -> Vec<f64> {
+pub(crate) fn value(v: Var<'_>) -> Vec<f64> {
     elements(&v.value().expect("a value").to_contiguous())
 }
 
-fn close(a: &[f64], b: &[f64]) -> bool {
+pub(crate) fn close(a: &[f64], b: &[f64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs().max(1.0))
+}
+
+/// Asserts that two values have the same gradients, tangents and Hessian-vector products.
+pub(crate) fn same_derivatives<'g>(a: Var<'g>, b: Var<'g>, x: &[Var<'g>], v: &[Var<'g>]) {
+    let all = |y: Var<'g>| {
+        let mut found = y.grad(x).expect("gradients");
+        found.extend(jvp(&[y], x, v).expect("tangents"));
+        found.extend(hvp(y, x, v).expect("Hessian-vector products"));
+        found.into_iter().map(value).collect::<Vec<_>>()
+    };
+    all(a).iter().zip(all(b)).enumerate().for_each(|(i, (a, b))| assert!(close(a, &b), "{i}: {a:?} {b:?}"));
 }
 
 /// The gradient of a weighted sum of the sample's squares, and its value.
@@ -159,67 +169,6 @@ impl<'g> PowFive<'g> for Var<'g> {
 }
 
 #[test]
-fn a_checkpoint_keeps_derivatives_and_saves_memory() {
-    let g = Graph::new();
-    let w = g.leaf("w", draw(&(-0.1..0.1), &[64, 64], 1));
-    let x = g.leaf("x", draw(&(-1.0..1.0), &[256, 64], 2));
-    let net = |checkpointed: bool| {
-        let mut h = x;
-        for _ in 0..8 {
-            let start = h;
-            for _ in 0..4 {
-                h = h.matmul(w).tanh().softplus();
-            }
-            if checkpointed {
-                h = h.checkpoint(&[start]);
-            }
-        }
-        h.square().mean(&[])
-    };
-    let step = |loss: Var<'_>| {
-        let d = loss.grad(&[w]).expect("connected")[0];
-        let mut f = g.compiler(&[], &[d]).precision(Precision::F64).build().expect("compiles");
-        (f.run(&[]).expect("runs")[0].clone(), f.bytes())
-    };
-    let ((plain, much), (again, less)) = (step(net(false)), step(net(true)));
-    assert!(close(&elements(&again), &elements(&plain)));
-    assert!(less * 2 < much, "{less} bytes with checkpoints, {much} without");
-    // Second derivatives go through, and so does vmap.
-    let loss = net(true);
-    let d = loss.grad(&[w]).expect("connected")[0];
-    assert!(d.square().sum(&[]).grad(&[w]).is_ok());
-    let each = vmap(&[x], |x| {
-        let h = x[0].expand(0).matmul(w).tanh();
-        h.exp().checkpoint(&[h]).sum(&[]).grad(&[w])
-    });
-    let plain = vmap(&[x], |x| x[0].expand(0).matmul(w).tanh().exp().sum(&[]).grad(&[w]));
-    assert!(close(&value(each.expect("per example")[0]), &value(plain.expect("per example")[0])));
-}
-
-#[test]
-fn checkpoints_nest_and_draw_the_same_random_numbers() {
-    let g = Graph::new();
-    let x = g.leaf("x", draw(&(-1.0..1.0), &[4, 3], 1));
-    let w = g.leaf("w", draw(&(-1.0..1.0), &[3, 3], 2));
-    let key = g.leaf("key", Tensor::from([5_i64, 2]));
-    let net = |checkpointed: bool| {
-        let kept = |y, start: &[_]| if checkpointed { Var::checkpoint(y, start) } else { y };
-        let dropped = x * key.uniform("mask", [4, 3]).less(0.5).real();
-        let inner = kept(dropped.matmul(w).tanh().exp(), &[x]);
-        let sine = g.custom_vjp("sine", &[inner], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos()]);
-        kept(sine.matmul(w).softplus(), &[x]).square().sum(&[])
-    };
-    let (plain, again) = (net(false), net(true));
-    let v = [g.constant(draw(&(-1.0..1.0), &[4, 3], 3)), g.constant(draw(&(-1.0..1.0), &[3, 3], 4))];
-    for (a, b) in [
-        (plain.grad(&[x, w]).expect("plain"), again.grad(&[x, w]).expect("again")),
-        (hvp(plain, &[x, w], &v).expect("plain"), hvp(again, &[x, w], &v).expect("again")),
-    ] {
-        a.iter().zip(&b).for_each(|(a, b)| assert!(close(&value(*b), &value(*a))));
-    }
-}
-
-#[test]
 fn a_vjp_that_is_not_linear_works_in_reverse_mode_only() {
     let g = Graph::new();
     let x = g.leaf("x", [3.0, -0.2]);
@@ -255,9 +204,50 @@ fn a_vjp_of_the_wrong_number_or_shape_is_an_error_with_the_line() {
 #[test]
 fn what_a_custom_formula_uses_besides_its_arguments_is_not_silently_constant() {
     let g = Graph::new();
-    let (x, w) = (g.leaf("x", 2.0), g.leaf("w", 3.0));
-    let y = g.custom_vjp("scale", &[x], |x| x[0] * w, |_, _, ct| vec![ct * 3.0]);
-    assert!(matches!(y.grad(&[w]).expect_err("hidden").kind(), ErrorKind::Disconnected { .. }));
+    let (x, w) = (g.leaf("x", [2.0, -1.0]), g.leaf("w", [3.0, 0.5]));
+    let line = line!() + 1;
+    let y = g.custom_vjp("scale", &[x], |x| x[0] * w.exp(), |_, _, ct| vec![ct * 3.0]);
+    let z = g.custom_jvp("scale", &[x], |x| x[0] * w.exp(), |_, _, t| t[0] * 3.0);
+    // Whether the rest of the loss uses it or not, in either mode, and for many at once.
+    let mapped =
+        vmap(&[x], |x| Ok(vec![g.custom_vjp("scale", x, |x| x[0] * w.sum(&[]), |_, _, ct| vec![ct * 3.0])]));
+    let mapped = mapped.expect("values")[0];
+    for (loss, at) in [(y, line), (y + w, line), (z + w.square(), line + 1), (mapped + w, line + 4)] {
+        let grad = loss.sum(&[]).grad(&[x, w]).map(|_| ());
+        let forward = jvp(&[loss], &[w], &[w.like(1.0)]).map(|_| ());
+        let check = chainrule_graph::check::gradients(loss.sum(&[]), &[w]).map(|_| ());
+        for found in [grad, forward, check] {
+            let error = found.expect_err("w has no part in the rule").to_string();
+            assert!(error.contains("`scale` uses `w` besides its arguments"), "{error}");
+            assert!(error.contains(&format!("transforms.rs:{at}")), "{error}");
+            assert!(error.contains("list it among the arguments"), "{error}");
+        }
+        assert_eq!(value(loss.sum(&[]).grad(&[x]).expect("x is listed")[0]), [3.0, 3.0]);
+    }
+    // What depends on an argument only, and what is stopped, is the author's choice.
+    let u = x.exp();
+    let y = g.custom_vjp("f", &[x], |x| x[0] * u * w.stop_gradient(), |_, _, ct| vec![ct * 3.0]);
+    assert_eq!(value((y + w).sum(&[]).grad(&[w]).expect("stopped")[0]), [1.0, 1.0]);
+}
+
+#[test]
+fn a_custom_rule_shares_an_argument_among_examples() {
+    let g = Graph::new();
+    let xs = g.leaf("xs", draw(&(-1.0..1.0), &[4, 3], 1));
+    let w = g.leaf("w", draw(&(-1.0..1.0), &[3], 2));
+    fn by_vjp<'g>(x: &[Var<'g>]) -> Var<'g> {
+        x[0].graph().custom_vjp("product", x, |x| x[0] * x[1], |x, _, ct| vec![x[1] * ct, x[0] * ct]).sin()
+    }
+    fn by_jvp<'g>(x: &[Var<'g>]) -> Var<'g> {
+        let g = x[0].graph();
+        g.custom_jvp("product", x, |x| x[0] * x[1], |x, _, t| t[0] * x[1] + x[0] * t[1]).sin()
+    }
+    let v = [g.constant(draw(&(-1.0..1.0), &[4, 3], 3)), g.constant(draw(&(-1.0..1.0), &[3], 4))];
+    let plain = (xs * w).sin().sum(&[]);
+    for product in [by_vjp, by_jvp] {
+        let y = vmap(&[xs], |e| Ok(vec![product(&[e[0], w])]));
+        same_derivatives(y.expect("mapped")[0].sum(&[]), plain, &[xs, w], &v);
+    }
 }
 
 #[test]

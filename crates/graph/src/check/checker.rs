@@ -2,11 +2,11 @@
 
 use chainrule_tensor::{Key, Tensor};
 
-use super::culprit;
 use super::difference;
-use super::measure::{Measure, Meter, Point, excuse, verdict};
-use super::probe::{Probe, draw, reals, spread, unravel, wide};
+use super::measure::{Measure, Meter, Point, excuse, norm, verdict};
+use super::probe::{Probe, draw, reals, spread, stir, unravel, wide};
 use super::report::{Mode, Parameter, Report, Worst};
+use super::search;
 use super::verdict::{Fault, Kink, Verdict};
 use crate::diff::broken::where_broken;
 use crate::diff::copy::between;
@@ -87,9 +87,20 @@ impl Checker {
     /// Compares recorded and numeric gradient, and looks for the culprit if they differ.
     ///
     /// # Errors
-    /// A poisoned value; a loss that is not a single real; a parameter that is not a real leaf with a value; any
-    /// error of evaluating the loss.
+    /// A poisoned value; a loss that is not a single real; a parameter that is not a real leaf with a value, or is listed
+    /// twice; a step that is not a positive number; any error of evaluating the loss.
     pub fn check<'g>(&self, loss: Var<'g>, parameters: &[Var<'g>]) -> Result<Report> {
+        if let Some(step) = self.step.filter(|s| !(*s > 0.0 && s.is_finite())) {
+            let why = format!("the step must be a positive number, not {step}");
+            return Err(Error::new(ErrorKind::Kind { op: "check", why }).placed(loss.origin()));
+        }
+        for (i, p) in parameters.iter().enumerate() {
+            if parameters[..i].iter().any(|q| q.id == p.id) {
+                let why = "a parameter is listed twice".into();
+                let error = Error::new(ErrorKind::Kind { op: "check", why });
+                return Err(error.placed(p.origin()).hint("list each parameter once"));
+            }
+        }
         let reached = loss.gradients(parameters)?;
         let mut report = self.compare(loss, parameters, &reached, 1)?;
         let both = parameters.iter().zip(reached).filter_map(|(p, g)| Some((*p, g?)));
@@ -153,7 +164,7 @@ impl Checker {
         }
         let mut report = Report { parameters: entries, difference: 0.0, culprits: Vec::new() };
         let random = here.to_bits() != again.to_bits() && !(here.is_nan() && again.is_nan());
-        let mut excuses = vec![None; parameters.len()];
+        let mut points = vec![Points::default(); parameters.len()];
         if random || !here.is_finite() {
             let verdict = if random {
                 Verdict::Random { first: here, second: again }
@@ -162,85 +173,106 @@ impl Checker {
             };
             report.parameters.iter_mut().for_each(|e| e.verdict = verdict.clone());
         } else {
-            excuses = self.measure(&mut report, &mut probe, here, &recorded)?;
+            points = self.measure(&mut report, &mut probe, here, &recorded)?;
         }
         for (i, entry) in report.parameters.iter_mut().enumerate().filter(|(i, _)| reached[*i].is_none()) {
             entry.verdict = Verdict::Unused(where_broken(graph, loss.id, parameters[i].id));
         }
-        self.blame(&mut report, loss, parameters, &probe, excuses)?;
+        self.blame(&mut report, loss, parameters, &probe, &points)?;
+        conclude(&mut report, &points);
         Ok(report)
     }
 
-    /// Fills in differences and verdicts, where the loss is `here`; for each parameter, the kink that may excuse it.
+    /// Takes differences where the loss is `here`, for first verdicts.
     fn measure(
         &self,
         report: &mut Report,
         probe: &mut Probe,
         here: f64,
         recorded: &[Tensor],
-    ) -> Result<Vec<Option<Kink>>> {
+    ) -> Result<Vec<Points>> {
         let noise = self.noise(probe, here)?;
         let mut meter = Meter::new(here, noise, self.step);
-        let mut points = Vec::new();
+        let mut all = Vec::new();
         for (i, gradient) in recorded.iter().enumerate() {
             meter.forget();
-            points.push(self.points(probe, &mut meter, i, &wide(gradient))?);
+            all.push(self.points(probe, &mut meter, i, &wide(gradient))?);
         }
-        let largest = points.iter().map(|(p, _)| Measure::of(p).size()).fold(0.0, f64::max);
-        for (entry, (points, gauge)) in report.parameters.iter_mut().zip(&points) {
-            fill(entry, points, verdict(points, *gauge, largest, noise));
+        let largest = all.iter().map(|p| Measure::of(&p.points).size).fold(0.0, f64::max);
+        for (entry, Points { points, gauge, .. }) in report.parameters.iter_mut().zip(&all) {
+            entry.verdict = verdict(points, *gauge, largest, noise);
         }
-        report.difference = Measure::of(points.iter().flat_map(|(p, _)| p)).difference();
-        Ok(points.iter().map(|(points, gauge)| excuse(points, *gauge)).collect())
+        Ok(all)
     }
 
-    /// Finds out which operations are to blame for what is wrong.
+    /// Finds out which operations are to blame for what is wrong, and for what cannot be told otherwise.
     fn blame(
         &self,
         report: &mut Report,
         loss: Var<'_>,
         parameters: &[Var<'_>],
         probe: &Probe,
-        excuses: Vec<Option<Kink>>,
+        points: &[Points],
     ) -> Result<()> {
         let graph = loss.graph;
         let ids: Vec<NodeId> = parameters.iter().map(|p| p.id).collect();
-        let in_question = |v: &Verdict| v.is_wrong() || matches!(v, Verdict::Kink(_));
-        let asked = report.parameters.iter().zip(&ids).filter(|(p, _)| in_question(&p.verdict));
-        let asked: Vec<NodeId> = asked.map(|(_, id)| *id).collect();
-        if asked.is_empty() {
+        let in_question = |v: &Verdict, p: &Points| match v {
+            Verdict::Wrong(_) | Verdict::Kink(_) | Verdict::NoiseFloor { .. } => true,
+            Verdict::Pass => p.points.iter().any(|point| point.is_open(p.gauge)),
+            _ => false,
+        };
+        let asked: Vec<bool> =
+            report.parameters.iter().zip(points).map(|(e, p)| in_question(&e.verdict, p)).collect();
+        let wrong: Vec<NodeId> = ids.iter().zip(&asked).filter(|(_, a)| **a).map(|(id, _)| *id).collect();
+        if wrong.is_empty() {
             return Ok(());
         }
-        let found = culprit::find(loss, &ids, probe.point(), &asked, self.key("culprit"))?;
-        for ((p, id), excuse) in report.parameters.iter_mut().zip(&ids).zip(excuses) {
-            if !in_question(&p.verdict) {
-                continue;
-            }
-            let way = between(graph, &[*id], &[loss.id]);
+        let mut found = search::find(loss, &ids, probe.point(), &wrong, self.key("culprit"))?;
+        // Where differences of the whole do not say that it is wrong, only evidence away from kinks counts.
+        let differs = report.parameters.iter().any(|p| p.verdict.is_wrong());
+        if !differs {
+            found.culprits.retain(|c| c.smooth);
+        }
+        for (i, p) in report.parameters.iter_mut().enumerate().filter(|(i, _)| asked[*i]) {
+            let way = between(graph, &[ids[i]], &[loss.id]);
             let kink = found.kinks.iter().find(|k| way.contains(k)).map(|k| graph.node(*k));
             let at = kink.map(|node| (node.op.name().to_string(), node.origin));
-            match (&mut p.verdict, &p.worst) {
-                (Verdict::Kink(kink), _) => kink.at = at,
-                (Verdict::Wrong(Fault::Differs), Some(w)) if found.culprits.is_empty() => {
-                    let Worst { index, recorded, numeric } = w.clone();
-                    if let Some(kink) = excuse {
+            match &mut p.verdict {
+                Verdict::Wrong(Fault::Differs) if found.culprits.is_empty() => {
+                    let Some(worst) = points[i].worst() else { continue };
+                    if let Some(kink) = excuse(&points[i].points, points[i].gauge) {
                         p.verdict = Verdict::Kink(Kink { at, ..kink });
                     } else if at.is_some() {
                         // Kinks that cancel each other: no single operation is wrong.
-                        let (left, right) = (numeric, numeric);
-                        p.verdict = Verdict::Kink(Kink { index, count: 1, left, right, recorded, at });
-                    } else if numeric == 0.0 && p.error == 0.0 {
-                        // No operation is wrong, and yet no difference is seen at all: rounding swallows even what
-                        // the greatest step of a sweep should change.
-                        p.verdict = Verdict::NoiseFloor { noise: recorded.abs() * 1e-2, error: 1.0 };
+                        let slope = worst.numeric.value;
+                        p.verdict = Verdict::Kink(Kink {
+                            index: worst.index.clone(),
+                            count: 1,
+                            left: slope,
+                            right: slope,
+                            recorded: worst.recorded,
+                            at,
+                        });
+                    } else if worst.numeric.value == 0.0 && worst.numeric.error == 0.0
+                        || found.open.iter().any(|node| way.contains(node))
+                    {
+                        // No operation is wrong, as far as differences show; and of one they show nothing, or rounding
+                        // swallows even what the greatest step should change in the whole.
+                        let error = Measure::of(&points[i].points).difference();
+                        p.verdict = Verdict::NoiseFloor { noise: points[i].noise, error };
                     }
                 }
+                Verdict::Wrong(_) => {}
+                _ if found.culprits.iter().any(|c| c.smooth && way.contains(&c.node)) => {
+                    p.verdict = Verdict::Wrong(Fault::Operation);
+                }
+                Verdict::Kink(kink) => kink.at = at,
                 _ => {}
             }
         }
         // What has a part in a kink only is no fault of the gradient.
         if report.parameters.iter().any(|p| p.verdict.is_wrong()) {
-            report.culprits = found.culprits;
+            report.culprits = found.culprits.into_iter().map(|c| c.culprit).collect();
         }
         Ok(())
     }
@@ -248,38 +280,27 @@ impl Checker {
     /// The error of rounding in the loss, found by moving all parameters at once.
     fn noise(&self, probe: &mut Probe, here: f64) -> Result<f64> {
         let key = self.key("noise");
-        let directions: Vec<Vec<f64>> = (0..probe.point().len())
-            .map(|i| {
-                let values = reals(&probe.point()[i]);
-                let drawn = draw(key.at(i as u64), values.len());
-                drawn.iter().zip(values).map(|(d, x)| d * x.abs().max(1.0)).collect()
-            })
-            .collect();
+        let values = probe.point().iter().map(reals).enumerate();
+        let directions: Vec<Vec<f64>> = values.map(|(i, x)| stir(key.at(i as u64), x)).collect();
         difference::noise(|by| probe.move_all(&directions, by), here)
     }
 
-    /// Recorded beside numeric derivatives of parameter `i`, and the size of those of a typical element.
-    fn points(
-        &self,
-        probe: &mut Probe,
-        meter: &mut Meter,
-        i: usize,
-        gradient: &Tensor,
-    ) -> Result<(Vec<Point>, f64)> {
+    /// Recorded beside numeric derivatives of parameter `i`.
+    fn points(&self, probe: &mut Probe, meter: &mut Meter, i: usize, gradient: &Tensor) -> Result<Points> {
         let g = reals(gradient);
-        let square = g.iter().filter(|g| g.is_finite()).map(|g| g * g).sum::<f64>();
+        let size = norm(g.iter().copied().filter(|g| g.is_finite()).collect());
         let mut points = Vec::new();
         let Some(k) = self.directions.filter(|_| !g.is_empty()) else {
-            let gauge = (square / g.len().max(1) as f64).sqrt();
+            let gauge = size / (g.len().max(1) as f64).sqrt();
             for at in spread(g.len(), self.elements) {
                 let size = probe.element(i, at).abs();
                 let mut point = meter.point(|by| probe.move_element(i, at, by), g[at], gauge, size)?;
                 point.index = unravel(at, gradient.shape());
                 points.push(point);
             }
-            return Ok((points, gauge));
+            return Ok(Points { points, gauge, noise: meter.noise });
         };
-        let gauge = square.sqrt();
+        let gauge = size;
         let size = reals(&probe.point()[i]).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         let key = self.key("direction").at(i as u64);
         for number in 0..k {
@@ -289,22 +310,44 @@ impl Checker {
             point.index = vec![number];
             points.push(point);
         }
-        Ok((points, gauge))
+        Ok(Points { points, gauge, noise: meter.noise })
     }
 }
 
-fn fill(entry: &mut Parameter, points: &[Point], verdict: Verdict) {
-    let measure = Measure::of(points);
-    // A gap that is not a number is worse than any.
-    let gap = |p: &Point| if p.gap().is_nan() { f64::INFINITY } else { p.gap() };
-    let worst = points.iter().max_by(|a, b| gap(a).total_cmp(&gap(b)));
-    entry.checked = points.len();
-    entry.difference = measure.difference();
-    entry.error = measure.error();
-    entry.step = worst.map_or(0.0, |p| p.step);
-    entry.worst =
-        worst.map(|p| Worst { index: p.index.clone(), recorded: p.recorded, numeric: p.numeric.value });
-    entry.verdict = verdict;
+/// The derivatives by one parameter, the size of a typical one, and the error of rounding in the loss.
+#[derive(Clone, Default)]
+struct Points {
+    points: Vec<Point>,
+    gauge: f64,
+    noise: f64,
+}
+
+impl Points {
+    fn worst(&self) -> Option<&Point> {
+        // A gap that is not a number is worse than any.
+        let gap = |p: &Point| if p.gap().is_nan() { f64::INFINITY } else { p.gap() };
+        self.points.iter().max_by(|a, b| gap(a).total_cmp(&gap(b)))
+    }
+}
+
+/// Fills in the numbers. Where the verdict is a kink, slopes that the gradient need not have do not count.
+fn conclude(report: &mut Report, all: &[Points]) {
+    let mut counted = Vec::new();
+    for (entry, p) in report.parameters.iter_mut().zip(all) {
+        let kink = matches!(entry.verdict, Verdict::Kink(_));
+        let points: Vec<&Point> =
+            p.points.iter().filter(|point| !(kink && point.is_wrong(p.gauge))).collect();
+        let measure = Measure::of(points.iter().copied());
+        let worst = p.worst();
+        entry.checked = p.points.len();
+        entry.difference = measure.difference();
+        entry.error = measure.error();
+        entry.step = worst.map_or(0.0, |p| p.step);
+        entry.worst =
+            worst.map(|p| Worst { index: p.index.clone(), recorded: p.recorded, numeric: p.numeric.value });
+        counted.extend(points);
+    }
+    report.difference = Measure::of(counted).difference();
 }
 
 /// The name and the value of a parameter, in f64.

@@ -1,24 +1,11 @@
-//! Which recorded operation is to blame: each one between the parameters and the loss, replayed on its own.
+//! An operation to blame, and what is printed of it.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Key, Tensor};
-
-use super::guess::{Finding, examine};
 use super::hypothesis::Hypothesis;
-use super::probe::{reals, unravel, wide};
-use super::replay::{Replay, Scene, operands};
+use super::replay::operands;
 use super::report::Worst;
-use crate::diff::checkpoint::leaves_beyond;
-use crate::diff::copy::between;
-use crate::error::Result;
-use crate::exec::compile::{Optimise, Precision};
 use crate::ir::{Graph, NodeId, Origin, Type};
-use crate::prim::Op;
-use crate::prim::ruled::Ruling;
-use crate::var::Var;
 
 /// An operation whose own derivative is wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +19,8 @@ pub struct Culprit {
     pub origin: Origin,
     /// Which operand the derivative is by.
     pub operand: usize,
+    /// Further operands that are the same value, so that the derivative is by them too.
+    pub also: Vec<usize>,
     /// That operand's type and where it was made.
     pub made: (Type, Origin),
     /// The kind of mistake.
@@ -46,14 +35,17 @@ pub struct Culprit {
 }
 
 impl Culprit {
-    fn new(graph: &Graph, node: NodeId, operand: usize, hypothesis: Hypothesis) -> Culprit {
-        let made = graph.node(operands(graph, node)[operand]);
+    pub(super) fn new(graph: &Graph, node: NodeId, operand: usize, hypothesis: Hypothesis) -> Culprit {
+        let all = operands(graph, node);
+        let made = graph.node(all[operand]);
+        let also = (operand + 1..all.len()).filter(|i| all[*i] == all[operand]).collect();
         let node = graph.node(node);
         Culprit {
             op: node.op.name().into(),
             attributes: node.op.attributes(),
             origin: node.origin,
             operand,
+            also,
             made: (made.ty, made.origin),
             hypothesis,
             difference: None,
@@ -61,19 +53,21 @@ impl Culprit {
             others: 0,
         }
     }
-
-    fn found(graph: &Graph, node: NodeId, operand: usize, finding: Finding) -> Culprit {
-        let Finding { hypothesis, difference, worst } = finding;
-        let unmeasured = Culprit::new(graph, node, operand, hypothesis);
-        Culprit { difference: Some(difference), worst: Some(worst), ..unmeasured }
-    }
 }
 
 impl fmt::Display for Culprit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Culprit { op, attributes, operand, .. } = self;
+        let Culprit { op, attributes, operand, also, .. } = self;
         let attributes = if attributes.is_empty() { String::new() } else { format!("[{attributes}]") };
-        writeln!(f, "wrong derivative: [{op}]{attributes} by its operand {operand}")?;
+        let what = match self.hypothesis {
+            Hypothesis::Overflow { .. } | Hypothesis::Given { .. } => "not finite",
+            _ => "wrong derivative",
+        };
+        write!(f, "{what}: [{op}]{attributes} by its operand {operand}")?;
+        for other in also {
+            write!(f, " and {other}, the same value")?;
+        }
+        writeln!(f)?;
         writeln!(f, "  --> {}", self.origin)?;
         writeln!(f, "   |  operand {operand}: {} made at {}", self.made.0, self.made.1)?;
         if let Some(w) = &self.worst {
@@ -90,296 +84,4 @@ impl fmt::Display for Culprit {
         }
         write!(f, "   = {}", self.hypothesis)
     }
-}
-
-/// What the operations on the way amount to.
-#[derive(Default)]
-pub(super) struct Found {
-    /// Those whose own derivatives are wrong, the one nearest to the loss first.
-    pub(super) culprits: Vec<Culprit>,
-    /// Those that are at a kink.
-    pub(super) kinks: Vec<NodeId>,
-}
-
-/// Replays the operations between `wrong` and `loss`, where `parameters` have the values `point`.
-pub(super) fn find(
-    loss: Var<'_>,
-    parameters: &[NodeId],
-    point: &[Tensor],
-    wrong: &[NodeId],
-    key: Key,
-) -> Result<Found> {
-    let graph = loss.graph;
-    let path = path(graph, loss.id, wrong);
-    let branches = branches(graph, loss.id, wrong);
-    let asked = path.iter().map(|s| s.node).chain(branches.iter().copied());
-    let values = values(graph, parameters, point, asked)?;
-    if let Some(culprit) = overflow(graph, &path, &values) {
-        return Ok(Found { culprits: vec![culprit], kinks: Vec::new() });
-    }
-    let mut search = Search { graph, values, key, replays: HashMap::new(), found: Found::default() };
-    let mut stops = Vec::new();
-    for step in path.iter().rev() {
-        if matches!(graph.node(step.node).op, Op::StopGradient(_)) {
-            stops.push(step.node);
-        } else {
-            search.step(step)?;
-        }
-    }
-    let Search { mut found, values, .. } = search;
-    found.kinks.extend(branches.into_iter().filter(|node| tied(graph, *node, &values)));
-    if found.culprits.is_empty() {
-        found.culprits = captured(graph, loss.id, wrong);
-    }
-    if found.culprits.is_empty() {
-        found.culprits = blocked(loss, parameters, point, &stops)?;
-    }
-    Ok(found)
-}
-
-/// A node on the way, and which of its operands are.
-struct Step {
-    node: NodeId,
-    varying: Vec<NodeId>,
-}
-
-/// The nodes by which `loss` depends on `wrong`, in order. A formula with a rule of its own is one step.
-fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
-    let inner = graph.inner.borrow();
-    let sources = |id: usize| -> Vec<NodeId> {
-        let node = &inner.nodes[id];
-        match &node.op {
-            // A checkpoint has no rule of its own, so what is in it counts.
-            Op::Ruled(r) if matches!(inner.rules[r.index], Ruling::Recompute) => {
-                inner.nodes[node.args[0].index()].args.to_vec()
-            }
-            Op::Ruled(_) => node.args[1..].to_vec(),
-            _ => node.args.to_vec(),
-        }
-    };
-    let mut needed = vec![false; loss.index() + 1];
-    needed[loss.index()] = true;
-    for i in (0..needed.len()).rev().filter(|i| inner.nodes[*i].ty.kind == Kind::Real) {
-        if needed[i] {
-            sources(i).iter().for_each(|a| needed[a.index()] = true);
-        }
-    }
-    let mut varies = vec![false; needed.len()];
-    wrong.iter().filter(|w| **w <= loss).for_each(|w| varies[w.index()] = true);
-    let mut found = Vec::new();
-    for i in (0..needed.len()).filter(|i| needed[*i]) {
-        let node = &inner.nodes[i];
-        let mut varying: Vec<NodeId> = sources(i).into_iter().filter(|a| varies[a.index()]).collect();
-        varying.dedup();
-        if varying.is_empty() || node.ty.kind != Kind::Real {
-            continue;
-        }
-        varies[i] = true;
-        let recomputed =
-            matches!(&node.op, Op::Ruled(r) if matches!(inner.rules[r.index], Ruling::Recompute));
-        if !recomputed {
-            found.push(Step { node: NodeId(i as u32), varying });
-        }
-    }
-    found
-}
-
-/// The comparisons and orders that `wrong` have a part in, which choose between formulas.
-fn branches(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<NodeId> {
-    let all = between(graph, wrong, &[loss]);
-    let turns =
-        |id: &NodeId| matches!(graph.node(*id).op, Op::Compare(_) | Op::ArgSort(_) | Op::ArgReduce(_));
-    all.into_iter().filter(turns).collect()
-}
-
-/// Whether a comparison has operands that are equal, or nearly, or an order equal elements: there the choice turns.
-fn tied(graph: &Graph, branch: NodeId, values: &HashMap<NodeId, Tensor>) -> bool {
-    let node = graph.node(branch);
-    let equal = |a: f64, b: f64| (a - b).abs() <= 1e-7 * a.abs().max(1.0);
-    let [a, b] = node.args[..] else {
-        let mut ordered = reals(&values[&node.args[0]]).to_vec();
-        ordered.sort_by(f64::total_cmp);
-        return ordered.windows(2).any(|w| equal(w[0], w[1]));
-    };
-    let shape = node.ty.shape;
-    let wide = |id: NodeId| values[&id].broadcast_to(&shape).map(|v| v.to_contiguous());
-    let (Ok(a), Ok(b)) = (wide(a), wide(b)) else { return false };
-    reals(&a).iter().zip(reals(&b)).any(|(a, b)| equal(*a, *b))
-}
-
-/// The value of each of the `nodes` and of all their operands.
-fn values(
-    graph: &Graph,
-    parameters: &[NodeId],
-    point: &[Tensor],
-    nodes: impl Iterator<Item = NodeId>,
-) -> Result<HashMap<NodeId, Tensor>> {
-    let mut wanted: HashSet<NodeId> = HashSet::new();
-    for node in nodes {
-        wanted.insert(node);
-        wanted.extend(operands(graph, node));
-    }
-    let mut wanted: Vec<NodeId> = wanted.into_iter().collect();
-    wanted.sort();
-    let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
-    let compiler = graph.compiler(&vars(parameters), &vars(&wanted));
-    let mut compiled = compiler.precision(Precision::F64).optimise(Optimise::NONE).build()?;
-    let found = compiled.run(point)?.iter().map(wide);
-    Ok(wanted.iter().copied().zip(found).collect())
-}
-
-fn finite(value: &Tensor) -> bool {
-    reals(value).iter().all(|x| x.is_finite())
-}
-
-/// The first node with a value that is not finite, made from values that are.
-fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> Option<Culprit> {
-    let step = path.iter().find(|s| !finite(&values[&s.node]))?;
-    let all = operands(graph, step.node);
-    let operand = all.iter().position(|a| step.varying.contains(a))?;
-    let value = reals(&values[&step.node]);
-    let at = value.iter().position(|x| !x.is_finite())?;
-    let index = unravel(at, values[&step.node].shape());
-    Some(Culprit::new(graph, step.node, operand, Hypothesis::Overflow { index, value: value[at] }))
-}
-
-/// The search along a path.
-struct Search<'g> {
-    graph: &'g Graph,
-    values: HashMap<NodeId, Tensor>,
-    key: Key,
-    /// Equal operations on operands of equal types are replayed by one.
-    replays: HashMap<(Op, Vec<Type>, Vec<usize>), Replay>,
-    found: Found,
-}
-
-impl Search<'_> {
-    fn step(&mut self, step: &Step) -> Result<()> {
-        let node = self.graph.node(step.node);
-        let all = operands(self.graph, step.node);
-        let mut inputs = all.clone();
-        inputs.sort();
-        inputs.dedup();
-        let pattern = all.iter().filter_map(|a| inputs.iter().position(|i| i == a)).collect();
-        let types = all.iter().map(|a| self.graph.node(*a).ty).collect();
-        let name = (node.op.clone(), types, pattern);
-        let mut replay = match self.replays.remove(&name) {
-            Some(replay) => replay,
-            None => Replay::new(self.graph, step.node)?,
-        };
-        let values: Vec<Tensor> = inputs.iter().map(|id| self.values[id].clone()).collect();
-        let key = self.key.at(step.node.index() as u64);
-        for (i, id) in inputs.iter().enumerate().filter(|(_, id)| step.varying.contains(id)) {
-            let operand = all.iter().position(|a| a == id).unwrap_or(i);
-            let same = |c: &&mut Culprit| {
-                c.op == node.op.name() && c.operand == operand && c.origin.location == node.origin.location
-            };
-            let Some(mut scene) = replay.scene(i, values.clone(), key.at(i as u64))? else { continue };
-            match first_look(&mut replay, &mut scene, i, key)? {
-                Look::Sound => continue,
-                Look::Kink => {
-                    self.found.kinks.push(step.node);
-                    continue;
-                }
-                Look::Suspicious => {}
-            }
-            let names =
-                inputs.iter().map(|id| all.iter().position(|a| a == id).unwrap_or_default()).collect();
-            let Some(finding) = examine(&mut replay, scene, i, names, key)? else { continue };
-            let known = &mut self.found.culprits;
-            match known.iter_mut().find(same) {
-                Some(known) => known.others += 1,
-                None => known.push(Culprit::found(self.graph, step.node, operand, finding)),
-            }
-        }
-        // Rules and custom operations are of one node only.
-        if !matches!(node.op, Op::Ruled(_) | Op::Custom(_)) {
-            self.replays.insert(name, replay);
-        }
-        Ok(())
-    }
-}
-
-/// What a derivative looks like along random directions.
-enum Look {
-    Sound,
-    Kink,
-    Suspicious,
-}
-
-/// Checks the derivative by input `i` along two random directions.
-fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Result<Look> {
-    if scene.recorded.iter().any(|g| !g.is_finite()) {
-        return Ok(Look::Suspicious);
-    }
-    let mut look = Look::Sound;
-    for number in 0..2 {
-        let point = replay.direction(scene, i, key.named("direction").at(number))?;
-        let typical = point.recorded.abs().max(point.numeric.value.abs());
-        let gap = point.gap();
-        if gap > 1e-5 * typical && gap > 10.0 * point.numeric.error && gap > 1e-9 * scene.gauge {
-            return Ok(Look::Suspicious);
-        }
-        if point.sides.is_some() {
-            look = Look::Kink;
-        }
-    }
-    Ok(look)
-}
-
-/// The formulas with rules of their own that use one of `wrong` behind the back of their rule.
-fn captured(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Culprit> {
-    let mut found: Vec<Culprit> = Vec::new();
-    for id in between(graph, wrong, &[loss]).into_iter().rev() {
-        let node = graph.node(id);
-        if !matches!(node.op, Op::Ruled(_)) {
-            continue;
-        }
-        let operands: Vec<Var<'_>> = operands(graph, id).iter().map(|x| graph.var(*x)).collect();
-        for leaf in leaves_beyond(graph.var(node.args[0]), &operands) {
-            let Op::Input(input) = graph.node(leaf.id).op else { continue };
-            if !wrong.contains(&leaf.id) {
-                continue;
-            }
-            if let Some(known) = found.iter_mut().find(|c| c.origin.location == node.origin.location) {
-                known.others += 1;
-                continue;
-            }
-            let name = graph.inner.borrow().leaves[input.index].name.to_string();
-            found.push(Culprit {
-                op: node.op.name().into(),
-                attributes: node.op.attributes(),
-                origin: node.origin.clone(),
-                operand: operands.len(),
-                made: (leaf.ty(), leaf.origin()),
-                hypothesis: Hypothesis::Captured(name),
-                difference: None,
-                worst: None,
-                others: 0,
-            });
-        }
-    }
-    found
-}
-
-/// The stops among `stops` by which the loss still depends on what they stop.
-fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[NodeId]) -> Result<Vec<Culprit>> {
-    let graph = loss.graph;
-    let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
-    // The gradients of the parameters tell how much is much.
-    let through = loss.grad_or_zeros(&vars(&[stops, parameters].concat()))?;
-    let compiler = graph.compiler(&vars(parameters), &through).precision(Precision::F64);
-    let through: Vec<Tensor> = compiler.build()?.run(point)?.iter().map(wide).collect();
-    let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-    let largest = through.iter().map(most).fold(0.0, f64::max);
-    let mut found: Vec<Culprit> = Vec::new();
-    for (node, _) in stops.iter().zip(&through).filter(|(_, d)| most(d) > 1e-6 * largest) {
-        let origin = graph.node(*node).origin;
-        if let Some(known) = found.iter_mut().find(|c| c.origin.location == origin.location) {
-            known.others += 1;
-            continue;
-        }
-        found.push(Culprit::new(graph, *node, 0, Hypothesis::Blocked));
-    }
-    Ok(found)
 }

@@ -14,6 +14,28 @@ pub(super) struct Estimate {
     pub(super) error: f64,
 }
 
+impl Estimate {
+    /// The error as a part of the value.
+    fn relative(&self) -> f64 {
+        if self.error == 0.0 { 0.0 } else { self.error / self.value.abs() }
+    }
+
+    /// Whether neighbouring steps agree on a digit or two.
+    fn has_digits(&self) -> bool {
+        self.relative() < 0.03
+    }
+}
+
+/// The estimate to believe: that of the least relative error; if none has a few digits, as where the slope is 0, that
+/// of the least error.
+///
+/// A function that varies faster than the greatest steps can see has slopes like 1/h there, which are small, and so are
+/// their errors: those must not win.
+pub(super) fn best(estimates: &[Estimate]) -> Option<Estimate> {
+    let least = |by: fn(&Estimate) -> f64| estimates.iter().min_by(|a, b| by(a).total_cmp(&by(b))).copied();
+    least(Estimate::relative).filter(Estimate::has_digits).or_else(|| least(|e| e.error))
+}
+
 /// What a sweep found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slopes {
@@ -47,12 +69,12 @@ pub(super) fn quick(mut f: impl Line, here: f64, step: f64) -> Result<Quick> {
 pub(super) fn noise(mut f: impl Line, here: f64) -> Result<f64> {
     let floor = f64::EPSILON * here.abs();
     let mut values = [0.0; 8];
-    // If rounding swallows such a stretch whole, a longer one shows how coarse the values are.
-    for stretch in [1e-9, 1e-7, 1e-5, 1e-3] {
+    // Where rounding swallows most of a stretch, a longer one shows how coarse the values are.
+    for stretch in [1e-12, 1e-9, 1e-7, 1e-5, 1e-3] {
         for (i, v) in values.iter_mut().enumerate() {
             *v = f((i + 1) as f64 * stretch)?.1;
         }
-        if values.iter().any(|v| *v != here) {
+        if values.windows(2).filter(|pair| pair[0] != pair[1]).count() >= values.len() / 2 {
             break;
         }
     }
@@ -113,29 +135,34 @@ fn plateau(differences: &[Difference], order: i32, noise: f64) -> Estimate {
     if let Some(jump) = jump(differences, noise) {
         return jump;
     }
-    let mut best = Estimate { value: f64::NAN, error: f64::INFINITY };
+    let mut estimates: Vec<Estimate> = Vec::new();
     let mut before: Option<f64> = None;
-    for pair in differences.windows(2) {
+    let mut refuted = false;
+    let sound: Vec<Difference> = differences.iter().filter(|d| d.slope.is_finite()).copied().collect();
+    for (i, pair) in sound.windows(2).enumerate() {
         let (coarse, fine) = (pair[0], pair[1]);
-        if !(coarse.slope.is_finite() && fine.slope.is_finite()) {
-            before = None;
-            continue;
-        }
         let gain = (coarse.step / fine.step).powi(order) - 1.0;
         let value = fine.slope + (fine.slope - coarse.slope) / gain;
-        let disagreement = (value - before.unwrap_or(fine.slope)).abs();
-        let error = disagreement + 2.0 * noise / fine.step;
-        if error < best.error {
-            best = Estimate { value, error };
-        }
+        let disagreement = before.map_or(fine.slope - coarse.slope, |before| value - before).abs();
         before = Some(value);
+        let found = Estimate { value, error: disagreement + 2.0 * noise / fine.step };
+        // Slopes at finer steps come closer, but for rounding; if they do not, this plateau is one of a coarser structure
+        // of the function.
+        let near = found.error + 2.0 * (fine.slope - value).abs();
+        let refutes = |d: &Difference| (d.slope - value).abs() > near + 100.0 * noise / d.step;
+        if sound[i + 2..].iter().any(refutes) {
+            refuted = true;
+        } else {
+            estimates.push(found);
+        }
     }
-    if best.value.is_nan() {
+    match best(&estimates) {
+        Some(found) if found.has_digits() || !refuted => found,
+        // Slopes move on to the end, and nobody knows how far.
+        Some(found) => Estimate { error: f64::INFINITY, ..found },
         // A single step that works is better than none, but vouches for nothing.
-        let last = differences.iter().rev().find(|d| d.slope.is_finite());
-        best.value = last.map_or(f64::NAN, |d| d.slope);
+        None => Estimate { value: sound.last().map_or(f64::NAN, |d| d.slope), error: f64::INFINITY },
     }
-    best
 }
 
 /// An infinite slope, if the value jumps: the difference quotient grows as the step shrinks, far above rounding.

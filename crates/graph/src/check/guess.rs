@@ -35,6 +35,8 @@ pub(super) struct Finding {
     pub(super) hypothesis: Hypothesis,
     pub(super) difference: f64,
     pub(super) worst: Worst,
+    /// Whether it is wrong away from kinks too.
+    pub(super) smooth: bool,
 }
 
 /// How many elements are looked at.
@@ -60,7 +62,8 @@ pub(super) fn examine(
     let Some((worst, at)) = worst else { return Ok(None) };
     let worst = Worst { index: unravel(*at, &shape), recorded: worst.recorded, numeric: worst.numeric.value };
     let difference = Measure::of(&points).difference();
-    let found = |hypothesis| Ok(Some(Finding { hypothesis, difference, worst }));
+    let smooth = points.iter().any(|p| p.is_wrong(scene.gauge) && p.sides.is_none());
+    let found = |hypothesis| Ok(Some(Finding { hypothesis, difference, worst, smooth }));
     if points.iter().any(|p| !p.recorded.is_finite()) {
         return found(Hypothesis::NotFinite);
     }
@@ -136,6 +139,9 @@ impl Evidence<'_> {
         if self.numeric.iter().all(|d| d.abs() <= 1e-9 * self.gauge) {
             return Ok(Hypothesis::Spurious);
         }
+        if self.forgets_cotangent()? {
+            return Ok(Hypothesis::Cotangent);
+        }
         if let Some(found) = self.factor() {
             return Ok(found);
         }
@@ -156,6 +162,14 @@ impl Evidence<'_> {
             return Ok(found);
         }
         Ok(self.permuted().unwrap_or(Hypothesis::Unknown))
+    }
+
+    /// Whether the recorded derivative stays the same with half the cotangent.
+    fn forgets_cotangent(&mut self) -> Result<bool> {
+        let scene = &self.scenes[0];
+        let ct = &scene.values[scene.values.len() - 1];
+        let half = Tensor::from_vec(reals(ct).iter().map(|c| 0.5 * c).collect::<Vec<f64>>(), ct.shape())?;
+        Ok(self.replay.recorded_with(scene, self.input, half)? == scene.recorded)
     }
 
     fn factor(&self) -> Option<Hypothesis> {

@@ -13,9 +13,6 @@ pub enum Hypothesis {
     Lost,
     /// It is not zero, although the result does not change with the operand, as that of rounding.
     Spurious,
-    /// The operation's formula also uses this leaf, which is not among its operands, so that the rule knows nothing
-    /// of it.
-    Captured(String),
     /// The operation cuts its operand off from differentiation, as it was told to, but the loss depends on it.
     Blocked,
     /// It is not finite, although the operands and the result are.
@@ -27,6 +24,15 @@ pub enum Hypothesis {
         /// Its value.
         value: f64,
     },
+    /// The operand itself is not finite.
+    Given {
+        /// The first such element.
+        index: Vec<usize>,
+        /// Its value.
+        value: f64,
+    },
+    /// It does not depend on the cotangent of the result, so the rule forgot to multiply by it.
+    Cotangent,
     /// It has the wrong sign.
     Sign,
     /// It is the right one times a constant.
@@ -118,10 +124,6 @@ impl fmt::Display for Hypothesis {
             Hypothesis::Spurious => {
                 f.write_str("a derivative was recorded, but the result does not change with the operand here")
             }
-            Hypothesis::Captured(leaf) => write!(
-                f,
-                "its formula also uses `{leaf}`, which is not among its operands: that derivative is lost; list it"
-            ),
             Hypothesis::Blocked => {
                 f.write_str("differentiation is cut off here, but the loss depends on the value all the same")
             }
@@ -129,8 +131,12 @@ impl fmt::Display for Hypothesis {
                 f.write_str("the derivative is not finite here, although operands and result are")
             }
             Hypothesis::Overflow { index, value } => {
-                write!(f, "the result is {value} at {index:?}, although the operands are finite")
+                write!(f, "the result is {value} at {index:?}, although its operands are finite")
             }
+            Hypothesis::Given { index, value } => write!(f, "the operand is {value} at {index:?}"),
+            Hypothesis::Cotangent => f.write_str(
+                "it is the same for any cotangent of the result: the rule forgot to multiply by it",
+            ),
             Hypothesis::Sign => f.write_str("the sign is wrong"),
             Hypothesis::Factor { factor, axis: None } => {
                 write!(f, "wrong by the constant factor {}", number(*factor))

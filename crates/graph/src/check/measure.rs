@@ -29,7 +29,13 @@ impl Point {
         let gap = self.gap();
         let beyond = |much: f64| gap > much;
         !self.recorded.is_finite()
-            || beyond(1e-3 * self.size()) && beyond(10.0 * self.numeric.error) && beyond(1e-6 * gauge)
+            || beyond(1e-4 * self.size()) && beyond(10.0 * self.numeric.error) && beyond(1e-6 * gauge)
+    }
+
+    /// Whether the numeric derivative neither confirms the recorded one nor refutes it.
+    pub(super) fn is_open(&self, gauge: f64) -> bool {
+        let gap = self.gap();
+        gap.is_nan() || gap > 1e-3 * self.size() && gap > 1e-9 * gauge && !self.is_wrong(gauge)
     }
 }
 
@@ -86,8 +92,7 @@ impl Meter {
         } else {
             // At the edge of a domain only one side has values, and a kink nearby spoils what reaches beyond it.
             let all = [slopes.central, right, left];
-            let best = all.into_iter().min_by(|a, b| a.error.total_cmp(&b.error));
-            (best.unwrap_or(slopes.central), None)
+            (difference::best(&all).unwrap_or(slopes.central), None)
         };
         let found = point(found.0, found.1, step);
         self.faults += usize::from(found.is_wrong(gauge));
@@ -119,40 +124,37 @@ fn at_kink(recorded: f64, left: Estimate, right: Estimate) -> Estimate {
 pub(super) struct Measure {
     gap: f64,
     error: f64,
-    recorded: f64,
-    numeric: f64,
+    /// ‖g‖₂ + ‖ĝ‖₂.
+    pub(super) size: f64,
 }
 
 impl Measure {
-    pub(super) fn add(&mut self, p: &Point) {
-        self.gap += p.gap().powi(2);
-        self.error += p.numeric.error.powi(2);
-        self.recorded += p.recorded.powi(2);
-        self.numeric += p.numeric.value.powi(2);
-    }
-
     pub(super) fn of<'a>(points: impl IntoIterator<Item = &'a Point>) -> Measure {
-        let mut measure = Measure::default();
-        points.into_iter().for_each(|p| measure.add(p));
-        measure
-    }
-
-    /// ‖g‖₂ + ‖ĝ‖₂.
-    pub(super) fn size(&self) -> f64 {
-        self.recorded.sqrt() + self.numeric.sqrt()
-    }
-
-    fn relative(&self, squares: f64) -> f64 {
-        if squares == 0.0 { 0.0 } else { squares.sqrt() / self.size() }
+        let points: Vec<&Point> = points.into_iter().collect();
+        let over = |f: fn(&Point) -> f64| norm(points.iter().map(|p| f(p)).collect());
+        Measure {
+            gap: over(Point::gap),
+            error: over(|p| p.numeric.error),
+            size: over(|p| p.recorded) + over(|p| p.numeric.value),
+        }
     }
 
     pub(super) fn difference(&self) -> f64 {
-        self.relative(self.gap)
+        if self.gap == 0.0 { 0.0 } else { self.gap / self.size }
     }
 
     pub(super) fn error(&self) -> f64 {
-        self.relative(self.error)
+        if self.error == 0.0 { 0.0 } else { self.error / self.size }
     }
+}
+
+/// ‖values‖₂, without overflow.
+pub(super) fn norm(values: Vec<f64>) -> f64 {
+    let most = values.iter().fold(0.0, |most, v| if v.is_nan() { *v } else { v.abs().max(most) });
+    if most == 0.0 || !most.is_finite() {
+        return most;
+    }
+    values.iter().map(|v| (v / most).powi(2)).sum::<f64>().sqrt() * most
 }
 
 /// The verdict on one parameter, given the root mean square of its gradient, the greatest size of the gradient of
@@ -162,16 +164,19 @@ pub(super) fn verdict(points: &[Point], gauge: f64, largest: f64, noise: f64) ->
         return Verdict::Wrong(Fault::NotFinite(p.recorded));
     }
     let measure = Measure::of(points);
-    let resolved = measure.gap.sqrt() > 4.0 * measure.error.sqrt();
-    let differs = measure.difference() >= 1e-4 && resolved && measure.gap.sqrt() > 1e-9 * largest;
+    let differs =
+        measure.difference() >= 1e-4 && measure.gap > 4.0 * measure.error && measure.gap > 1e-9 * largest;
     if differs || points.iter().any(|p| p.is_wrong(gauge)) {
         return Verdict::Wrong(Fault::Differs);
     }
     if let Some(kink) = kink(points) {
         return Verdict::Kink(kink);
     }
+    if !measure.difference().is_finite() {
+        return Verdict::NoiseFloor { noise, error: f64::INFINITY };
+    }
     // A gradient that is zero beside the others, as a bias before batch normalisation has, is zero in both.
-    let zero = measure.size() + measure.error.sqrt() <= 1e-6 * largest;
+    let zero = measure.size + measure.error <= 1e-6 * largest;
     if measure.difference() >= 1e-6 && measure.error() > 2.5e-5 && !zero {
         return Verdict::NoiseFloor { noise, error: measure.error() };
     }

@@ -38,6 +38,7 @@ mod places;
 mod probe;
 mod replay;
 mod report;
+mod search;
 mod transposed;
 mod verdict;
 

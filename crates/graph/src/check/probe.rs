@@ -1,8 +1,8 @@
 //! A number as a function of tensors, evaluated near the values they have.
 
-use chainrule_tensor::{DType, Key, Tensor};
+use chainrule_tensor::{self as tensor, DType, Key, Tensor};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::exec::machine::Compiled;
 
 /// A compiled function with one real result, and the point about which it is evaluated.
@@ -36,6 +36,21 @@ impl Probe {
         Ok(self.compiled.run(&self.point)?[0].item::<f64>()?)
     }
 
+    /// The value near the point; NaN outside the domain of an operation, as where a matrix is singular.
+    fn near(&mut self) -> Result<f64> {
+        match self.here() {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::Value { .. } | ErrorKind::Tensor(tensor::Error::Value { .. })
+                ) =>
+            {
+                Ok(f64::NAN)
+            }
+            found => found,
+        }
+    }
+
     /// Moves element `at` of tensor `i`.
     pub(super) fn move_element(&mut self, i: usize, at: usize, by: f64) -> Result<(f64, f64)> {
         let mut moved = 0.0;
@@ -63,7 +78,7 @@ impl Probe {
                 reals(&original[i]).iter().zip(direction).map(|(x, d)| x + by * d).collect();
             self.point[i] = Tensor::from_vec(moved, original[i].shape())?;
         }
-        let value = self.here();
+        let value = self.near();
         self.point = original;
         Ok((by, value?))
     }
@@ -74,7 +89,7 @@ impl Probe {
         let mut elements = reals(&original).to_vec();
         change(&mut elements);
         self.point[i] = Tensor::from_vec(elements, original.shape())?;
-        let value = self.here();
+        let value = self.near();
         self.point[i] = original;
         value
     }
@@ -96,6 +111,12 @@ pub(super) fn draw(key: Key, n: usize) -> Vec<f64> {
     let drawn = Tensor::uniform(key, [n], -1.0..1.0, DType::F64);
     let drawn = drawn.as_ref().map(reals).unwrap_or_default();
     drawn.iter().map(|u| if *u < 0.0 { u - 0.5 } else { u + 0.5 }).collect()
+}
+
+/// A random direction along which each number moves in proportion to its size.
+pub(super) fn stir(key: Key, values: &[f64]) -> Vec<f64> {
+    let drawn = draw(key, values.len());
+    drawn.iter().zip(values).map(|(d, x)| if *x == 0.0 { *d } else { d * x.abs() }).collect()
 }
 
 /// At most `n` positions of `0..size`, evenly spread.

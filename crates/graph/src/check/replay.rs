@@ -7,7 +7,7 @@ use chainrule_tensor::{Key, Shape, Tensor};
 
 use super::difference;
 use super::measure::{Meter, Point};
-use super::probe::{Probe, draw, reals};
+use super::probe::{Probe, draw, reals, stir};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::exec::compile::Precision;
@@ -87,7 +87,7 @@ impl Replay {
         let gauge = (recorded.iter().map(|g| g * g).sum::<f64>() / recorded.len().max(1) as f64).sqrt();
         self.probe.enter(&values);
         let here = self.probe.here()?;
-        let stir = draw(key.named("noise"), recorded.len());
+        let stir = stir(key.named("noise"), reals(&values[i]));
         let noise = difference::noise(|by| self.probe.move_along(i, &stir, by), here)?;
         Ok(Some(Scene { values, result, recorded, gauge, meter: Meter::new(here, noise, None) }))
     }
@@ -108,6 +108,16 @@ impl Replay {
         let size = reals(&scene.values[i]).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         let probe = &mut self.probe;
         scene.meter.point(|by| probe.move_along(i, &direction, by), recorded, scene.gauge, size)
+    }
+
+    /// The recorded derivative by input `i`, with another cotangent than the scene's.
+    pub(super) fn recorded_with(&mut self, scene: &Scene, i: usize, ct: Tensor) -> Result<Vec<f64>> {
+        let mut values = scene.values.clone();
+        if let (Some(last), Some(place)) = (values.last_mut(), self.places[i]) {
+            *last = ct;
+            return Ok(reals(&self.backward.run(&values)?[place]).to_vec());
+        }
+        Ok(Vec::new())
     }
 
     /// The numeric derivative by element `at` of input `i`, with another cotangent than the scene's.

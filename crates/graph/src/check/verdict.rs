@@ -93,6 +93,9 @@ pub enum Side {
     Right,
     /// One in between.
     Between,
+    /// Another: there are several kinks at this point, each operation at one took a slope of its own, and together these
+    /// give no slope of the whole.
+    Neither,
 }
 
 impl Kink {
@@ -103,7 +106,10 @@ impl Kink {
         match (near(self.left), near(self.right)) {
             (true, _) => Side::Left,
             (_, true) => Side::Right,
-            _ => Side::Between,
+            _ if self.recorded > self.left.min(self.right) && self.recorded < self.left.max(self.right) => {
+                Side::Between
+            }
+            _ => Side::Neither,
         }
     }
 }
@@ -114,6 +120,9 @@ impl Kink {
 pub enum Fault {
     /// It differs from the differences by more than their error.
     Differs,
+    /// Differences of the loss cannot tell, because of a kink or of rounding, but an operation on the way has a wrong
+    /// derivative of its own.
+    Operation,
     /// The loss itself is not finite, so it has no gradient.
     Loss(f64),
     /// The loss is finite, but an element of the gradient is not.
@@ -146,8 +155,8 @@ impl Verdict {
                 let took = match k.side() {
                     Side::Left => "the left one",
                     Side::Right => "the right one",
-                    Side::Between if k.left == k.right => "that of single operations",
                     Side::Between => "one between",
+                    Side::Neither => "those of single operations, of which several have a kink here",
                 };
                 let more =
                     if k.count > 1 { format!(", as at {} of its elements", k.count) } else { String::new() };
@@ -158,6 +167,9 @@ impl Verdict {
                     k.index, k.left, k.right, k.recorded
                 )
             }
+            Verdict::NoiseFloor { error, .. } if !error.is_finite() => {
+                "no step gives a difference that is a number".into()
+            }
             Verdict::NoiseFloor { noise, error } => format!(
                 "noise floor: values of the loss are known to about {noise:.1e} only, which leaves an error of \
                  {error:.1e} in the differences"
@@ -167,6 +179,10 @@ impl Verdict {
                 "two evaluations of the loss at the same point gave {first:e} and {second:e}; \
                  draw random numbers from a key"
             ),
+            Verdict::Wrong(Fault::Operation) => {
+                "differences of the loss cannot tell, but an operation on the way has a wrong derivative"
+                    .into()
+            }
             Verdict::Wrong(Fault::Loss(value)) => format!("the loss is {value}, so it has no gradient"),
             Verdict::Wrong(Fault::NotFinite(value)) => {
                 format!("the loss is finite, but an element of the gradient is {value}")

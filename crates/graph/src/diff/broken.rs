@@ -4,16 +4,13 @@ use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Graph, NodeId};
-use crate::prim::{Op, Rule};
+use crate::prim::Rule;
 
 /// The error for a variable `x` that `y` does not depend on differentiably.
 pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
     let inner = graph.inner.borrow();
     let nodes = &inner.nodes;
-    let name = match &nodes[x.index()].op {
-        Op::Input(p) => format!("`{}`", inner.leaves[p.index].name),
-        op => format!("the result of {}", op.name()),
-    };
+    let name = inner.called(x);
     let mut needed = vec![false; nodes.len()];
     needed[y.index()] = true;
     for i in (0..nodes.len()).rev().filter(|i| *i <= y.index()) {

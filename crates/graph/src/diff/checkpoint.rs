@@ -1,15 +1,16 @@
 //! Recomputing instead of storing.
 
+use std::collections::HashMap;
 use std::panic::Location;
 
 use chainrule_tensor::kernels::Kind;
 
-use super::copy::rerecord;
-use super::jvp::jvp;
+use super::copy::between_by;
+use super::jvp::{Mode, tangent_of};
 use super::transpose::vjp;
-use crate::ir::{NodeId, Origin, Phase};
-use crate::prim::ruled::Ruling;
-use crate::prim::{Op, Site};
+use crate::ir::{Node, NodeId, Origin, Phase};
+use crate::prim::ruled::{Ruling, formula};
+use crate::prim::{Op, Rule, Site};
 use crate::var::Var;
 
 impl<'g> Var<'g> {
@@ -34,63 +35,96 @@ impl<'g> Var<'g> {
         if let Some(poisoned) = start.iter().chain([&self]).find(|v| v.is_poisoned()) {
             return *poisoned;
         }
-        let mut x = start.to_vec();
-        x.extend(leaves_beyond(self, start));
+        let smooth = sources(self, start, Paths::Differentiable);
+        // What has no derivative, as a key of random numbers, is recomputed from all the same.
+        let kept = |v: &Var<'g>| v.kind() != Kind::Real || smooth.iter().any(|s| s.id == v.id);
+        let x: Vec<Var<'g>> = sources(self, start, Paths::All).into_iter().filter(kept).collect();
         self.graph.ruled("checkpoint", &x, self, Ruling::Recompute, Location::caller())
     }
 }
 
-/// The leaves that `y` depends on by a path that passes none of `start`.
-pub(crate) fn leaves_beyond<'g>(y: Var<'g>, start: &[Var<'g>]) -> Vec<Var<'g>> {
+/// Which paths count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paths {
+    All,
+    Differentiable,
+}
+
+/// What `y` is made of: those of `start` that it depends on, and the leaves that it depends on by a path that passes
+/// none of them.
+pub(crate) fn sources<'g>(y: Var<'g>, start: &[Var<'g>], paths: Paths) -> Vec<Var<'g>> {
     let inner = y.graph.inner.borrow();
     let mut needed = vec![false; y.id.index() + 1];
     needed[y.id.index()] = true;
-    let mut leaves = Vec::new();
+    let mut found = Vec::new();
     for i in (0..needed.len()).rev() {
-        if !needed[i] || start.iter().any(|s| s.id.index() == i) {
+        let node = &inner.nodes[i];
+        if !needed[i] || paths == Paths::Differentiable && node.ty.kind != Kind::Real {
             continue;
         }
-        match inner.nodes[i].op {
-            Op::Input(_) => leaves.push(Var { graph: y.graph, id: NodeId(i as u32) }),
-            _ => inner.nodes[i].args.iter().for_each(|a| needed[a.index()] = true),
+        if matches!(node.op, Op::Input(_)) || start.iter().any(|s| s.id.index() == i) {
+            found.push(Var { graph: y.graph, id: NodeId(i as u32) });
+        } else if paths == Paths::All || !matches!(node.op.rule(), Rule::Flat(_)) {
+            operands(node).iter().for_each(|a| needed[a.index()] = true);
         }
     }
-    leaves.reverse();
-    leaves
+    found.reverse();
+    found
+}
+
+/// What the value of a node hangs on, seen from outside: a checkpoint hides its segment.
+fn operands(node: &Node) -> &[NodeId] {
+    if node.op.is_checkpoint() { &node.args[1..] } else { &node.args }
 }
 
 /// The cotangents of a checkpoint's arguments: its segment recorded again behind the cotangent, and differentiated.
 pub(crate) fn recompute<'g>(ct: Var<'g>, site: &Site<'_, 'g>) -> Vec<Option<Var<'g>>> {
     let graph = ct.graph;
     let x = &site.x[1..];
-    // Argument 0 is the segment's value behind a stop_gradient.
-    let y = graph.node(site.x[0].id).args[0];
     let fresh: Vec<Var<'g>> = x.iter().map(|x| x.after(ct)).collect();
-    let replaced = x.iter().zip(&fresh).map(|(x, f)| (x.id, *f)).collect();
-    let again = rerecord(graph, &[y], replaced, |_, node, new: &[Option<Var<'g>>]| {
-        let _blame = graph.blame_origin(Origin { phase: Phase::Backward, ..node.origin.clone() });
-        let args = node.args.iter().zip(new).map(|(old, new)| new.unwrap_or(graph.var(*old)));
-        graph.record(node.op.clone(), &args.collect::<Vec<_>>())
-    });
-    let real: Vec<Var<'g>> = fresh.iter().copied().filter(|f| f.kind() == Kind::Real).collect();
-    let found = match again[0].map(|y| vjp(&[y], &real, &[ct])) {
-        Some(Ok(found)) => found,
-        Some(Err(error)) => vec![Some(graph.poison(error)); real.len()],
-        None => vec![None; real.len()],
-    };
+    let y = again(formula(site.x[0]), x, &fresh);
+    let varying: Vec<Var<'g>> = fresh.iter().copied().filter(|f| f.kind() == Kind::Real).collect();
+    let found = vjp(&[y], &varying, &[ct]).unwrap_or_else(|e| vec![Some(graph.poison(e)); varying.len()]);
     let mut found = found.into_iter();
     let each = fresh.iter().map(|f| if f.kind() == Kind::Real { found.next().flatten() } else { None });
     std::iter::once(None).chain(each).collect()
 }
 
-/// The tangent of a checkpoint's value: forward mode keeps nothing, so it goes through the segment as it is.
+/// `y`, a function of `x`, recorded again over `fresh` ones.
+fn again<'g>(y: Var<'g>, x: &[Var<'g>], fresh: &[Var<'g>]) -> Var<'g> {
+    let graph = y.graph;
+    let from: Vec<NodeId> = x.iter().map(|x| x.id).collect();
+    let mut map: HashMap<NodeId, Var<'g>> = from.iter().copied().zip(fresh.iter().copied()).collect();
+    for id in between_by(graph, &from, &[y.id], operands) {
+        let node = graph.node(id);
+        let _blame = graph.blame_origin(Origin { phase: Phase::Backward, ..node.origin.clone() });
+        let new = |id: &NodeId| map.get(id).copied().unwrap_or(graph.var(*id));
+        let args: Vec<Var<'g>> = operands(&node).iter().map(new).collect();
+        let new = if node.op.is_checkpoint() {
+            // A function of its own arguments, whatever stands for values within it out here.
+            let old: Vec<Var<'g>> = operands(&node).iter().map(|id| graph.var(*id)).collect();
+            let y = again(formula(graph.var(node.args[0])), &old, &args);
+            graph.ruled("checkpoint", &args, y, Ruling::Recompute, node.origin.location)
+        } else {
+            graph.record(node.op.clone(), &args)
+        };
+        map.insert(id, new);
+    }
+    map.get(&y.id).copied().unwrap_or(y)
+}
+
+/// The tangent of a checkpoint's value, given those of its arguments: forward mode keeps nothing, so it goes through
+/// the segment as it is.
 pub(crate) fn through<'g>(t: &[Option<Var<'g>>], site: &Site<'_, 'g>) -> Var<'g> {
     let graph = site.y.graph;
-    let y = graph.var(graph.node(site.x[0].id).args[0]);
-    let (x, t): (Vec<_>, Vec<_>) =
-        site.x.iter().zip(t).skip(1).filter_map(|(x, t)| Some((*x, (*t)?))).unzip();
-    match jvp(&[y], &x, &t) {
-        Ok(found) => found[0],
-        Err(error) => graph.poison(error),
+    let y = formula(site.x[0]);
+    let mut tangents = vec![None; y.id.index() + 1];
+    let given = site.x.iter().zip(t).skip(1).filter(|(x, _)| x.id <= y.id);
+    given.for_each(|(x, t)| tangents[x.id.index()] = *t);
+    // An argument that depends on another one has its tangent already, with the other's part in it.
+    let from: Vec<NodeId> = site.x[1..].iter().map(|x| x.id).collect();
+    for id in between_by(graph, &from, &[y.id], operands) {
+        tangents[id.index()] = tangent_of(graph, id, &tangents, Mode::Forward);
     }
+    tangents[y.id.index()].unwrap_or_else(|| y.like(0.0))
 }

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use super::captured::refuse_captured;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId, Origin, Phase};
 use crate::prim::pushforward::Pushforward;
@@ -47,7 +48,7 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
             return Err(error.operand("input", x.ty(), x.origin()).operand("tangent", t.ty(), t.origin()));
         }
     }
-    let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward);
+    let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
     let found: Vec<Var<'g>> =
         outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect();
     graph.refuse_poison(&found)?;
@@ -73,14 +74,18 @@ pub(crate) fn refuse_discrete(x: Var<'_>) -> Result<()> {
 }
 
 /// Records the tangent of every node that lies between `inputs` and `outputs`; by node position.
+///
+/// # Errors
+/// A formula with a rule of its own that uses an input behind the back of its rule.
 pub(crate) fn record_tangents<'g>(
     graph: &'g Graph,
     outputs: &[Var<'g>],
     inputs: &[Var<'g>],
     tangents: &[Var<'g>],
     mode: Mode,
-) -> Vec<Option<Var<'g>>> {
-    let wanted = between(graph, outputs, inputs);
+) -> Result<Vec<Option<Var<'g>>>> {
+    let Way { varies, wanted } = between(graph, outputs, inputs);
+    refuse_captured(graph, inputs, &varies, &wanted)?;
     let mut t: Vec<Option<Var<'g>>> = vec![None; wanted.len()];
     for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
         let id = NodeId(i as u32);
@@ -90,11 +95,16 @@ pub(crate) fn record_tangents<'g>(
         let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
         t[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
     }
-    t
+    Ok(t)
 }
 
-/// The tangent of one node from those of its arguments; `None` if none of them varies.
-fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &[Option<Var<'g>>], mode: Mode) -> Option<Var<'g>> {
+/// The tangent of one node from those of its arguments, by node position; `None` if none of them varies.
+pub(crate) fn tangent_of<'g>(
+    graph: &'g Graph,
+    id: NodeId,
+    t: &[Option<Var<'g>>],
+    mode: Mode,
+) -> Option<Var<'g>> {
     let node = graph.node(id);
     let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| t[a.index()]).collect();
     if t.iter().all(Option::is_none) {
@@ -193,8 +203,15 @@ pub(crate) fn later(a: Phase, b: Phase) -> Phase {
     if a == Phase::Backward { a } else { b }
 }
 
-/// Whether each node depends on an input through differentiable operations and is needed for an output.
-fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<bool> {
+/// What lies between inputs and outputs, by node position.
+struct Way {
+    /// Whether a node depends on an input through differentiable operations.
+    varies: Vec<bool>,
+    /// Whether it does and an output depends on it so.
+    wanted: Vec<bool>,
+}
+
+fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Way {
     let inner = graph.inner.borrow();
     let mut varies = vec![false; inner.nodes.len()];
     for x in inputs {
@@ -202,9 +219,10 @@ fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<bool> 
     }
     let first = inputs.iter().map(|x| x.id.index()).min().unwrap_or(inner.nodes.len());
     for (i, node) in inner.nodes.iter().enumerate().skip(first) {
-        if node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_)) {
-            varies[i] = true;
-        }
+        let of_arguments =
+            node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_));
+        // What a formula uses behind the back of its rule counts, so as not to be overlooked.
+        varies[i] |= of_arguments || inner.value_under_rule(node).is_some_and(|y| varies[y.index()]);
     }
     let mut needed = vec![false; inner.nodes.len()];
     for y in outputs {
@@ -217,5 +235,6 @@ fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<bool> 
             }
         }
     }
-    (0..inner.nodes.len()).map(|i| varies[i] && needed[i]).collect()
+    let wanted = varies.iter().zip(&needed).map(|(varies, needed)| *varies && *needed).collect();
+    Way { varies, wanted }
 }

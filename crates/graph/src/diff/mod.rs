@@ -5,6 +5,7 @@
 //! gradient is the vjp of a scalar with cotangent 1, and a Hessian-vector product the jvp of a gradient.
 
 pub(crate) mod broken;
+mod captured;
 pub(crate) mod checkpoint;
 pub(crate) mod copy;
 pub(crate) mod grad;

@@ -59,7 +59,7 @@ pub fn vjp<'g>(
         graph.new_leaf("tangent", x.ty(), None)
     };
     let seeds: Vec<Var<'g>> = inputs.iter().map(seed).collect();
-    let tangents = record_tangents(graph, outputs, inputs, &seeds, Mode::Reverse);
+    let tangents = record_tangents(graph, outputs, inputs, &seeds, Mode::Reverse)?;
     let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents[y.id.index()]).collect();
     graph.refuse_poison(&reached)?;
     let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents[y.id.index()]?, *ct)));

@@ -1,5 +1,6 @@
 //! Hyperbolic functions and their inverses; tanh is a primitive.
 
+use std::f64::consts::LN_2;
 use std::panic::Location;
 
 use crate::var::Var;
@@ -24,20 +25,29 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn asinh(self) -> Var<'g> {
         let _here = self.graph.blame("asinh", Location::caller());
-        let negative = self.less(0.0);
-        // Not abs: its derivative at 0 is 0, that of asinh is 1.
-        let x = negative.select(-self, self);
-        let root = (x.square() + 1.0).sqrt();
-        let y = (x + x.square() / (1.0 + root)).ln_1p();
-        negative.select(-y, y)
+        let formula = |x: &[Var<'g>]| {
+            let size = x[0].abs();
+            let near = (size + size * (size / (1.0 + (size.square() + 1.0).sqrt()))).ln_1p();
+            // Where the square would overflow, the 1 beside it is lost anyway.
+            let y = size.less(1e9).select(near, size.ln() + LN_2);
+            x[0].less(0.0).select(-y, y)
+        };
+        self.graph.custom_jvp("asinh", &[self], formula, |x, _, t| t[0] * (x[0].square() + 1.0).rsqrt())
     }
 
-    /// The inverse of [`cosh`](Var::cosh) on x ≥ 0; NaN below 1.
+    /// The inverse of [`cosh`](Var::cosh) on x ≥ 0; NaN below 1, and infinite derivative there.
     #[track_caller]
     pub fn acosh(self) -> Var<'g> {
         let _here = self.graph.blame("acosh", Location::caller());
-        let x = self - 1.0;
-        (x + (x * (x + 2.0)).sqrt()).ln_1p()
+        let formula = |x: &[Var<'g>]| {
+            let beyond = x[0] - 1.0;
+            let near = (beyond + beyond.sqrt() * (x[0] + 1.0).sqrt()).ln_1p();
+            x[0].less(1e9).select(near, x[0].ln() + LN_2)
+        };
+        // The formula's own derivative is ∞ − ∞ at 1.
+        self.graph.custom_jvp("acosh", &[self], formula, |x, _, t| {
+            t[0] * (x[0] - 1.0).rsqrt() * (x[0] + 1.0).rsqrt()
+        })
     }
 
     /// The inverse of [`tanh`](Var::tanh), accurate near 0; ±∞ at ±1, NaN beyond.

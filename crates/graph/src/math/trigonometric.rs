@@ -17,18 +17,26 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn asin(self) -> Var<'g> {
         let _here = self.graph.blame("asin", Location::caller());
-        let cos = ((1.0 - self) * (1.0 + self)).sqrt();
-        2.0 * (self / (1.0 + cos)).atan()
+        let formula = |x: &[Var<'g>]| 2.0 * (x[0] / (1.0 + squared_leg(x[0]).sqrt())).atan();
+        // The formula's own derivative is ∞ − ∞ at ±1.
+        self.graph.custom_jvp("asin", &[self], formula, |x, _, t| t[0] * squared_leg(x[0]).rsqrt())
     }
 
     /// The inverse of [`cos`](Var::cos), in radians: 0 to π; NaN beyond ±1, and infinite derivative there.
     #[track_caller]
     pub fn acos(self) -> Var<'g> {
         let _here = self.graph.blame("acos", Location::caller());
-        let negative = self.less(0.0);
-        // Not abs: its derivative at 0 is 0.
-        let x = negative.select(-self, self);
-        let y = 2.0 * ((1.0 - x) / (1.0 + x)).sqrt().atan();
-        negative.select(PI - y, y)
+        let formula = |x: &[Var<'g>]| {
+            let size = x[0].abs();
+            let y = 2.0 * ((1.0 - size) / (1.0 + size)).sqrt().atan();
+            x[0].less(0.0).select(PI - y, y)
+        };
+        self.graph.custom_jvp("acos", &[self], formula, |x, _, t| -t[0] * squared_leg(x[0]).rsqrt())
     }
+}
+
+/// 1 − x²: near ±1 as a product, in which nothing cancels, and near 0 as it is, since there the derivatives of the product
+/// would.
+fn squared_leg(x: Var<'_>) -> Var<'_> {
+    x.abs().less(0.5).select(1.0 - x.square(), (1.0 - x) * (1.0 + x))
 }

@@ -129,11 +129,14 @@ impl Primitive for Binary {
             ),
             Function::Pow => Derivative::Nonlinear(|_, t, s| {
                 let (base, exponent) = (s.x[0], s.x[1]);
-                // x⁰ has slope 0 everywhere, also at x = 0 where 0 · 0⁻¹ would be NaN.
-                let slope = exponent.equal(0.0).select(0.0, exponent * base.pow(exponent - 1.0));
+                // x⁰ has slope 0 everywhere, also at x = 0 where 0 · 0⁻¹ would be NaN. The power beside it is one that
+                // is finite there, since its own derivatives are multiplied by 0, not left out, in reverse.
+                let flat = exponent.equal(0.0);
+                let slope = flat.select(0.0, exponent * base.pow(flat.select(1.0, exponent) - 1.0));
                 let in_base = t[0].map(|t| t * slope);
                 // 0ᵉ has slope 0 in e for e > 0, where ln 0 would be infinite.
-                let in_exponent = t[1].map(|t| t * base.equal(0.0).select(0.0, s.y * base.ln()));
+                let zero = base.equal(0.0);
+                let in_exponent = t[1].map(|t| t * zero.select(0.0, s.y * zero.select(1.0, base).ln()));
                 sum(in_base, in_exponent).unwrap_or_else(|| s.y.like(0.0))
             }),
             Function::Max | Function::Min => Derivative::Nonlinear(|_, t, s| extreme(t, s.x, s.y)),

@@ -29,6 +29,11 @@ impl<'g> Rows<'g> {
         self.args[i]
     }
 
+    /// The arguments as they are, and whether each has the leading axis.
+    pub(crate) fn args(&self) -> &[(Var<'g>, bool)] {
+        &self.args
+    }
+
     /// Argument `i` with the leading axis: a shared one is repeated, which costs nothing.
     pub(crate) fn each(&self, i: usize) -> Var<'g> {
         let (var, batched) = self.args[i];

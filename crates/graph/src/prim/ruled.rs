@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use chainrule_tensor::Layout;
 
-use super::rows::Rows;
-use super::{Derivative, Lowering, Primitive, Sample, Site};
+use super::rows::{Rows, repeat};
+use super::{Derivative, Lowering, Op, Primitive, Sample, Site};
 use crate::diff::checkpoint::{recompute, through};
 use crate::diff::linearity::refuse_nonlinear;
 use crate::diff::vmap;
@@ -53,12 +53,10 @@ impl Graph {
     /// reversal are written so. Forward mode ([`jvp`](crate::jvp), [`hvp`](crate::hvp)) transposes it, which needs
     /// it to be linear in `ct`. `name` stands in messages, dumps and reports.
     ///
-    /// Both functions work on what they are given: asking for the gradient of a value that `formula` uses besides is
-    /// an error.
-    ///
     /// # Errors
     /// Differentiating fails if `vjp` returns another number of cotangents than there are arguments, or one of
-    /// another type than its argument; in forward mode also if it is not linear in `ct`.
+    /// another type than its argument; in forward mode also if it is not linear in `ct`; or if `formula` uses a value
+    /// besides `x` that depends on what is differentiated by, since `vjp` says nothing about it.
     ///
     /// ```
     /// use chainrule_graph::Graph;
@@ -90,7 +88,7 @@ impl Graph {
     /// # Errors
     /// Differentiating, forward or in reverse, fails if the tangent has another type than the result, or is not linear
     /// in `t`: if it adds what does not depend on `t`, multiplies two terms that do, or puts one into a function such
-    /// as `sin`.
+    /// as `sin`; or if `formula` uses a value besides `x` that depends on what is differentiated by.
     ///
     /// ```
     /// use chainrule_graph::Graph;
@@ -123,6 +121,12 @@ impl Graph {
         at: &'static Location<'static>,
     ) -> Var<'g> {
         let _here = self.blame(name, at);
+        let args: Vec<Var<'g>> = std::iter::once(y.stop_gradient()).chain(x.iter().copied()).collect();
+        self.under_rule(name, &args, ruling)
+    }
+
+    /// Argument 0, the value of a formula behind a stop_gradient, with a derivative with respect to the others.
+    pub(crate) fn under_rule<'g>(&'g self, name: &'static str, args: &[Var<'g>], ruling: Ruling) -> Var<'g> {
         let form = match ruling {
             Ruling::Vjp(_) => Form::Vjp,
             Ruling::Jvp(_) => Form::Jvp,
@@ -133,11 +137,20 @@ impl Graph {
             inner.rules.push(ruling);
             inner.rules.len() - 1
         };
-        // What the formula uses besides `x` must not vary in silence.
-        let y = y.stop_gradient();
-        let args: Vec<Var<'g>> = std::iter::once(y).chain(x.iter().copied()).collect();
-        self.record(Ruled { name, index, form }.into(), &args)
+        self.record(Ruled { name, index, form }.into(), args)
     }
+}
+
+impl Op {
+    /// Whether this is a formula's value whose derivative computes the formula again.
+    pub(crate) fn is_checkpoint(&self) -> bool {
+        matches!(self, Op::Ruled(rule) if rule.form == Form::Recompute)
+    }
+}
+
+/// The value of a formula, of which argument 0 of its node is the stop_gradient.
+pub(crate) fn formula(stopped: Var<'_>) -> Var<'_> {
+    stopped.graph.var(stopped.graph.node(stopped.id).args[0])
 }
 
 impl Ruled {
@@ -174,6 +187,12 @@ impl Ruled {
             error.operand("result", site.y.ty(), site.y.origin()).hint("a tangent has its result's type"),
         )
     }
+}
+
+/// Each of `x` with the leading axis of `y`: those that lack it in `axes` are repeated.
+fn each<'g>(x: &[Var<'g>], axes: &[bool], y: Var<'g>) -> Vec<Var<'g>> {
+    let n = y.shape()[0];
+    x.iter().zip(axes).map(|(x, axis)| if *axis { *x } else { repeat(*x, n) }).collect()
 }
 
 /// Zeros in the place of the tangent of `x`; a discrete argument stands for itself.
@@ -237,27 +256,33 @@ impl Primitive for Ruled {
 
     fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
         let graph = rows.graph();
-        let all = rows.all();
+        let (stopped, has_axis) = rows.arg(0);
+        let y = formula(stopped);
+        let y = if has_axis { y } else { repeat(y, rows.n) };
+        // Shared arguments stay as they are: the batched formula starts from them, not from copies.
+        let (x, axes): (Vec<Var<'g>>, Vec<bool>) = rows.args().iter().skip(1).copied().unzip();
         let ruling = match self.ruling(graph) {
             Ruling::Vjp(vjp) => Ruling::Vjp(Rc::new(move |x, y, ct| {
-                let given: Vec<Var<'_>> = x.iter().copied().chain([y, ct]).collect();
-                vmap::rows(&given, |r| {
+                let given: Vec<Var<'_>> = each(x, &axes, y).into_iter().chain([y, ct]).collect();
+                let found = vmap::rows(&given, |r| {
                     let (x, rest) = r.split_at(r.len() - 2);
                     vjp(x, rest[0], rest[1])
-                })
+                });
+                let shared = |i: usize| axes.get(i) == Some(&false);
+                found
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, ct)| if shared(i) { ct.sum(&[0]) } else { ct })
+                    .collect()
             })),
             Ruling::Jvp(jvp) => Ruling::Jvp(Rc::new(move |x, y, t| {
-                let given: Vec<Var<'_>> = x.iter().copied().chain([y]).chain(t.iter().copied()).collect();
+                let given = each(x, &axes, y).into_iter().chain([y]).chain(each(t, &axes, y));
                 let n = x.len();
-                vmap::rows(&given, |r| vec![jvp(&r[..n], r[n], &r[n + 1..])])[0]
+                vmap::rows(&given.collect::<Vec<_>>(), |r| vec![jvp(&r[..n], r[n], &r[n + 1..])])[0]
             })),
-            Ruling::Recompute => {
-                // The batched formula starts from the arguments as they are, shared ones without the axis.
-                let x: Vec<Var<'g>> = (1..all.len()).map(|i| rows.arg(i).0).collect();
-                return graph.ruled(self.name, &x, all[0], Ruling::Recompute, Location::caller());
-            }
+            Ruling::Recompute => Ruling::Recompute,
         };
-        graph.ruled(self.name, &all[1..], all[0], ruling, Location::caller())
+        graph.ruled(self.name, &x, y, ruling, Location::caller())
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

@@ -1,4 +1,5 @@
 /// Faults planted in deep, recurrent and small graphs.
+mod doubt;
 mod planted;
 /// Random graphs whose derivatives are right.
 mod random;

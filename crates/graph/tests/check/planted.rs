@@ -355,17 +355,6 @@ fn length_3() -> Length {
 }
 
 #[test]
-fn a_formula_that_uses_more_than_its_arguments() {
-    let g = Graph::new();
-    let (w, v) = (g.leaf("w", [0.3, -0.8, 1.1]), g.leaf("v", [1.0, 2.0, 3.0]));
-    let line = line!() + 1;
-    let z = g.custom_vjp("scaled", &[v], |x| x[0] * w, |x, y, ct| vec![ct * y / x[0]]);
-    let report = wrong((z * w.exp()).sum(&[]), &[w]);
-    let culprit = one(&report, "scaled", 1, line, "");
-    assert_eq!(culprit.hypothesis, Hypothesis::Captured("w".into()), "{report}");
-}
-
-#[test]
 fn a_rule_of_second_order_is_found_too() {
     let g = Graph::new();
     let w = g.leaf("w", [0.3, -0.8, 1.1]);

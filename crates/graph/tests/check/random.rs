@@ -153,7 +153,7 @@ fn two_hundred_right_graphs_give_no_false_alarm() {
     let mut passed = 0;
     // Of the last three, two have several kinks at one point, which together give no slope of the whole, and one has a
     // kink so near that only the smallest steps stay on one side of it.
-    for seed in (0..200).chain([5082, 5950, 24015]) {
+    for seed in (0..200).chain([5082, 5950, 24015, 35895]) {
         let g = Graph::new();
         let (loss, leaves) = graph(&g, &mut Dice(seed));
         let checker = match seed % 4 {
