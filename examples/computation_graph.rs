@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     let write = |file: &str, text: &str| {
         std::fs::write(out.join(file), text).with_context(|| format!("{file}: cannot be written"))
     };
-    for (file, dot) in [("forward.dot", g.dot(&[j])), ("backward.dot", g.dot(&derivatives))] {
+    for (file, dot) in [("forward.dot", g.dot(&[j])?), ("backward.dot", g.dot(&derivatives)?)] {
         write(file, &dot)?;
     }
     // The lecture's figure, the graph that computes it, and the plan that runs it.

@@ -78,7 +78,7 @@ fn too_much_kept() -> Result<()> {
     let h = x.matmul(w).softplus();
     let wide = (h.sin() * h.exp()).tanh();
     for (how, y) in [("as it is", wide), ("with a checkpoint", wide.checkpoint(&[h]))] {
-        let saved = g.saved_for_backward(&y.mean(&[]).grad(&[w])?, Precision::F32);
+        let saved = g.saved_for_backward(&y.mean(&[]).grad(&[w])?, Precision::F32)?;
         println!("{how}, {saved}");
     }
     Ok(())

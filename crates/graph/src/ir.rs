@@ -230,7 +230,8 @@ impl Graph {
         if let Some(foreign) = args.iter().find(|a| !std::ptr::eq(a.graph, self)) {
             let error = Error::new(ErrorKind::Graphs { op: op.name() });
             let origin = self.origin(here);
-            return self.poison(error.operand("operand", foreign.ty(), foreign.origin()).placed(origin));
+            let what = "operand of another graph";
+            return self.poison(error.operand(what, foreign.ty(), foreign.origin()).placed(origin));
         }
         if let Some(poisoned) = args.iter().find(|a| a.is_poisoned()) {
             return *poisoned;
@@ -260,7 +261,14 @@ impl Graph {
         let id = NodeId(inner.nodes.len() as u32);
         let origin = inner.origin(here);
         let id = match inner.interned.entry((op, ids)) {
-            Entry::Occupied(known) => *known.get(),
+            Entry::Occupied(known) => {
+                // What a derivative happened to need first is the formula's all the same.
+                let first = &mut inner.nodes[known.get().index()].origin;
+                if origin.phase == Phase::Forward && first.phase != Phase::Forward {
+                    *first = origin;
+                }
+                *known.get()
+            }
             Entry::Vacant(free) => {
                 let (op, args) = free.key().clone();
                 inner.nodes.push(Node { op, args, ty, origin });
@@ -366,12 +374,20 @@ impl Graph {
         }
     }
 
-    /// Fails with the first error that any of `vars` carries.
-    pub(crate) fn refuse_poison(&self, vars: &[Var<'_>]) -> Result<()> {
-        match vars.iter().find_map(|v| v.graph.error_of(v.id)) {
-            Some(error) => Err(error),
-            None => Ok(()),
+    /// Fails if one of `vars`, which `function` is given, carries an error or belongs to another graph.
+    #[track_caller]
+    pub(crate) fn admit(&self, function: &'static str, vars: &[Var<'_>]) -> Result<()> {
+        let here = Location::caller();
+        for v in vars {
+            if let Some(error) = v.graph.error_of(v.id) {
+                return Err(error);
+            }
+            if !std::ptr::eq(v.graph, self) {
+                let error = Error::new(ErrorKind::Graphs { op: function }).placed(self.origin(here));
+                return Err(error.operand("value of another graph", v.ty(), v.origin()));
+            }
         }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod saved;
 
 use std::fmt::{self, Write};
 
+use crate::error::Result;
 use crate::ir::{Graph, Node, NodeId, Phase};
 use crate::prim::Op;
 use crate::var::Var;
@@ -38,13 +39,19 @@ impl Graph {
     /// The part of the graph that `outputs` depend on, in the DOT language of Graphviz: forward nodes blue,
     /// tangents green, backward nodes orange; leaves are ovals.
     ///
+    /// # Errors
+    /// A poisoned value; a value of another graph.
+    ///
     /// ```
     /// use chainrule_graph::Graph;
     /// let g = Graph::new();
     /// let a = g.leaf("a", 2.0);
-    /// assert!(g.dot(&[a * a]).starts_with("digraph"));
+    /// assert!(g.dot(&[a * a])?.starts_with("digraph"));
+    /// # Ok::<(), chainrule_graph::Error>(())
     /// ```
-    pub fn dot(&self, outputs: &[Var<'_>]) -> String {
+    #[track_caller]
+    pub fn dot(&self, outputs: &[Var<'_>]) -> Result<String> {
+        self.admit("dot", outputs)?;
         let nodes = self.nodes();
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
         let mut out = String::from(
@@ -76,6 +83,6 @@ impl Graph {
             }
         }
         out.push_str("}\n");
-        out
+        Ok(out)
     }
 }

@@ -81,7 +81,7 @@ impl<'g> Var<'g> {
     /// # Errors
     /// The error that a poisoned value carries.
     pub fn checked(self) -> Result<Type> {
-        self.graph.refuse_poison(&[self])?;
+        self.graph.admit("value", &[self])?;
         Ok(self.ty())
     }
 

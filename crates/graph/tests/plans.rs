@@ -112,6 +112,6 @@ fn dump_and_dot_show_shapes_lines_and_phases() {
     let dump = g.to_string();
     assert!(dump.contains("%1 = tanh %0 : real(1, 2)  ; "), "{dump}");
     assert!(dump.contains("in `block.hidden`") && dump.contains("(backward)"), "{dump}");
-    let dot = g.dot(&[loss, d]);
+    let dot = g.dot(&[loss, d]).expect("values");
     assert!(dot.contains("real(1, 2)") && dot.contains("block.hidden") && dot.ends_with("}\n"), "{dot}");
 }

@@ -87,7 +87,8 @@ fn backward_keeps_what_its_rules_read_and_no_more() {
     let z = x.matmul(w);
     let line = line!() + 1;
     let a = z.tanh();
-    let saved = |y: Var<'_>| g.saved_for_backward(&y.grad(&[w]).expect("connected"), Precision::F64);
+    let saved =
+        |y: Var<'_>| g.saved_for_backward(&y.grad(&[w]).expect("connected"), Precision::F64).expect("values");
     let of_tanh = saved(a.sum(&[]));
     assert_eq!((of_tanh.values.len(), of_tanh.bytes()), (1, 8 * 3 * 8));
     assert_eq!(of_tanh.values[0].op, "tanh");

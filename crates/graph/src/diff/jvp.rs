@@ -33,9 +33,9 @@ use smallvec::SmallVec;
 pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
     let Some(first) = outputs.first() else { return Ok(Vec::new()) };
     let graph = first.graph;
-    graph.refuse_poison(outputs)?;
-    graph.refuse_poison(inputs)?;
-    graph.refuse_poison(tangents)?;
+    for given in [outputs, inputs, tangents] {
+        graph.admit("jvp", given)?;
+    }
     if inputs.len() != tangents.len() {
         let why = format!("{} inputs but {} tangents; give one each", inputs.len(), tangents.len());
         return Err(Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller())));
@@ -51,7 +51,7 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
     let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
     let found: Vec<Var<'g>> =
         outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect();
-    graph.refuse_poison(&found)?;
+    graph.admit("jvp", &found)?;
     Ok(found)
 }
 

@@ -32,9 +32,9 @@ pub fn vjp<'g>(
 ) -> Result<Vec<Option<Var<'g>>>> {
     let Some(first) = outputs.first() else { return Ok(vec![None; inputs.len()]) };
     let graph = first.graph;
-    graph.refuse_poison(outputs)?;
-    graph.refuse_poison(inputs)?;
-    graph.refuse_poison(cotangents)?;
+    for given in [outputs, inputs, cotangents] {
+        graph.admit("vjp", given)?;
+    }
     if outputs.len() != cotangents.len() {
         let why = format!("{} outputs but {} cotangents; give one each", outputs.len(), cotangents.len());
         return Err(Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller())));
@@ -61,10 +61,10 @@ pub fn vjp<'g>(
     let seeds: Vec<Var<'g>> = inputs.iter().map(seed).collect();
     let tangents = record_tangents(graph, outputs, inputs, &seeds, Mode::Reverse)?;
     let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents[y.id.index()]).collect();
-    graph.refuse_poison(&reached)?;
+    graph.admit("vjp", &reached)?;
     let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents[y.id.index()]?, *ct)));
     let found = transpose(graph, mark, &seeds, ends)?;
-    graph.refuse_poison(&found.iter().flatten().copied().collect::<Vec<_>>())?;
+    graph.admit("vjp", &found.iter().flatten().copied().collect::<Vec<_>>())?;
     Ok(found)
 }
 

@@ -74,6 +74,8 @@ pub struct Compiler<'g> {
     pub(crate) precision: Precision,
     pub(crate) optimise: Optimise,
     pub(crate) anomaly: bool,
+    /// What was wrong with the request; told when the plan is made.
+    pub(crate) refused: Option<Error>,
 }
 
 impl Graph {
@@ -92,11 +94,13 @@ impl Graph {
     /// assert_eq!(y[0].item::<f32>()?, 14.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn compile(&self, inputs: &[Var<'_>], outputs: &[Var<'_>]) -> Result<Compiled> {
         self.compiler(inputs, outputs).build()
     }
 
     /// As [`compile`](Graph::compile), with choices to be made before [`Compiler::build`].
+    #[track_caller]
     pub fn compiler(&self, inputs: &[Var<'_>], outputs: &[Var<'_>]) -> Compiler<'_> {
         let ids = |vars: &[Var<'_>]| vars.iter().map(|v| v.id).collect();
         Compiler {
@@ -107,6 +111,7 @@ impl Graph {
             precision: Precision::F32,
             optimise: Optimise::ALL,
             anomaly: false,
+            refused: [outputs, inputs].iter().find_map(|given| self.admit("compile", given).err()),
         }
     }
 }
@@ -114,7 +119,11 @@ impl Graph {
 impl Compiler<'_> {
     /// Leaves that keep a value from run to run, with their next values: parameters, optimiser moments.
     /// They start at their bound values and are updated in place in the plan's own buffers.
+    #[track_caller]
     pub fn state(mut self, updates: &[(Var<'_>, Var<'_>)]) -> Self {
+        for (old, new) in updates {
+            self.refused = self.refused.or(self.graph.admit("compile", &[*old, *new]).err());
+        }
         self.state = updates.iter().map(|(old, new)| (old.id, new.id)).collect();
         self
     }
@@ -159,6 +168,9 @@ impl Compiler<'_> {
     /// The error of a poisoned output; a needed leaf without value that is neither input nor state; an input
     /// or state that is not a leaf, or whose update has another type; a plan that needs more memory than there is.
     pub fn build(mut self) -> Result<Compiled> {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
+        }
         if self.anomaly {
             // Every node has a step and a buffer of its own, which stay what they are until the end of the run.
             self.optimise = Optimise::NONE;
@@ -166,14 +178,6 @@ impl Compiler<'_> {
         let graph = self.graph;
         let wanted: Vec<NodeId> =
             self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();
-        for id in wanted.iter().chain(&self.inputs).chain(self.state.iter().map(|s| &s.0)) {
-            if id.index() >= graph.len() {
-                return Err(Error::new(ErrorKind::Graphs { op: "compile" }));
-            }
-            if let Some(error) = graph.error_of(*id) {
-                return Err(error);
-            }
-        }
         self.check_leaves()?;
         let live = fuse::live(graph, &wanted);
         let folded = if self.optimise.fold { fold::fold(&self, &live)? } else { fold::Folded::new() };
@@ -188,12 +192,23 @@ impl Compiler<'_> {
 
     fn check_leaves(&self) -> Result<()> {
         let inner = self.graph.inner.borrow();
-        for id in self.inputs.iter().chain(self.state.iter().map(|s| &s.0)) {
+        let leaves: Vec<NodeId> = self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect();
+        for (i, id) in leaves.iter().enumerate() {
             let node = &inner.nodes[id.index()];
             if !matches!(node.op, Op::Input(_)) {
                 let why =
                     format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
                 return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone()));
+            }
+            if let Some(first) = leaves[..i].iter().position(|other| other == id) {
+                let why = match (first < self.inputs.len(), i < self.inputs.len()) {
+                    (true, true) => "stands twice among the inputs",
+                    (true, false) => "is both an input and a state",
+                    _ => "has two states",
+                };
+                let why = format!("{} {why}", inner.called(*id));
+                let error = Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone());
+                return Err(error.hint("a leaf gets its value from one place"));
             }
         }
         for (old, new) in &self.state {

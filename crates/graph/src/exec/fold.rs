@@ -29,6 +29,7 @@ pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
         precision: compiler.precision,
         optimise: Optimise { fold: false, ..compiler.optimise },
         anomaly: false,
+        refused: None,
     };
     let mut function = compiler.build()?;
     let values = function.run(&[])?;

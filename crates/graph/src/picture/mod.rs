@@ -76,6 +76,7 @@ struct Derivative {
 
 impl Graph {
     /// A picture of the part of the graph that `outputs` depend on.
+    #[track_caller]
     pub fn picture<'g>(&'g self, outputs: &[Var<'g>]) -> Picture<'g> {
         let picture = Picture {
             graph: self,
@@ -113,6 +114,7 @@ impl<'g> Picture<'g> {
     }
 
     /// Calls `var` by `name`: its box then says `u = b × c` instead of `×`.
+    #[track_caller]
     pub fn name(mut self, var: Var<'g>, name: &str) -> Self {
         self = self.with(&[var]);
         self.names.insert(var.id, name.into());
@@ -121,6 +123,7 @@ impl<'g> Picture<'g> {
 
     /// Writes the derivatives of `of` into the boxes of the variables that they belong to. `found` is what
     /// [`Var::grad`] returned for `wrt`; the nodes that compute it are drawn only if they are among the outputs.
+    #[track_caller]
     pub fn derivatives(mut self, of: Var<'g>, wrt: &[Var<'g>], found: &[Var<'g>]) -> Self {
         self = self.with(&[of]).with(wrt).with(found);
         if wrt.len() != found.len() {
@@ -147,11 +150,9 @@ impl<'g> Picture<'g> {
     }
 
     /// The same picture, which cannot be drawn if one of `vars` is poisoned or of another graph.
+    #[track_caller]
     fn with(mut self, vars: &[Var<'g>]) -> Self {
-        let foreign = vars.iter().any(|v| !std::ptr::eq(v.graph, self.graph));
-        let foreign = foreign.then(|| Error::new(ErrorKind::Graphs { op: "picture" }));
-        let error = foreign.or_else(|| self.graph.refuse_poison(vars).err());
-        self.error = self.error.or(error);
+        self.error = self.error.or(self.graph.admit("picture", vars).err());
         self
     }
 }

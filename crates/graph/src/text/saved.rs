@@ -5,6 +5,7 @@ use std::fmt;
 
 use chainrule_tensor::Layout;
 
+use crate::error::Result;
 use crate::exec::compile::Precision;
 use crate::ir::{Graph, NodeId, Origin, Phase, Type};
 use crate::prim::Lowering;
@@ -39,17 +40,22 @@ impl Graph {
     /// step has to keep from forward to backward. Leaves (data and parameters), which are there anyway, are not
     /// listed. [`Var::checkpoint`] makes the list shorter.
     ///
+    /// # Errors
+    /// A poisoned value; a value of another graph.
+    ///
     /// ```
     /// use chainrule_graph::{Graph, Precision};
     /// let g = Graph::new();
     /// let (x, w) = (g.leaf("x", [[1.0, 2.0]]), g.leaf("w", [[0.1], [0.2]]));
     /// let loss = x.matmul(w).tanh().exp().sum(&[]);
     /// let d = loss.grad(&[w])?[0];
-    /// let saved = g.saved_for_backward(&[d], Precision::F32);
+    /// let saved = g.saved_for_backward(&[d], Precision::F32)?;
     /// assert_eq!(saved.bytes(), 4 + 4); // what tanh gives and what exp gives
     /// # Ok::<(), chainrule_graph::Error>(())
     /// ```
-    pub fn saved_for_backward(&self, outputs: &[Var<'_>], precision: Precision) -> Saved {
+    #[track_caller]
+    pub fn saved_for_backward(&self, outputs: &[Var<'_>], precision: Precision) -> Result<Saved> {
+        self.admit("saved_for_backward", outputs)?;
         let nodes = self.nodes();
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
         let mut readers: BTreeMap<NodeId, usize> = BTreeMap::new();
@@ -83,7 +89,7 @@ impl Graph {
         };
         let mut values: Vec<SavedValue> = readers.into_iter().map(value).collect();
         values.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.id.cmp(&b.id)));
-        Saved { values }
+        Ok(Saved { values })
     }
 }
 
