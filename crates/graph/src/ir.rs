@@ -374,6 +374,12 @@ impl Graph {
         }
     }
 
+    /// As [`admit`](Graph::admit), with the error as a value.
+    #[track_caller]
+    pub(crate) fn refused<'g>(&'g self, function: &'static str, vars: &[Var<'g>]) -> Option<Var<'g>> {
+        self.admit(function, vars).err().map(|error| self.poison(error))
+    }
+
     /// Fails if one of `vars`, which `function` is given, carries an error or belongs to another graph.
     #[track_caller]
     pub(crate) fn admit(&self, function: &'static str, vars: &[Var<'_>]) -> Result<()> {

@@ -1,4 +1,6 @@
-use chainrule_graph::{ErrorKind, Function, Graph, Kind, jvp, vjp};
+use chainrule_graph::{
+    ErrorKind, Function, Graph, Kind, Precision, Result, Var, check, hessian, hvp, jacobian, jvp, vjp, vmap,
+};
 use chainrule_tensor::{Error as TensorError, Tensor};
 
 #[test]
@@ -280,4 +282,69 @@ fn a_plan_beyond_all_memory_is_refused_before_it_runs() {
         s.broadcast_to([HUGE]).slice(0, 5..6).value().expect("one number").to_vec::<f64>(),
         Ok(vec![1.0])
     );
+}
+
+#[test]
+fn values_of_another_graph_are_refused_wherever_they_come_in() {
+    type Use = for<'g> fn(&'g Graph, Var<'g>, Var<'g>) -> Result<()>;
+    let uses: &[(&str, Use)] = &[
+        ("value", |_, x, y| (x + y).value().map(|_| ())),
+        ("binary", |_, x, y| (y * x.sum(&[])).value().map(|_| ())),
+        ("select", |_, x, y| x.less(0.0).select(y, x).value().map(|_| ())),
+        ("matmul", |_, x, y| x.expand(0).matmul(y.expand(1)).value().map(|_| ())),
+        ("solve", |_, x, y| (x.expand(0) * x.expand(1)).solve(y.expand(1)).value().map(|_| ())),
+        ("take", |_, x, y| x.take(0, y.argmax(0).expand(0)).value().map(|_| ())),
+        ("scatter", |_, x, y| x.scatter_add(0, x.argmax(0).expand(0), y.slice(0, 0..1)).value().map(|_| ())),
+        ("keep", |_, x, y| (x / x.keep(&[0], y.sum(&[]))).value().map(|_| ())),
+        ("concat", |g, x, y| g.concat(&[x, y], 0).value().map(|_| ())),
+        ("stack", |g, x, y| g.stack(&[x, y], 0).value().map(|_| ())),
+        ("einsum", |g, x, y| g.einsum("i,i->", &[x, y]).value().map(|_| ())),
+        ("checkpoint", |_, x, y| x.exp().checkpoint(&[y]).value().map(|_| ())),
+        ("custom x", |g, x, y| {
+            g.custom_vjp("f", &[x, y], |x| x[0], |_, _, ct| vec![ct, ct]).value().map(|_| ())
+        }),
+        ("custom y", |g, x, y| g.custom_jvp("f", &[x], |_| y, |_, _, t| t[0]).value().map(|_| ())),
+        ("grad", |_, x, y| x.sum(&[]).grad(&[y]).map(|_| ())),
+        ("grad_or_zeros", |_, x, y| x.sum(&[]).grad_or_zeros(&[x, y]).map(|_| ())),
+        ("jvp x", |_, x, y| jvp(&[x], &[y], &[y]).map(|_| ())),
+        ("jvp t", |_, x, y| jvp(&[x], &[x], &[y]).map(|_| ())),
+        ("vjp x", |_, x, y| vjp(&[x], &[y], &[x]).map(|_| ())),
+        ("vjp ct", |_, x, y| vjp(&[x], &[x], &[y]).map(|_| ())),
+        ("vjp y", |_, x, y| vjp(&[x, y], &[x], &[x, x]).map(|_| ())),
+        ("hvp", |_, x, y| hvp(x.square().sum(&[]), &[y], &[x]).map(|_| ())),
+        ("hvp v", |_, x, y| hvp(x.square().sum(&[]), &[x], &[y]).map(|_| ())),
+        ("jacobian", |_, x, y| jacobian(x, y).map(|_| ())),
+        ("hessian", |_, x, y| hessian(x.sum(&[]), &[y]).map(|_| ())),
+        ("vmap x", |_, x, y| vmap(&[x, y], |e| Ok(vec![e[0]])).map(|_| ())),
+        ("vmap y", |_, x, y| vmap(&[x], |_| Ok(vec![y])).map(|_| ())),
+        ("vmap of a sum", |_, x, y| vmap(&[x], |e| Ok(vec![e[0] + y.sum(&[])])).map(|_| ())),
+        ("compile", |g, _, y| g.compile(&[], &[y]).map(|_| ())),
+        ("compile input", |g, x, y| g.compile(&[y], &[x]).map(|_| ())),
+        ("state", |g, x, y| g.compiler(&[], &[x]).state(&[(y, x)]).build().map(|_| ())),
+        ("next state", |g, x, y| g.compiler(&[], &[x]).state(&[(x, y)]).build().map(|_| ())),
+        ("check", |_, x, y| check::gradients(x.sum(&[]), &[y]).map(|_| ())),
+        ("equations", |_, x, y| x.sum(&[]).equations(&[y]).map(|_| ())),
+        ("saved", |g, _, y| g.saved_for_backward(&[y], Precision::F32).map(|_| ())),
+        ("dot", |g, _, y| g.dot(&[y]).map(|_| ())),
+        ("picture", |g, _, y| g.picture(&[y]).svg().map(|_| ())),
+        ("picture name", |g, x, y| g.picture(&[x]).name(y, "y").svg().map(|_| ())),
+    ];
+    let (g, h) = (Graph::new(), Graph::new());
+    let x = g.leaf("x", [1.0, 2.0]);
+    let mut y = h.leaf("y", [100.0, 200.0]);
+    for far in [false, true] {
+        // Few or many nodes: a node's number is no mark of its graph.
+        for _ in 0..if far { 500 } else { 0 } {
+            y = y.sin();
+        }
+        for (name, give) in uses {
+            let Err(error) = give(&g, x, y) else { panic!("{name} takes it") };
+            let text = error.to_string();
+            assert!(matches!(error.kind(), ErrorKind::Graphs { .. }), "{name}: {text}");
+            assert!(
+                text.contains("--> crates/graph/tests/errors.rs") && !text.contains("/src/"),
+                "{name}: {text}"
+            );
+        }
+    }
 }

@@ -47,6 +47,7 @@ impl Default for Checker {
 ///
 /// # Errors
 /// As [`Checker::check`].
+#[track_caller]
 pub fn gradients(loss: Var<'_>, parameters: &[Var<'_>]) -> Result<Report> {
     Checker::default().check(loss, parameters)
 }
@@ -89,7 +90,9 @@ impl Checker {
     /// # Errors
     /// A poisoned value; a loss that is not a single real; a parameter that is not a real leaf with a value, or is listed
     /// twice; a step that is not a positive number; any error of evaluating the loss.
+    #[track_caller]
     pub fn check<'g>(&self, loss: Var<'g>, parameters: &[Var<'g>]) -> Result<Report> {
+        loss.graph.admit("check", &[&[loss], parameters].concat())?;
         if let Some(step) = self.step.filter(|s| !(*s > 0.0 && s.is_finite())) {
             let why = format!("the step must be a positive number, not {step}");
             return Err(Error::new(ErrorKind::Kind { op: "check", why }).placed(loss.origin()));

@@ -32,8 +32,8 @@ impl<'g> Var<'g> {
     /// ```
     #[track_caller]
     pub fn checkpoint(self, start: &[Var<'g>]) -> Var<'g> {
-        if let Some(poisoned) = start.iter().chain([&self]).find(|v| v.is_poisoned()) {
-            return *poisoned;
+        if let Some(refused) = self.graph.refused("checkpoint", &[&[self], start].concat()) {
+            return refused;
         }
         let smooth = sources(self, start, Paths::Differentiable);
         // What has no derivative, as a key of random numbers, is recomputed from all the same.

@@ -45,6 +45,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub(crate) fn gradients(self, wrt: &[Var<'g>]) -> Result<Vec<Option<Var<'g>>>> {
         let ty = self.checked()?;
+        self.graph.admit("grad", wrt)?;
         super::jvp::refuse_discrete(self)?;
         if !ty.shape.is_empty() {
             let why = format!("the output is {ty}, not a single number");
@@ -72,6 +73,9 @@ impl<'g> Var<'g> {
 /// ```
 #[track_caller]
 pub fn hvp<'g>(loss: Var<'g>, wrt: &[Var<'g>], directions: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
+    for given in [wrt, directions] {
+        loss.graph.admit("hvp", given)?;
+    }
     let gradient = loss.grad(wrt)?;
     super::jvp::jvp(&gradient, wrt, directions)
 }

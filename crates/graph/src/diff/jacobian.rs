@@ -30,6 +30,7 @@ use crate::var::Var;
 /// ```
 #[track_caller]
 pub fn jacobian<'g>(y: Var<'g>, x: Var<'g>) -> Result<Var<'g>> {
+    y.graph.admit("jacobian", &[x])?;
     let _here = y.graph.blame("jacobian", Location::caller());
     jacobian_or_none(y, x)?.ok_or_else(|| where_broken(y.graph, y.id, x.id))
 }
@@ -52,6 +53,7 @@ pub fn jacobian<'g>(y: Var<'g>, x: Var<'g>) -> Result<Var<'g>> {
 /// ```
 #[track_caller]
 pub fn hessian<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Result<Vec<Vec<Var<'g>>>> {
+    loss.graph.admit("hessian", wrt)?;
     let _here = loss.graph.blame("hessian", Location::caller());
     let gradient = loss.grad(wrt)?;
     let block = |d: &Var<'g>, x: &Var<'g>| {

@@ -36,8 +36,8 @@ impl Graph {
     #[track_caller]
     pub fn einsum<'g>(&'g self, spec: &str, operands: &[Var<'g>]) -> Var<'g> {
         let _here = self.blame("einsum", Location::caller());
-        if let Some(poisoned) = operands.iter().find(|o| o.is_poisoned()) {
-            return *poisoned;
+        if let Some(refused) = self.refused("einsum", operands) {
+            return refused;
         }
         match parse(spec, operands) {
             Ok((terms, output)) => contract(terms, &output),

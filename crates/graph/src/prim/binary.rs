@@ -39,10 +39,8 @@ impl<'g> Var<'g> {
     /// Both operands in their common shape; a number beside an integer is taken as an integer if it is whole.
     #[track_caller]
     pub(crate) fn aligned(self, right: Var<'g>, op: &'static str) -> Result<(Var<'g>, Var<'g>), Var<'g>> {
-        for v in [self, right] {
-            if v.is_poisoned() {
-                return Err(v);
-            }
+        if let Some(refused) = self.graph.refused(op, &[self, right]) {
+            return Err(refused);
         }
         match shape::broadcast(op, &self.shape(), &right.shape()) {
             Ok(common) => Ok((self.broadcast_to(common.clone()), right.broadcast_to(common))),

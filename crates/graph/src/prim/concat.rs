@@ -28,6 +28,9 @@ impl Graph {
             let error = crate::Error::new(chainrule_tensor::Error::Value { op: "concat", why });
             return self.poison(error.placed(at));
         };
+        if let Some(refused) = self.refused("concat", parts) {
+            return refused;
+        }
         let checked = shape::axis("concat", axis, &first.shape());
         first.try_record(checked, |axis| self.record(Op::Concat(Concat { axis }), parts))
     }
@@ -35,6 +38,9 @@ impl Graph {
     /// `parts` of equal shape along a new axis.
     #[track_caller]
     pub fn stack<'g>(&'g self, parts: &[Var<'g>], axis: isize) -> Var<'g> {
+        if let Some(refused) = self.refused("stack", parts) {
+            return refused;
+        }
         let _here = self.blame("stack", Location::caller());
         let parts: Vec<_> = parts.iter().map(|p| p.expand(axis)).collect();
         self.concat(&parts, axis)

@@ -29,8 +29,8 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn take(self, axis: isize, index: Var<'g>) -> Var<'g> {
         let _here = self.graph.blame("take", Location::caller());
-        if index.is_poisoned() {
-            return index;
+        if let Some(refused) = self.graph.refused("take", &[index]) {
+            return refused;
         }
         let own = self.shape();
         self.try_record(shape::axis("take", axis, &own), |axis| {
@@ -45,8 +45,8 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn take_along_axis(self, axis: isize, index: Var<'g>) -> Var<'g> {
         let _here = self.graph.blame("take_along_axis", Location::caller());
-        if index.is_poisoned() {
-            return index;
+        if let Some(refused) = self.graph.refused("take_along_axis", &[index]) {
+            return refused;
         }
         let own = self.shape();
         self.try_record(along("take_along_axis", axis, &own, &index.shape()), |axis| {

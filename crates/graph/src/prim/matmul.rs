@@ -21,8 +21,8 @@ impl<'g> Var<'g> {
     pub fn matmul(self, right: Var<'g>) -> Var<'g> {
         // Several nodes may be recorded for one line of the user's.
         let _here = self.graph.blame("matmul", std::panic::Location::caller());
-        if self.is_poisoned() || right.is_poisoned() {
-            return if self.is_poisoned() { self } else { right };
+        if let Some(refused) = self.graph.refused("matmul", &[self, right]) {
+            return refused;
         }
         let (a, b) = (self.shape(), right.shape());
         let Ok(out) = shape::matmul(&a, &b) else {

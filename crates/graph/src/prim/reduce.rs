@@ -43,8 +43,8 @@ impl<'g> Var<'g> {
     /// `reduced` (a reduction of this value over `axes`) with those axes back at length 1, ready to broadcast.
     #[track_caller]
     pub fn keep(self, axes: &[isize], reduced: Var<'g>) -> Var<'g> {
-        if reduced.is_poisoned() {
-            return reduced;
+        if let Some(refused) = self.graph.refused("keep", &[reduced]) {
+            return refused;
         }
         let shape = self.shape();
         self.try_record(shape::axes("keep", axes, &shape), |axes| {

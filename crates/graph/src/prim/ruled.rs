@@ -121,6 +121,9 @@ impl Graph {
         at: &'static Location<'static>,
     ) -> Var<'g> {
         let _here = self.blame(name, at);
+        if let Some(refused) = self.refused(name, &[&[y], x].concat()) {
+            return refused;
+        }
         let mut args = vec![y.stop_gradient()];
         for x in x {
             // The formula's own derivative knows no places of arguments, so the same value twice would count twice.

@@ -30,8 +30,8 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn scatter_add(self, axis: isize, index: Var<'g>, updates: Var<'g>) -> Var<'g> {
         let _here = self.graph.blame("scatter_add", Location::caller());
-        if let Some(poisoned) = [index, updates].into_iter().find(|v| v.is_poisoned()) {
-            return poisoned;
+        if let Some(refused) = self.graph.refused("scatter_add", &[index, updates]) {
+            return refused;
         }
         let own = self.shape();
         let checked = shape::axis("scatter_add", axis, &own).and_then(|axis| {
@@ -57,8 +57,8 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn scatter_add_along_axis(self, axis: isize, index: Var<'g>, updates: Var<'g>) -> Var<'g> {
         let _here = self.graph.blame("scatter_add_along_axis", Location::caller());
-        if let Some(poisoned) = [index, updates].into_iter().find(|v| v.is_poisoned()) {
-            return poisoned;
+        if let Some(refused) = self.graph.refused("scatter_add_along_axis", &[index, updates]) {
+            return refused;
         }
         let own = self.shape();
         let checked = along("scatter_add_along_axis", axis, &own, &index.shape()).and_then(|axis| {

@@ -53,8 +53,8 @@ impl<'g> Var<'g> {
 
     #[track_caller]
     fn solve_part(self, part: Part, b: Var<'g>) -> Var<'g> {
-        if b.is_poisoned() {
-            return b;
+        if let Some(refused) = self.graph.refused("solve", &[b]) {
+            return refused;
         }
         let (own, right) = (self.shape(), b.shape());
         let checked = square("solve", &own).and_then(|n| {

@@ -58,6 +58,7 @@ impl<'g> Var<'g> {
     /// ```
     #[track_caller]
     pub fn equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
+        self.graph.admit("equations", wrt)?;
         self.grad(wrt)?;
         let graph = self.graph;
         let taken = ["J", "dJ"].map(String::from).into();
