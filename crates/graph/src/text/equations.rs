@@ -74,7 +74,7 @@ impl<'g> Var<'g> {
         let mut numbered = 0;
         let mut forward = Vec::new();
         let mut defined = Vec::new();
-        for id in live {
+        for &id in &live {
             if writer.inlined(id) || writer.names.contains_key(&id) {
                 continue;
             }
@@ -84,7 +84,8 @@ impl<'g> Var<'g> {
             defined.push(graph.var(id));
         }
         let end = graph.leaf("dJ", 1.0);
-        let real = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id;
+        let ruled = writer.under_rules(&live);
+        let real = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id && !ruled.contains(&v.id);
         let targets: Vec<Var<'g>> =
             defined.iter().rev().filter(real).chain(wrt.iter().rev()).copied().collect();
         // Asking for all at once makes each derivative a value of its own, built from those to its right.
@@ -138,6 +139,22 @@ impl<'g> Writer<'g> {
                 return self.take(name);
             }
         }
+    }
+
+    /// The values from which formulas with a rule of their own are made: the rule takes their place in the derivative.
+    fn under_rules(&self, live: &[NodeId]) -> HashSet<NodeId> {
+        let mut under = HashSet::new();
+        for node in live.iter().map(|id| &self.nodes[id.index()]).filter(|n| matches!(n.op, Op::Ruled(_))) {
+            let mut open = vec![node.args[0]];
+            let mut seen: HashSet<NodeId> = node.args[1..].iter().copied().collect();
+            while let Some(id) = open.pop() {
+                if seen.insert(id) {
+                    under.insert(id);
+                    open.extend(&self.nodes[id.index()].args);
+                }
+            }
+        }
+        under
     }
 
     fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
