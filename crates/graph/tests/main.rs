@@ -10,6 +10,8 @@ mod checkpoints;
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
+/// Transforms of transforms change nothing that they should not.
+mod laws;
 /// Compositions equal their definitions.
 mod math;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.

@@ -226,50 +226,6 @@ fn gelu_is_the_normal_distribution_function_times_its_argument() {
     );
 }
 
-#[test]
-fn linear_algebra_of_any_size_0() {
-    for (batch, n, k) in (0..8).map(|i| (i & 2, (i << 1) & 2, (i >> 1) & 2)) {
-        let g = Graph::new();
-        let one = g.iota([n, n], 0).equal(g.iota([n, n], 1)).real();
-        let a = g.leaf("a", one.broadcast_to([batch, n, n]).value().expect("identities"));
-        let b = g.leaf("b", g.constant(3.0).broadcast_to([batch, n, k]).value().expect("threes"));
-        for x in [a.solve(b), a.solve_lower(b), a.solve_upper(b), a.inverse().matmul(b)] {
-            same(x, b);
-            let found = x.sum(&[]).grad(&[a, b]).expect("connected");
-            same(found[1], b.like(1.0));
-            assert_eq!(value(found[0]).len(), batch * n * n);
-        }
-        for x in [a.cholesky(), a.inverse()] {
-            same(x, a);
-            assert_eq!(value(x.sum(&[]).grad(&[a]).expect("connected")[0]).len(), batch * n * n);
-        }
-        let ones = g.constant(1.0).broadcast_to([batch]);
-        same(a.det(), ones);
-        same(a.logdet(), ones * 0.0);
-        same(a.slogdet().0, ones);
-        same(a.det().sum(&[]).grad(&[a]).expect("connected")[0], a);
-        same(a.trace(), ones * n as f64);
-    }
-}
-
-#[test]
-fn steps_and_diagonals_may_be_of_any_size() {
-    let g = Graph::new();
-    let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
-    for step in [3, 4, isize::MAX as usize, usize::MAX] {
-        let first = x.slice_step(0, 0..3, step);
-        same(first, x.slice(0, 0..1));
-        assert_eq!(value(first.sum(&[]).grad(&[x]).expect("connected")[0]), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
-    }
-    same(x.tril(i64::MAX), x);
-    same(x.triu(i64::MIN), x);
-    same(x.tril(i64::MIN), x * 0.0);
-    same(x.triu(i64::MAX), x * 0.0);
-    same(x.tril(-3), x * 0.0);
-    same(x.triu(2), x * 0.0);
-    assert_eq!(value(x.triu(1)), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
-}
-
 /// The derivative of `formula` of the given order, by reverse mode, at `x`.
 fn derivative(formula: impl Fn(Var<'_>) -> Var<'_>, order: usize, x: &[f64]) -> Vec<f64> {
     let g = Graph::new();
@@ -324,4 +280,48 @@ fn powers_have_all_derivatives_at_zero() {
     }
     // 0ˣ is 0 for x > 0, with all its derivatives.
     assert_eq!(derivative(|x| x.graph().constant(0.0).pow(x), 3, &[1.0, 2.5]), [0.0; 2]);
+}
+
+#[test]
+fn linear_algebra_of_any_size_0() {
+    for (batch, n, k) in (0..8).map(|i| (i & 2, (i << 1) & 2, (i >> 1) & 2)) {
+        let g = Graph::new();
+        let one = g.iota([n, n], 0).equal(g.iota([n, n], 1)).real();
+        let a = g.leaf("a", one.broadcast_to([batch, n, n]).value().expect("identities"));
+        let b = g.leaf("b", g.constant(3.0).broadcast_to([batch, n, k]).value().expect("threes"));
+        for x in [a.solve(b), a.solve_lower(b), a.solve_upper(b), a.inverse().matmul(b)] {
+            same(x, b);
+            let found = x.sum(&[]).grad(&[a, b]).expect("connected");
+            same(found[1], b.like(1.0));
+            assert_eq!(value(found[0]).len(), batch * n * n);
+        }
+        for x in [a.cholesky(), a.inverse()] {
+            same(x, a);
+            assert_eq!(value(x.sum(&[]).grad(&[a]).expect("connected")[0]).len(), batch * n * n);
+        }
+        let ones = g.constant(1.0).broadcast_to([batch]);
+        same(a.det(), ones);
+        same(a.logdet(), ones * 0.0);
+        same(a.slogdet().0, ones);
+        same(a.det().sum(&[]).grad(&[a]).expect("connected")[0], a);
+        same(a.trace(), ones * n as f64);
+    }
+}
+
+#[test]
+fn steps_and_diagonals_may_be_of_any_size() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    for step in [3, 4, isize::MAX as usize, usize::MAX] {
+        let first = x.slice_step(0, 0..3, step);
+        same(first, x.slice(0, 0..1));
+        assert_eq!(value(first.sum(&[]).grad(&[x]).expect("connected")[0]), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+    same(x.tril(i64::MAX), x);
+    same(x.triu(i64::MIN), x);
+    same(x.tril(i64::MIN), x * 0.0);
+    same(x.triu(i64::MAX), x * 0.0);
+    same(x.tril(-3), x * 0.0);
+    same(x.triu(2), x * 0.0);
+    assert_eq!(value(x.triu(1)), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
 }

@@ -290,7 +290,8 @@ fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[Node
     let graph = loss.graph;
     let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
     // The gradients of the parameters tell how much is much.
-    let through = loss.grad_or_zeros(&vars(&[stops, parameters].concat()))?;
+    // A formula with a rule of its own may use a stop; then there is no telling.
+    let Ok(through) = loss.grad_or_zeros(&vars(&[stops, parameters].concat())) else { return Ok(Vec::new()) };
     let compiler = graph.compiler(&vars(parameters), &through).precision(Precision::F64);
     let through: Vec<Tensor> = compiler.build()?.run(point)?.iter().map(wide).collect();
     let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));

@@ -9,6 +9,9 @@ use super::transpose::vjp;
 impl<'g> Var<'g> {
     /// The gradient of this scalar with respect to each of `wrt`, recorded in the same graph.
     ///
+    /// `wrt` are leaves or any values made from them. Where one is made from another, such as z from w, the gradient
+    /// with respect to w counts all paths, those through z too.
+    ///
     /// # Errors
     /// A poisoned value; an output that is not a single real; an integer or truth variable; a variable that
     /// does not reach this value through differentiable operations (the error names where the path breaks;

@@ -31,7 +31,8 @@ impl<'g> Var<'g> {
         e / self.keep(&[axis], e.sum(&[axis]))
     }
 
-    /// Truth values of shape `(…, classes)`: whether this integer is the position on the new last axis.
+    /// Truth values of shape `(…, classes)`: whether this integer is the position on the new last axis. An integer that
+    /// is no class is at no position: its row is false.
     #[track_caller]
     pub fn one_hot(self, classes: usize) -> Var<'g> {
         let _here = self.graph.blame("one_hot", Location::caller());

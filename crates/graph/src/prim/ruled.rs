@@ -121,7 +121,13 @@ impl Graph {
         at: &'static Location<'static>,
     ) -> Var<'g> {
         let _here = self.blame(name, at);
-        let args: Vec<Var<'g>> = std::iter::once(y.stop_gradient()).chain(x.iter().copied()).collect();
+        let mut args = vec![y.stop_gradient()];
+        for x in x {
+            // The formula's own derivative knows no places of arguments, so the same value twice would count twice.
+            if !matches!(ruling, Ruling::Recompute) || args[1..].iter().all(|a| a.id != x.id) {
+                args.push(*x);
+            }
+        }
         self.under_rule(name, &args, ruling)
     }
 

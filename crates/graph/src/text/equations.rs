@@ -9,7 +9,7 @@ use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::ir::{Graph, Node, NodeId, Origin, Type};
-use crate::prim::Op;
+use crate::prim::{Op, Rule};
 use crate::var::Var;
 
 /// One line: `dv1 = 3 · dJ`.
@@ -84,15 +84,30 @@ impl<'g> Var<'g> {
             defined.push(graph.var(id));
         }
         let end = graph.leaf("dJ", 1.0);
-        let ruled = writer.under_rules(&live);
-        let real = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id && !ruled.contains(&v.id);
+        // What stands in a formula with a rule of its own has no derivative, even if something else uses it.
+        let (flows, ruled) = (flows_into(self), writer.under_rules(&live));
+        let smooth = |v: &&Var<'g>| flows[v.id.index()] && v.id != self.id && !ruled.contains(&v.id);
         let targets: Vec<Var<'g>> =
-            defined.iter().rev().filter(real).chain(wrt.iter().rev()).copied().collect();
+            defined.iter().rev().filter(smooth).chain(wrt.iter().rev()).copied().collect();
         // Asking for all at once makes each derivative a value of its own, built from those to its right.
         let found = vjp(&[self], &targets, &[end])?;
         let backward = writer.backward(self, end, &targets, &found);
         Ok(Equations { forward, backward })
     }
+}
+
+/// Whether `y` depends on each node through differentiable operations.
+fn flows_into(y: Var<'_>) -> Vec<bool> {
+    let inner = y.graph.inner.borrow();
+    let mut flows = vec![false; inner.nodes.len()];
+    flows[y.id.index()] = true;
+    for (i, node) in inner.nodes.iter().enumerate().take(y.id.index() + 1).rev() {
+        flows[i] &= node.ty.kind == Kind::Real;
+        if flows[i] && !matches!(node.op.rule(), Rule::Flat(_)) {
+            node.args.iter().for_each(|a| flows[a.index()] = true);
+        }
+    }
+    flows
 }
 
 struct Writer<'g> {
