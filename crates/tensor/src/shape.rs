@@ -143,7 +143,7 @@ pub fn axis(op: &'static str, axis: isize, shape: &[usize]) -> Result<usize> {
 
 /// The number of elements of the result `shape` of `op`; an error if they would not fit the address space.
 pub fn size(op: &'static str, shape: &Shape) -> Result<usize> {
-    shape.checked_size().ok_or_else(|| Error::shape(op, [&shape[..]], "has too many elements for any memory"))
+    shape.checked_size().ok_or_else(|| Error::shape(op, [&shape[..]], "too many elements for any memory"))
 }
 
 /// Resolves several axis numbers to ascending positions; a repeated axis is an error.

@@ -140,7 +140,10 @@ impl Leaf {
         if let Some(at) = value.iter().position(|x| x.is_nan()) {
             let why =
                 format!("{} holds NaN, first at position {at}, before anything is computed", self.label);
-            return Some(error("NaN", why).hint("look at the data, or at the update of the run before"));
+            return Some(error("NaN", why).hint(match self.op {
+                "input" => "look at the data, or at the update of the run before",
+                _ => "it stands in the formula itself",
+            }));
         }
         let given = given.filter(|_| value.iter().any(|x| x.is_infinite()))?.to_vec::<f64>().ok()?;
         let lost = |(x, wide): (&T, &f64)| x.is_infinite() && wide.is_finite();

@@ -61,8 +61,8 @@ impl Plan {
 
     /// Fails if the system refuses the memory that runs need, which would end the program later.
     pub(crate) fn refuse_too_large(&self, precision: Precision) -> Result<()> {
-        let results = self.outputs.iter().map(|(slot, kind, _)| precision.width(*kind) * slot.len);
-        let bytes = self.bytes(precision).and_then(|own| results.fold(Some(own), |n, r| n?.checked_add(r)));
+        let mut results = self.outputs.iter().map(|(slot, kind, _)| precision.width(*kind) * slot.len);
+        let bytes = self.bytes(precision).and_then(|own| results.try_fold(own, usize::checked_add));
         if bytes.is_some_and(|n| Vec::<u8>::new().try_reserve_exact(n).is_ok()) {
             return Ok(());
         }

@@ -75,7 +75,7 @@ impl<'g> Var<'g> {
         let mut numbered = 0;
         let mut forward = Vec::new();
         let mut defined = Vec::new();
-        for id in live {
+        for &id in &live {
             if writer.inlined(id) || writer.names.contains_key(&id) {
                 continue;
             }
@@ -85,9 +85,9 @@ impl<'g> Var<'g> {
             defined.push(graph.var(id));
         }
         let end = graph.leaf("dJ", 1.0);
-        // What stands in a formula with a rule of its own has no derivative.
-        let flows = flows_into(self);
-        let smooth = |v: &&Var<'g>| flows[v.id.index()] && v.id != self.id;
+        // What stands in a formula with a rule of its own has no derivative, even if something else uses it.
+        let (flows, ruled) = (flows_into(self), writer.under_rules(&live));
+        let smooth = |v: &&Var<'g>| flows[v.id.index()] && v.id != self.id && !ruled.contains(&v.id);
         let targets: Vec<Var<'g>> =
             defined.iter().rev().filter(smooth).chain(wrt.iter().rev()).copied().collect();
         // Asking for all at once makes each derivative a value of its own, built from those to its right.
@@ -155,6 +155,22 @@ impl<'g> Writer<'g> {
                 return self.take(name);
             }
         }
+    }
+
+    /// The values from which formulas with a rule of their own are made: the rule takes their place in the derivative.
+    fn under_rules(&self, live: &[NodeId]) -> HashSet<NodeId> {
+        let mut under = HashSet::new();
+        for node in live.iter().map(|id| &self.nodes[id.index()]).filter(|n| matches!(n.op, Op::Ruled(_))) {
+            let mut open = vec![node.args[0]];
+            let mut seen: HashSet<NodeId> = node.args[1..].iter().copied().collect();
+            while let Some(id) = open.pop() {
+                if seen.insert(id) {
+                    under.insert(id);
+                    open.extend(&self.nodes[id.index()].args);
+                }
+            }
+        }
+        under
     }
 
     fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
