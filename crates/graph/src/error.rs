@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Displayed like a compiler's message: the operation and the rule it breaks, the user's line, then the
 /// lines where the operands were made, then a hint where there is one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Error(Box<Details>);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,17 @@ pub enum ErrorKind {
         /// The input's name.
         name: String,
     },
-    /// The wrong number or type of tensors was given to a compiled function.
+    /// A compiled function was given the wrong number of tensors.
+    #[error("the function takes {expected} {what}, not {found}")]
+    Count {
+        /// What it takes: arguments or states, by name.
+        what: String,
+        /// How many there are.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// A compiled function was given a tensor of the wrong type.
     #[error("argument {index} (`{name}`): expected {expected}, found {found}")]
     Argument {
         /// Its position.
@@ -190,6 +200,13 @@ impl fmt::Display for Error {
             write!(f, "\n   = hint: {hint}")?;
         }
         Ok(())
+    }
+}
+
+/// As displayed: what `main` prints of an error is meant to be read.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -78,6 +78,13 @@ pub struct Origin {
     pub within: Option<&'static str>,
 }
 
+impl Origin {
+    /// What is written at `location`, in no scope.
+    pub(crate) fn of(location: &'static Location<'static>) -> Self {
+        Origin { location, scope: Arc::from(""), phase: Phase::Forward, within: None }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.location.file(), self.location.line(), self.location.column())?;
@@ -337,6 +344,35 @@ impl Graph {
         BlameGuard { graph: self }
     }
 
+    /// What `record` gives, none of which stays in the graph: no variable recorded by it may be used afterwards.
+    pub(crate) fn scratch<R>(&self, record: impl FnOnce() -> R) -> R {
+        let lengths = |inner: &Inner| {
+            [
+                inner.nodes.len(),
+                inner.errors.len(),
+                inner.leaves.len(),
+                inner.constants.len(),
+                inner.rules.len(),
+            ]
+        };
+        let before = lengths(&self.inner.borrow());
+        let made = record();
+        let inner = &mut *self.inner.borrow_mut();
+        let [nodes, errors, leaves, constants, rules] = before;
+        for (i, node) in inner.nodes.drain(nodes..).enumerate() {
+            if let Entry::Occupied(known) = inner.interned.entry((node.op, node.args))
+                && known.get().index() == nodes + i
+            {
+                known.remove();
+            }
+        }
+        inner.errors.truncate(errors);
+        inner.leaves.truncate(leaves);
+        inner.constants.truncate(constants);
+        inner.rules.truncate(rules);
+        made
+    }
+
     /// What `record` gives while no attribution holds, so that each node has the line that it is recorded on.
     pub(crate) fn unattributed<R>(&self, record: impl FnOnce() -> R) -> R {
         let blame = std::mem::take(&mut self.inner.borrow_mut().blame);
@@ -416,7 +452,7 @@ impl Inner {
         match exact.or(self.blame.last()) {
             Some(blame) if blame.exact => blame.origin.clone(),
             Some(blame) => Origin { scope: scope(), ..blame.origin.clone() },
-            None => Origin { location: here, scope: scope(), phase: Phase::Forward, within: None },
+            None => Origin { scope: scope(), ..Origin::of(here) },
         }
     }
 }

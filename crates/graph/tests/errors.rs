@@ -1,7 +1,8 @@
 use chainrule_graph::{
-    ErrorKind, Function, Graph, Kind, Precision, Result, Var, check, hessian, hvp, jacobian, jvp, vjp, vmap,
+    ErrorKind, Function, Graph, Kind, Phase, Precision, Result, Var, check, hessian, hvp, jacobian, jvp, vjp,
+    vmap,
 };
-use chainrule_tensor::{Error as TensorError, Tensor};
+use chainrule_tensor::{DType, Error as TensorError, Tensor};
 
 #[test]
 fn a_shape_error_names_the_rule_the_line_and_the_operands() {
@@ -347,4 +348,107 @@ fn values_of_another_graph_are_refused_wherever_they_come_in() {
             );
         }
     }
+}
+
+#[test]
+fn a_leaf_gets_its_value_from_one_place() {
+    let g = Graph::new();
+    let line = line!() + 1;
+    let (x, y) = (g.leaf("x", 1.0), g.leaf("y", 2.0));
+    let twice = g.compile(&[x, y, x], &[x * y]).map(|_| ());
+    let both = g.compiler(&[x], &[y]).state(&[(x, x * y)]).build().map(|_| ());
+    let states = g.compiler(&[], &[y]).state(&[(x, y), (y, x), (x, x)]).build().map(|_| ());
+    for (found, why) in [
+        (twice, "stands twice among the inputs"),
+        (both, "is both an input and a state"),
+        (states, "has two states"),
+    ] {
+        let text = found.expect_err(why).to_string();
+        assert!(text.contains(&format!("[compile] `x` {why}")), "{text}");
+        assert!(text.contains(&format!("errors.rs:{line}")), "{text}");
+    }
+}
+
+#[test]
+fn a_run_that_fails_names_its_operands_and_gives_advice() {
+    let g = Graph::new();
+    let line = line!() + 1;
+    let (m, i, x) = (g.leaf("m", [[1.0, 2.0], [2.0, 4.0]]), g.leaf("i", [0_i64, 7]), g.leaf("x", [1.0, 2.0]));
+    let empty = g.leaf("empty", Tensor::zeros([0, 2], DType::F64));
+    let text = |y: Var<'_>| y.value().expect_err("out of its domain").to_string();
+    let pair = g.stack(&[m.matmul(m.t()) + m.like(1.0) * 0.0, m], 0);
+    for (text, parts) in [
+        (text(m.solve(m)), ["[solve] the matrix is singular", "`m`: real(2, 2)", "multiple of the identity"]),
+        (text(m.inverse()), ["[inverse] (solve) the matrix", "`m`: real(2, 2)", "multiple of the identity"]),
+        (text((-m).cholesky()), ["[cholesky] the matrix is not positive", "real(2, 2)", "eigenvalues"]),
+        (text(pair.solve(pair)), ["matrix 0 of the batch is singular", "real(2, 2, 2)", "identity"]),
+        (
+            text(x.take(0, i)),
+            ["[take] (gather) index 7 at position 1 is outside -2..2", "`i`: int(2,)", "from the end"],
+        ),
+        (
+            text(empty.take(0, i)),
+            ["index 0 at position 0 picks from an axis of length 0", "`empty`: real(0, 2)", ""],
+        ),
+    ] {
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+    // A derivative that fails has the line of its forward node.
+    let n = g.leaf("n", [[1.0, 2.0], [2.0, 4.0]]);
+    let at = line!() + 1;
+    let d = n.det().grad(&[n]).expect("connected")[0];
+    let text = text(d);
+    assert!(text.contains("[det] (solve)") && text.contains(&format!("errors.rs:{at}")), "{text}");
+    // Arguments have the lines of their leaves.
+    let mut f = g.compile(&[x, i], &[x.take(0, i)]).expect("compiles");
+    let short = f.run(&[Tensor::from([1.0, 2.0])]).expect_err("one of two").to_string();
+    assert_eq!(short, "the function takes 2 arguments (`x`, `i`), not 1");
+    let wrong =
+        f.run(&[Tensor::from([1.0, 2.0, 3.0]), Tensor::from([1_i64, 0])]).expect_err("three").to_string();
+    assert!(wrong.starts_with("argument 0 (`x`): expected real(2,), found real(3,)"), "{wrong}");
+    assert!(wrong.contains(&format!("errors.rs:{line}")), "{wrong}");
+    let mut f = g.compiler(&[], &[x]).state(&[(x, x * 0.5)]).build().expect("compiles");
+    assert_eq!(f.set_state(&[]).expect_err("none").to_string(), "the function takes 1 state (`x`), not 0");
+    // A function's arguments are where it was called.
+    let mut product = Function::new(|_, x| Ok(vec![x[0].matmul(x[1])]));
+    let at = line!() + 1;
+    let error = product.call(&[Tensor::from([1.0]), Tensor::from([2.0])]).expect_err("vectors").to_string();
+    assert!(error.matches(&format!("errors.rs:{at}")).count() == 2 && !error.contains("/src/"), "{error}");
+}
+
+#[test]
+fn an_example_has_no_value_outside_of_its_closure() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0]]);
+    let mut kept = None;
+    let mapped = vmap(&[x], |e| {
+        kept = Some(e[0]);
+        Ok(vec![e[0]])
+    });
+    assert!(mapped.is_ok());
+    let error = (kept.expect("called") + x).value().expect_err("no value").to_string();
+    assert!(error.contains("outside it has no value"), "{error}");
+    let at = line!() + 1;
+    let error = vmap(&[], |_| Ok(Vec::new())).expect_err("nothing to map over").to_string();
+    assert!(error.contains(&format!("errors.rs:{at}")), "{error}");
+}
+
+#[test]
+fn what_a_derivative_recorded_first_has_the_line_of_the_formula() {
+    let g = Graph::new();
+    let x = g.leaf("x", [1.0, 2.0]);
+    let _cos = x.sin().sum(&[]).grad(&[x]).expect("connected");
+    let line = line!() + 1;
+    let y = x.cos();
+    assert_eq!((y.origin().location.line(), y.origin().phase), (line, Phase::Forward));
+    // And stays there.
+    let _sin = x.sin().sum(&[]).grad(&[x]).expect("connected");
+    assert_eq!(x.cos().origin().location.line(), line);
+}
+
+#[test]
+fn main_prints_an_error_as_it_is_displayed() {
+    let g = Graph::new();
+    let error = g.leaf("x", [1.0]).reshape(&[2]).value().expect_err("one element");
+    assert_eq!(format!("{error:?}"), error.to_string());
 }

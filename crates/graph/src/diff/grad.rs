@@ -46,7 +46,7 @@ impl<'g> Var<'g> {
     pub(crate) fn gradients(self, wrt: &[Var<'g>]) -> Result<Vec<Option<Var<'g>>>> {
         let ty = self.checked()?;
         self.graph.admit("grad", wrt)?;
-        super::jvp::refuse_discrete(self)?;
+        super::jvp::refuse_discrete("the output", self)?;
         if !ty.shape.is_empty() {
             let why = format!("the output is {ty}, not a single number");
             let hint = "sum it, or take its mean; or give a cotangent to vjp";

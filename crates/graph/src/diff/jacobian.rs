@@ -66,8 +66,8 @@ pub fn hessian<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Result<Vec<Vec<Var<'g>>>> 
 fn jacobian_or_none<'g>(y: Var<'g>, x: Var<'g>) -> Result<Option<Var<'g>>> {
     let graph = y.graph;
     let (from, to) = (x.checked()?, y.checked()?);
-    refuse_discrete(x)?;
-    refuse_discrete(y)?;
+    refuse_discrete("the variable", x)?;
+    refuse_discrete("the output", y)?;
     let (n, m) = (from.shape.size(), to.shape.size());
     let reverse = m < n;
     let (direction, count) = if reverse { (to, m) } else { (from, n) };

@@ -41,7 +41,7 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
         return Err(Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller())));
     }
     for (x, t) in inputs.iter().zip(tangents) {
-        refuse_discrete(*x)?;
+        refuse_discrete("the variable", *x)?;
         if x.ty() != t.ty() {
             let why = format!("a tangent has its input's type {}, not {}", x.ty(), t.ty());
             let error = Error::new(ErrorKind::Gradient(why)).placed(graph.origin(Location::caller()));
@@ -64,13 +64,16 @@ pub(crate) enum Mode {
     Reverse,
 }
 
-/// Fails unless `x` is real.
-pub(crate) fn refuse_discrete(x: Var<'_>) -> Result<()> {
+/// Fails unless `x`, which is what `role` says of the derivative, is real.
+#[track_caller]
+pub(crate) fn refuse_discrete(role: &str, x: Var<'_>) -> Result<()> {
     if x.kind() == Kind::Real {
         return Ok(());
     }
-    let why = format!("cannot differentiate with respect to {}; only reals have derivatives", x.ty());
-    Err(Error::new(ErrorKind::Gradient(why)).placed(x.origin()))
+    let name = x.graph.inner.borrow().called(x.id);
+    let why = format!("{role} {name} is {}; only reals have derivatives", x.ty());
+    let here = x.graph.origin(Location::caller());
+    Err(Error::new(ErrorKind::Gradient(why)).placed(here).operand(name, x.ty(), x.origin()))
 }
 
 /// Records the tangent of every node that lies between `inputs` and `outputs`; by node position.

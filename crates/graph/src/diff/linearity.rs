@@ -42,11 +42,11 @@ pub(crate) fn refuse_nonlinear<'g>(
         let seeds: Vec<Var<'g>> = x.iter().map(seed).collect();
         linear_since(graph, what, mark, &seeds, &[rule(&seeds)])
     };
-    match record() {
+    graph.scratch(|| match record() {
         Ok(()) => Ok(()),
         // What is recorded for a derivative has the line of its node; once more, with the lines of the rule.
         Err(_) => graph.unattributed(record),
-    }
+    })
 }
 
 /// Fails unless each of `ends`, recorded since `mark`, is linear in the leaves `seeds` together, or poisoned.

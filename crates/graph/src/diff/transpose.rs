@@ -51,7 +51,7 @@ pub fn vjp<'g>(
         }
     }
     for x in inputs {
-        refuse_discrete(*x)?;
+        refuse_discrete("the variable", *x)?;
     }
     let mark = graph.len();
     let seed = |x: &Var<'g>| {

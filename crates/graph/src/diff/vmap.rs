@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::{Graph, NodeId, Origin, Type};
 use crate::prim::rows::{Rows, repeat};
 use crate::var::Var;
 
@@ -38,8 +38,8 @@ pub fn vmap<'g>(
     f: impl FnOnce(&[Var<'g>]) -> Result<Vec<Var<'g>>>,
 ) -> Result<Vec<Var<'g>>> {
     let Some(first) = examples.first() else {
-        // Without a value there is no graph, hence no line.
-        return Err(Error::new(ErrorKind::Batch("needs at least one value to map over".into())));
+        let error = Error::new(ErrorKind::Batch("needs at least one value to map over".into()));
+        return Err(error.placed(Origin::of(Location::caller())));
     };
     let graph = first.graph;
     let here = graph.origin(Location::caller());
@@ -72,12 +72,15 @@ pub fn vmap<'g>(
     Ok(mapped)
 }
 
+/// The name of a leaf that stands for one example.
+pub(crate) const EXAMPLE: &str = "example";
+
 /// A leaf that stands for one example of `x`.
 fn stand_in<'g>(x: Var<'g>) -> Var<'g> {
     let ty = x.ty();
     let one = Type { shape: ty.shape.without(0), kind: ty.kind };
     let _blame = x.graph.blame_origin(x.origin());
-    x.graph.new_leaf("example", one, None)
+    x.graph.new_leaf(EXAMPLE, one, None)
 }
 
 /// As [`vmap`], for values whose leading axes are known to be equal, with poison in the place of errors.

@@ -9,7 +9,7 @@ use super::compile::Precision;
 use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
 use super::operation::Operation;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Origin, Type};
 
 /// Part of a buffer, from its start.
@@ -25,6 +25,8 @@ pub(crate) struct Step {
     pub(crate) inputs: Vec<Slot>,
     pub(crate) outputs: Vec<Slot>,
     pub(crate) origin: Origin,
+    /// The operands of a single operation, for its error if it fails.
+    pub(crate) operands: Vec<(String, Type, Origin)>,
     pub(crate) label: String,
     /// In anomaly mode: what to look at after the step.
     pub(crate) watch: Option<Watch>,
@@ -39,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) buffers: Vec<(Kind, usize)>,
     pub(crate) steps: Vec<Step>,
     pub(crate) constants: Vec<(usize, Tensor)>,
-    pub(crate) inputs: Vec<(usize, String, Type)>,
+    pub(crate) inputs: Vec<(usize, String, Type, Origin)>,
     /// The buffer of each state and its start value.
     pub(crate) state: Vec<(usize, Tensor)>,
     pub(crate) state_names: Vec<String>,
@@ -113,7 +115,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
     };
     let mut constants = Vec::new();
     let mut inputs: Vec<_> =
-        lowered.inputs.iter().map(|(name, ty)| (NEVER, name.clone(), ty.clone())).collect();
+        lowered.inputs.iter().cloned().map(|(name, ty, origin)| (NEVER, name, ty, origin)).collect();
     let mut state: Vec<_> = lowered.state.iter().map(|(start, _)| (NEVER, start.clone())).collect();
     for (v, buffer) in lowered.buffers.iter().enumerate() {
         let place = match &buffer.source {
@@ -155,6 +157,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         inputs,
         outputs,
         origin: step.origin,
+        operands: step.operands,
         label: step.label,
         watch: step.watch,
         shape: step.shape,
@@ -162,6 +165,19 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
     });
     let state_names = lowered.state_names;
     Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, leaves }
+}
+
+impl Step {
+    /// The error of this step, with the user's line, its operands and advice.
+    pub(crate) fn failed(&self, kind: ErrorKind) -> Error {
+        let error = Error::new(kind).placed(self.origin.clone());
+        let operands = self.operands.iter().cloned();
+        let error = operands.fold(error, |error, (what, ty, origin)| error.operand(what, ty, origin));
+        match self.kernel.advice() {
+            Some(advice) => error.hint(advice),
+            None => error,
+        }
+    }
 }
 
 impl Assigner<'_> {

@@ -1,6 +1,7 @@
 //! A Rust closure as a function on tensors: traced once per signature, then replayed.
 
 use std::collections::HashMap;
+use std::panic::Location;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Shape, Tensor};
@@ -45,10 +46,11 @@ where
     ///
     /// # Errors
     /// Whatever recording, differentiating, compiling or running reports.
+    #[track_caller]
     pub fn call(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
         let signature: Vec<_> = arguments.iter().map(|a| (Shape::from(a.shape()), a.dtype())).collect();
         if !self.compiled.contains_key(&signature) {
-            let compiled = self.compile(arguments)?;
+            let compiled = self.compile(arguments, Location::caller())?;
             self.compiled.insert(signature.clone(), compiled);
         }
         match self.compiled.get_mut(&signature) {
@@ -62,8 +64,9 @@ where
         self.compiled.len()
     }
 
-    fn compile(&self, arguments: &[Tensor]) -> Result<Compiled> {
+    fn compile(&self, arguments: &[Tensor], called: &'static Location<'static>) -> Result<Compiled> {
         let graph = Graph::new();
+        let here = graph.blame_line(called);
         let inputs: Vec<_> = arguments
             .iter()
             .enumerate()
@@ -72,6 +75,7 @@ where
                 graph.input(&format!("x{i}"), ty.shape, ty.kind)
             })
             .collect();
+        drop(here);
         let outputs = (self.trace)(&graph, &inputs)?;
         let wide = arguments.iter().any(|a| a.dtype() == DType::F64);
         let precision = if wide { Precision::F64 } else { Precision::F32 };

@@ -81,6 +81,22 @@ impl Kernel {
         }
     }
 
+    /// What to do if it refuses what it is given.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        match self {
+            Kernel::Gather(_) | Kernel::ScatterAdd(_) => {
+                Some("indices count from 0, or from the end if they are negative")
+            }
+            Kernel::Solve { .. } => Some(
+                "its rows depend on each other; where that may happen, add a small multiple of the identity",
+            ),
+            Kernel::Cholesky { .. } => Some(
+                "all eigenvalues must be positive; where rounding may spoil that, add a small multiple of the identity",
+            ),
+            _ => None,
+        }
+    }
+
     /// Computes the outputs from the inputs.
     pub(crate) fn run<T: Real>(
         &self,
@@ -152,11 +168,11 @@ impl Kernel {
             }
             (Kernel::Solve { part, transposed, dims }, [In::Real(a), In::Real(b)], [Out::Real(y)]) => {
                 let done = linear_algebra::solve(*part, *transposed, a, b, *dims, y);
-                done.map_err(|Singular(i)| no_factor("solve", i, "is singular"))?;
+                done.map_err(|Singular(i)| no_factor("solve", i, dims[0], "is singular"))?;
             }
             (Kernel::Cholesky { dims }, [In::Real(a)], [Out::Real(y)]) => {
                 let done = linear_algebra::cholesky(a, *dims, y);
-                done.map_err(|Singular(i)| no_factor("cholesky", i, "is not positive definite"))?;
+                done.map_err(|Singular(i)| no_factor("cholesky", i, dims[0], "is not positive definite"))?;
             }
             (Kernel::Determinant { sign, dims }, [In::Real(a)], [Out::Real(y)]) => {
                 linear_algebra::determinant(*sign, a, *dims, y);
@@ -169,12 +185,17 @@ impl Kernel {
 }
 
 fn out_of_range(op: &'static str, n: usize, outside: Outside) -> ErrorKind {
-    let why = format!("index {} at position {} is outside -{n}..{n}", outside.index, outside.at);
+    let Outside { index, at } = outside;
+    let why = match n {
+        0 => format!("index {index} at position {at} picks from an axis of length 0"),
+        n => format!("index {index} at position {at} is outside -{n}..{n}"),
+    };
     ErrorKind::Value { op, why }
 }
 
-fn no_factor(op: &'static str, i: usize, why: &str) -> ErrorKind {
-    ErrorKind::Value { op, why: format!("matrix {i} of the batch {why}") }
+fn no_factor(op: &'static str, i: usize, batch: usize, why: &str) -> ErrorKind {
+    let which = if batch == 1 { "the matrix".to_owned() } else { format!("matrix {i} of the batch") };
+    ErrorKind::Value { op, why: format!("{which} {why}") }
 }
 
 fn custom<T: Real>(

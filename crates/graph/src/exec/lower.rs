@@ -56,6 +56,8 @@ pub(crate) struct VirtualStep {
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
     pub(crate) origin: Origin,
+    /// The operands of a single operation, for its error if it fails.
+    pub(crate) operands: Vec<(String, Type, Origin)>,
     pub(crate) label: String,
     /// In anomaly mode: what to look at after the step.
     pub(crate) watch: Option<Watch>,
@@ -68,8 +70,8 @@ pub(crate) struct VirtualStep {
 pub(crate) struct Lowered {
     pub(crate) buffers: Vec<Virtual>,
     pub(crate) steps: Vec<VirtualStep>,
-    /// Name and type of each argument.
-    pub(crate) inputs: Vec<(String, Type)>,
+    /// Name, type and origin of each argument.
+    pub(crate) inputs: Vec<(String, Type, Origin)>,
     /// For each state: its start value, shape, and the buffer that holds its next value.
     pub(crate) state: Vec<(Tensor, usize)>,
     /// The name of each state.
@@ -124,7 +126,8 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
     for (i, id) in compiler.inputs.iter().enumerate() {
         let node = &inner.nodes[id.index()];
         if let Op::Input(p) = &node.op {
-            lowerer.out.inputs.push((inner.leaves[p.index].name.to_string(), node.ty.clone()));
+            let name = inner.leaves[p.index].name.to_string();
+            lowerer.out.inputs.push((name, node.ty.clone(), node.origin.clone()));
         }
         lowerer.given(*id, Source::Input(i));
     }
@@ -232,6 +235,7 @@ impl Lowerer<'_> {
             inputs,
             outputs,
             origin,
+            operands: Vec::new(),
             label,
             watch: None,
             shape,
@@ -254,7 +258,15 @@ impl Lowerer<'_> {
         let out = self.buffer(&node.ty, Source::Step);
         self.places.insert(id, Place::At(out, Layout::contiguous(node.ty.shape.clone())));
         let read: Vec<(usize, Layout)> = buffers.iter().copied().zip(layouts).collect();
+        let operand = |a: &NodeId| {
+            let arg = &self.nodes[a.index()];
+            (self.watched(*a), arg.ty.clone(), arg.origin.clone())
+        };
+        let operands = node.args.iter().map(operand).collect();
         self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
+        if let Some(step) = self.out.steps.last_mut() {
+            step.operands = operands;
+        }
         self.watch(&[id], &read);
     }
 

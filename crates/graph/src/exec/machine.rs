@@ -71,7 +71,7 @@ impl Compiled {
     /// The results are overwritten by the next run, unless you clone them.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] for a wrong number, shape or kind of arguments; [`ErrorKind::Value`] for data
+    /// [`ErrorKind::Count`] for a wrong number of arguments; [`ErrorKind::Argument`] for a wrong shape or kind; [`ErrorKind::Value`] for data
     /// outside what the model declared, such as a label beyond the classes. State is unchanged then.
     pub fn run(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
         self.check(arguments)?;
@@ -87,21 +87,17 @@ impl Compiled {
     fn check(&self, arguments: &[Tensor]) -> Result<()> {
         let wanted = &self.plan.inputs;
         if arguments.len() != wanted.len() {
-            return Err(Error::new(ErrorKind::Argument {
-                index: arguments.len().min(wanted.len()),
-                name: wanted.get(arguments.len()).map_or_else(String::new, |w| w.1.clone()),
-                expected: format!("{} arguments", wanted.len()),
-                found: format!("{}", arguments.len()),
-            }));
+            return Err(count("argument", wanted.iter().map(|w| &w.1), arguments.len()));
         }
-        for (index, ((_, name, ty), found)) in wanted.iter().zip(arguments).enumerate() {
+        for (index, ((_, name, ty, origin), found)) in wanted.iter().zip(arguments).enumerate() {
             if ty.kind != kind_of(found) || ty.shape[..] != *found.shape() {
                 return Err(Error::new(ErrorKind::Argument {
                     index,
                     name: name.clone(),
                     expected: ty.to_string(),
                     found: type_of(found).to_string(),
-                }));
+                })
+                .operand(format!("`{name}`"), ty.clone(), origin.clone()));
             }
         }
         Ok(())
@@ -126,19 +122,17 @@ impl Compiled {
     /// Sets each state, in the order given to the compiler.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] for a wrong number, shape or kind.
+    /// [`ErrorKind::Count`] for a wrong number; [`ErrorKind::Argument`] for a wrong shape or kind.
     pub fn set_state(&mut self, values: &[Tensor]) -> Result<()> {
         let state = &self.plan.state;
-        let refuse = |index, expected: String, found: String| {
-            Err(Error::new(ErrorKind::Argument { index, name: "state".into(), expected, found }))
-        };
         if values.len() != state.len() {
-            let index = values.len().min(state.len());
-            return refuse(index, format!("{} values", state.len()), values.len().to_string());
+            return Err(count("state", self.plan.state_names.iter(), values.len()));
         }
         for (index, (value, (_, start))) in values.iter().zip(state).enumerate() {
             if type_of(value) != type_of(start) {
-                return refuse(index, type_of(start).to_string(), type_of(value).to_string());
+                let name = self.plan.state_names[index].clone();
+                let (expected, found) = (type_of(start).to_string(), type_of(value).to_string());
+                return Err(Error::new(ErrorKind::Argument { index, name, expected, found }));
             }
         }
         match &mut self.store {
@@ -152,6 +146,15 @@ impl Compiled {
     pub fn bytes(&self) -> usize {
         self.plan.bytes(self.precision()).unwrap_or(usize::MAX)
     }
+}
+
+/// The error for another number of arguments or states than those with these `names`.
+fn count<'a>(what: &str, names: impl ExactSizeIterator<Item = &'a String>, found: usize) -> Error {
+    let expected = names.len();
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let plural = if expected == 1 { "" } else { "s" };
+    let named = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    Error::new(ErrorKind::Count { what: format!("{what}{plural}{named}"), expected, found })
 }
 
 /// The plan as text: one line per step with its kernel, operations and buffers.
@@ -301,7 +304,7 @@ fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>], run: u64) -> Result<()> 
         for (slot, buffer) in step.outputs.iter().zip(taken) {
             store[slot.buffer] = buffer;
         }
-        done.map_err(|kind| Error::new(kind).placed(step.origin.clone()))?;
+        done.map_err(|kind| step.failed(kind))?;
         if let (Some(watch), [made]) = (&step.watch, &step.outputs[..]) {
             let inputs: Vec<Slice<'_, T>> =
                 step.inputs.iter().map(|s| store[s.buffer].slice(s.len)).collect();

@@ -75,7 +75,7 @@ impl Pen<'_> {
         for b in (0..plan.buffers.len()).filter(|b| !constants.contains(b) && !inputs.contains(b)) {
             self.hue[b] = hues.next().unwrap_or(1);
         }
-        for (buffer, name, ty) in &plan.inputs {
+        for (buffer, name, ty, _) in &plan.inputs {
             self.leaf(*buffer, name, ty.to_string(), "argument");
         }
         for ((buffer, start), name) in plan.state.iter().zip(&plan.state_names) {

@@ -62,7 +62,7 @@ impl Lowerer<'_> {
     }
 
     /// What a value is called in a message.
-    fn watched(&self, id: NodeId) -> String {
+    pub(super) fn watched(&self, id: NodeId) -> String {
         match &self.nodes[id.index()].op {
             Op::Input(p) => format!("`{}`", self.names[p.index]),
             Op::Constant(_) => "a constant".into(),
