@@ -104,10 +104,10 @@ fn batches_and_states_of_another_model() {
     says(step.run(&reals), &["argument 1 (`targets`)", "int(10,)", "real(10,)"]);
 
     let state = step.state();
-    says(step.set_state(&[]), &["(`state`)", "3 values", "found 0"]);
-    says(step.set_state(&state[..1]), &["(`state`)", "3 values", "found 1"]);
+    says(step.set_state(&[]), &["takes 3 states", "`output.weight`", "not 0"]);
+    says(step.set_state(&state[..1]), &["takes 3 states", "`clock`", "not 1"]);
     let turned: Vec<Tensor> = [1, 0, 2].map(|i: usize| state[i].clone()).into();
-    says(step.set_state(&turned), &["argument 0 (`state`)", "real(4, 3)", "real(3,)"]);
+    says(step.set_state(&turned), &["argument 0 (`output.weight`)", "real(4, 3)", "real(3,)"]);
     step.run(&batch(10)).expect("none of this has harmed it");
 
     says(trainer.evaluator().run(&Params::new(), &data), &["evaluate", "`output.weight` is missing"]);

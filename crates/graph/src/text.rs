@@ -6,7 +6,8 @@ pub(crate) mod saved;
 use std::fmt::{self, Write};
 
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId, Phase};
+use crate::ir::{Graph, Node, NodeId};
+use crate::origin::Phase;
 use crate::prim::Op;
 use crate::var::Var;
 

@@ -10,7 +10,8 @@ use chainrule_tensor::{Shape, Tensor};
 
 use crate::error::{Error, Result};
 use crate::exec::compile::Precision;
-use crate::ir::{Graph, NodeId, Origin, Type};
+use crate::ir::{Graph, NodeId, Type};
+use crate::origin::Origin;
 use crate::prim::Op;
 
 /// A value in a graph: a reference to the graph and a position in it, so it is `Copy` and formulas read as

@@ -5,7 +5,8 @@ use std::fmt;
 use super::hypothesis::Hypothesis;
 use super::replay::operands;
 use super::report::Worst;
-use crate::ir::{Graph, NodeId, Origin, Type};
+use crate::ir::{Graph, NodeId, Type};
+use crate::origin::Origin;
 
 /// An operation whose own derivative is wrong.
 #[derive(Clone, Debug, PartialEq)]

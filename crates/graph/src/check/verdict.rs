@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::ir::Origin;
+use crate::origin::Origin;
 
 /// How far apart two gradients are, in the words of the course.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

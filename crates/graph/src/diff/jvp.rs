@@ -4,7 +4,8 @@ use std::panic::Location;
 
 use super::captured::refuse_captured;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, Node, NodeId, Origin, Phase};
+use crate::ir::{Graph, Node, NodeId};
+use crate::origin::{Origin, Phase};
 use crate::prim::pushforward::Pushforward;
 use crate::prim::{Cotangents, Rule, Site};
 use crate::var::Var;

@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Origin, Phase};
+use crate::ir::{Graph, NodeId};
+use crate::origin::{Origin, Phase};
 use crate::prim::{Op, Rule, Site, Transpose};
 use crate::var::Var;
 

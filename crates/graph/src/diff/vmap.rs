@@ -5,7 +5,8 @@ use std::panic::Location;
 
 use super::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Origin, Type};
+use crate::ir::{Graph, NodeId, Type};
+use crate::origin::Origin;
 use crate::prim::rows::{Rows, repeat};
 use crate::var::Var;
 

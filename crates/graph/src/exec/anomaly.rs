@@ -6,7 +6,8 @@ use chainrule_tensor::kernels::{Slice, copy};
 use chainrule_tensor::{Layout, Real, Tensor};
 
 use crate::error::{Error, ErrorKind};
-use crate::ir::{Origin, Type};
+use crate::ir::Type;
+use crate::origin::Origin;
 
 /// What is known of a step that is watched: its one node and the operands of that.
 pub(crate) struct Watch {

@@ -10,7 +10,8 @@ use super::kernel::Kernel;
 use super::lower::{Lowered, Source, Task, VirtualStep};
 use super::operation::Operation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Origin, Type};
+use crate::ir::Type;
+use crate::origin::Origin;
 
 /// Part of a buffer, from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,8 @@ use super::fuse::Work;
 use super::kernel::Kernel;
 use super::operation::Operation;
 use crate::error::Result;
-use crate::ir::{Node, NodeId, Origin, Type};
+use crate::ir::{Node, NodeId, Type};
+use crate::origin::Origin;
 use crate::prim::{Lowering, Op};
 
 /// A buffer that is written by one step, or given.

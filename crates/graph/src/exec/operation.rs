@@ -3,7 +3,7 @@
 use chainrule_tensor::kernels::elementwise::Scalar;
 use smallvec::SmallVec;
 
-use crate::ir::Origin;
+use crate::origin::Origin;
 use crate::prim::Op;
 
 /// One elementwise operation of a step.

@@ -3,7 +3,7 @@
 use chainrule_tensor::{DType, Tensor};
 
 use super::metrics::shortened;
-use crate::ir::Origin;
+use crate::origin::Origin;
 use crate::prim::Op;
 
 /// The longest line of a box, in characters.

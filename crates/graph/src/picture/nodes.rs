@@ -12,7 +12,8 @@ use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
 use crate::exec::fuse::live;
-use crate::ir::{Node, NodeId, Phase, Type};
+use crate::ir::{Node, NodeId, Type};
+use crate::origin::Phase;
 use crate::prim::Op;
 
 /// Draws the nodes that the outputs depend on.

@@ -11,7 +11,8 @@ use crate::exec::buffers::{Plan, Slot, Step};
 use crate::exec::compile::Precision;
 use crate::exec::machine::Compiled;
 use crate::exec::operation::{Operand, Operation};
-use crate::ir::{Origin, Phase, type_of};
+use crate::ir::type_of;
+use crate::origin::{Origin, Phase};
 
 impl Compiled {
     /// The plan as an SVG picture: arguments, states and constants on the left, then each step with the user's

@@ -8,7 +8,8 @@ use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 
 use crate::diff::transpose::vjp;
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId, Origin, Type};
+use crate::ir::{Graph, Node, NodeId, Type};
+use crate::origin::Origin;
 use crate::prim::{Op, Rule};
 use crate::var::Var;
 

@@ -7,7 +7,8 @@ use chainrule_tensor::Layout;
 
 use crate::error::Result;
 use crate::exec::compile::Precision;
-use crate::ir::{Graph, NodeId, Origin, Phase, Type};
+use crate::ir::{Graph, NodeId, Type};
+use crate::origin::{Origin, Phase};
 use crate::prim::Lowering;
 use crate::var::Var;
 
