@@ -1,7 +1,7 @@
 use std::fs;
 
 use chainrule::data::{Batch, Dataset, Header, Table, digits, iris, mnist};
-use chainrule::loss::softmax_cross_entropy;
+use chainrule::loss::{mean_squared_error, softmax_cross_entropy};
 use chainrule::prelude::*;
 use chainrule::progress::Silent;
 use chainrule::tensor::io::{npy, safetensors};
@@ -51,6 +51,21 @@ fn labels_outside_the_classes_are_found_when_the_model_runs() {
         trainer.fit(&mut Params::new(), &data, None, &mut Silent),
         &["label", "is outside 0..3", "bad_input.rs:"],
     );
+}
+
+#[test]
+fn a_loss_that_does_not_fit_the_data_names_lines_of_the_user() {
+    let data = iris().expect("embedded");
+    let line = line!() + 1;
+    let trainer = Trainer::new(model, mean_squared_error);
+    let mut params = Params::new();
+    let trained = trainer.fit(&mut params, &data, None, &mut Silent).map(|_| ());
+    let checked = trainer.check(&mut params, &data.select(&[0, 1, 2]).expect("rows"), 3).map(|_| ());
+    let evaluated = trainer.evaluator().run(&params, &data).map(|_| ());
+    for found in [trained, checked, evaluated] {
+        let text = found.expect_err("classes are no numbers to fit").to_string();
+        assert!(text.contains(&format!("bad_input.rs:{line}")) && !text.contains("/src/"), "{text}");
+    }
 }
 
 #[test]

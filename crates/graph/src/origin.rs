@@ -70,8 +70,8 @@ pub(crate) struct Attribution {
 }
 
 impl Graph {
-    /// The origin that a node recorded at `here` gets at this moment.
-    pub(crate) fn origin(&self, here: &'static Location<'static>) -> Origin {
+    /// The origin that a node recorded at `here` gets at this moment; for errors of functions made of others.
+    pub fn origin(&self, here: &'static Location<'static>) -> Origin {
         self.inner.borrow().attribution.origin(here)
     }
 

@@ -452,3 +452,28 @@ fn main_prints_an_error_as_it_is_displayed() {
     let error = g.leaf("x", [1.0]).reshape(&[2]).value().expect_err("one element");
     assert_eq!(format!("{error:?}"), error.to_string());
 }
+
+#[test]
+fn a_rule_that_returns_a_value_of_another_graph_is_an_error() {
+    // Rules own what they hold, so only a graph that lives for ever can get into one.
+    let h: &'static Graph = Box::leak(Box::new(Graph::new()));
+    let mut foreign = h.leaf("y", [1.0, 2.0]);
+    for _ in 0..300 {
+        foreign = foreign.sin();
+    }
+    let g: &'static Graph = Box::leak(Box::new(Graph::new()));
+    let x = g.leaf("x", [1.0, 2.0]);
+    fn held<'a>(y: Var<'static>) -> Var<'a> {
+        y
+    }
+    let by_jvp = g.custom_jvp("f", &[x], |x| x[0], move |_, _, _| held(foreign));
+    let by_vjp = g.custom_vjp("f", &[x], |x| x[0], move |_, _, _| vec![held(foreign)]);
+    for y in [by_jvp, by_vjp] {
+        let reverse = y.sum(&[]).grad(&[x]).map(|_| ());
+        let forward = jvp(&[y], &[x], &[x]).map(|_| ());
+        for found in [reverse, forward] {
+            let error = found.expect_err("of another graph");
+            assert!(matches!(error.kind(), ErrorKind::Graphs { .. }), "{error}");
+        }
+    }
+}

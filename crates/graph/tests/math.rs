@@ -115,6 +115,10 @@ fn picking_with_what_does_not_fit_is_an_error() {
         (x.scatter_add(0, i, y), "must be (2, 3)"),
         (x.solve(y.expand(1)), "needs square matrices"),
         (x.matmul(x.t()).solve(x.t()), "the right side must be (…, 2, k)"),
+        (
+            x.matmul(x.t()).solve_lower(x.sum(&[1])),
+            "[solve_lower] (2, 2) x (2,): the right side must be (…, 2, k); make",
+        ),
         (x.less(0.5).cumsum(0), "does not take truth"),
         (x.less(0.5).argsort(0, Order::Ascending), "does not take truth"),
         (x.int().matmul(x.t().int()).cholesky(), "int"),

@@ -1,6 +1,8 @@
 //! Losses: each a single number, the mean over the batch. None of them broadcasts: a shape that does not fit
 //! exactly is an error.
 
+use std::panic::Location;
+
 use chainrule_graph::{Error, Kind, Var};
 use chainrule_tensor::Error as TensorError;
 
@@ -16,16 +18,11 @@ fn same_shape<'g>(op: &'static str, prediction: Var<'g>, target: Var<'g>) -> Res
     let shapes = [&prediction.shape()[..], &target.shape()[..]];
     let error =
         Error::new(TensorError::shape(op, shapes, "a loss does not broadcast; the shapes must be equal"))
-            .placed(here(prediction))
+            .placed(prediction.graph().origin(Location::caller()))
             .operand("prediction", prediction.ty(), prediction.origin())
             .operand("target", target.ty(), target.origin())
             .hint("reshape one of them, for instance targets of shape (m,) to (m, 1) with .expand(1)");
     Err(prediction.fail(error))
-}
-
-#[track_caller]
-fn here(v: Var<'_>) -> chainrule_graph::Origin {
-    chainrule_graph::Origin { location: std::panic::Location::caller(), within: None, ..v.origin() }
 }
 
 /// Mean of −(y ln a + (1 − y) ln(1 − a)) over all elements, for probabilities `a` (lecture 2.3).
@@ -33,6 +30,7 @@ fn here(v: Var<'_>) -> chainrule_graph::Origin {
 /// Where a network ends in a sigmoid, [`binary_cross_entropy_with_logits`] is more accurate and never infinite.
 #[track_caller]
 pub fn binary_cross_entropy<'g>(probabilities: Var<'g>, targets: Var<'g>) -> Var<'g> {
+    let _here = probabilities.graph().blame("binary_cross_entropy", Location::caller());
     if let Err(poisoned) = same_shape("binary_cross_entropy", probabilities, targets) {
         return poisoned;
     }
@@ -48,6 +46,7 @@ pub fn binary_cross_entropy<'g>(probabilities: Var<'g>, targets: Var<'g>) -> Var
 /// Mean of ln(1 + eᶻ) − y z over all elements: the binary cross-entropy of σ(z), for logits `z` of any size.
 #[track_caller]
 pub fn binary_cross_entropy_with_logits<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
+    let _here = logits.graph().blame("binary_cross_entropy_with_logits", Location::caller());
     match same_shape("binary_cross_entropy_with_logits", logits, targets) {
         Ok(()) => (logits.softplus() - targets.real() * logits).mean(&[]),
         Err(poisoned) => poisoned,
@@ -70,6 +69,7 @@ pub fn binary_cross_entropy_with_logits<'g>(logits: Var<'g>, targets: Var<'g>) -
 /// ```
 #[track_caller]
 pub fn softmax_cross_entropy<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
+    let _here = logits.graph().blame("softmax_cross_entropy", Location::caller());
     let op = "softmax_cross_entropy";
     if logits.is_poisoned() || targets.is_poisoned() {
         return if logits.is_poisoned() { logits } else { targets };
@@ -84,7 +84,11 @@ pub fn softmax_cross_entropy<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
         if targets.shape()[..] != [examples] {
             let why = format!("labels are ({examples},), one for each example");
             let error = Error::new(TensorError::shape(op, [&shape[..], &targets.shape()[..]], why));
-            let error = error.placed(here(logits)).operand("logits", logits.ty(), logits.origin());
+            let error = error.placed(logits.graph().origin(Location::caller())).operand(
+                "logits",
+                logits.ty(),
+                logits.origin(),
+            );
             return logits.fail(error.operand("labels", targets.ty(), targets.origin()));
         }
         let picked = targets.in_range(classes, "label").one_hot(classes);
@@ -101,6 +105,7 @@ pub fn softmax_cross_entropy<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
 /// Mean of (ŷ − y)² over all elements.
 #[track_caller]
 pub fn mean_squared_error<'g>(predictions: Var<'g>, targets: Var<'g>) -> Var<'g> {
+    let _here = predictions.graph().blame("mean_squared_error", Location::caller());
     match same_shape("mean_squared_error", predictions, targets) {
         Ok(()) => (predictions - targets.real()).square().mean(&[]),
         Err(poisoned) => poisoned,

@@ -7,7 +7,7 @@ use std::panic::Location;
 
 use chainrule_graph::check::{Checker, Report};
 use chainrule_graph::{ErrorKind, Graph, Var};
-use chainrule_tensor::Key;
+use chainrule_tensor::{Key, Tensor};
 
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
@@ -224,7 +224,11 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
     pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report> {
         let graph = Graph::new();
-        let (x, y) = (graph.constant(data.features().clone()), graph.constant(data.targets().clone()));
+        let given = |value: &Tensor| {
+            let _here = graph.blame("Trainer", self.made_at);
+            graph.constant(value.clone())
+        };
+        let (x, y) = (given(data.features()), given(data.targets()));
         let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
         let objective = self.objective(&scope, x, y, data.examples());
         let parameters: Vec<Var<'_>> = scope.traced().into_iter().map(|(_, v)| v).collect();

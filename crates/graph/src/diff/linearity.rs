@@ -57,6 +57,8 @@ pub(crate) fn linear_since(
     seeds: &[Var<'_>],
     ends: &[Var<'_>],
 ) -> Result<()> {
+    let known: Vec<Var<'_>> = ends.iter().copied().filter(|end| !end.is_poisoned()).collect();
+    graph.admit("custom rule", &known)?;
     let inner = graph.inner.borrow();
     let nodes = &inner.nodes;
     let mut forms: Vec<Form> = Vec::with_capacity(nodes.len() - mark);
@@ -71,7 +73,7 @@ pub(crate) fn linear_since(
         };
         forms.push(form);
     }
-    for end in ends.iter().filter(|e| !matches!(nodes[e.id.index()].op, Op::Poison(_))) {
+    for end in known {
         let form = match end.id.index().checked_sub(mark) {
             Some(k) => forms[k],
             None => fixed(&inner, end.id),

@@ -213,10 +213,12 @@ impl Compiler<'_> {
             }
         }
         for (old, new) in &self.state {
+            let name = inner.called(*old);
             let (old, new) = (&inner.nodes[old.index()], &inner.nodes[new.index()]);
             if old.ty != new.ty {
-                let why = format!("a state of type {} cannot be updated to {}", old.ty, new.ty);
-                return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(new.origin.clone()));
+                let why = format!("the state {name} of type {} cannot be updated to {}", old.ty, new.ty);
+                let error = Error::new(ErrorKind::Kind { op: "compile", why }).placed(new.origin.clone());
+                return Err(error.operand(name, old.ty.clone(), old.origin.clone()));
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
 
 use crate::error::ErrorKind;
 use crate::prim::custom::CustomOp;
+use crate::prim::solve;
 
 /// One kernel with all that is known of it at planning time.
 pub(crate) enum Kernel {
@@ -74,7 +75,7 @@ impl Kernel {
             Kernel::ScatterAdd(_) => "scatter_add",
             Kernel::CumSum { .. } => "cumsum",
             Kernel::ArgSort { .. } => "argsort",
-            Kernel::Solve { .. } => "solve",
+            Kernel::Solve { part, .. } => solve::name(*part),
             Kernel::Cholesky { .. } => "cholesky",
             Kernel::Determinant { .. } => "determinant",
             Kernel::Custom { op, .. } => op.name(),
@@ -168,7 +169,7 @@ impl Kernel {
             }
             (Kernel::Solve { part, transposed, dims }, [In::Real(a), In::Real(b)], [Out::Real(y)]) => {
                 let done = linear_algebra::solve(*part, *transposed, a, b, *dims, y);
-                done.map_err(|Singular(i)| no_factor("solve", i, dims[0], "is singular"))?;
+                done.map_err(|Singular(i)| no_factor(solve::name(*part), i, dims[0], "is singular"))?;
             }
             (Kernel::Cholesky { dims }, [In::Real(a)], [Out::Real(y)]) => {
                 let done = linear_algebra::cholesky(a, *dims, y);

@@ -53,20 +53,23 @@ impl<'g> Var<'g> {
 
     #[track_caller]
     fn solve_part(self, part: Part, b: Var<'g>) -> Var<'g> {
-        if let Some(refused) = self.graph.refused("solve", &[b]) {
+        let solve = Solve { part, transposed: false };
+        let name = name(part);
+        if let Some(refused) = self.graph.refused(name, &[b]) {
             return refused;
         }
         let (own, right) = (self.shape(), b.shape());
-        let checked = square("solve", &own).and_then(|n| {
+        let checked = square(name, &own).and_then(|n| {
             if right.len() < 2 || right[right.len() - 2] != n {
-                let why = format!("the right side must be (…, {n}, k)");
-                return Err(Error::shape("solve", [&own[..], &right[..]], why));
+                let advice = if right.len() == 1 { "; make a vector a column with .expand(-1)" } else { "" };
+                let why = format!("the right side must be (…, {n}, k){advice}");
+                return Err(Error::shape(name, [&own[..], &right[..]], why));
             }
-            shape::broadcast("solve", &own[..own.len() - 2], &right[..right.len() - 2])
+            shape::broadcast(name, &own[..own.len() - 2], &right[..right.len() - 2])
         });
         self.try_record(checked, |common| {
             let batched = |s: &Shape| common.iter().chain(&s[s.len() - 2..]).copied().collect::<Shape>();
-            let op = Op::Solve(Solve { part, transposed: false });
+            let op = Op::Solve(solve);
             self.broadcast_to(batched(&own)).record(op, &[b.broadcast_to(batched(&right))])
         })
     }
@@ -79,6 +82,15 @@ impl<'g> Var<'g> {
             Part::Lower => self.tril(0),
             Part::Upper => self.triu(0),
         }
+    }
+}
+
+/// What solving with that part of a matrix is called.
+pub(crate) fn name(part: Part) -> &'static str {
+    match part {
+        Part::All => "solve",
+        Part::Lower => "solve_lower",
+        Part::Upper => "solve_upper",
     }
 }
 
@@ -105,11 +117,7 @@ impl Solve {
 
 impl Primitive for Solve {
     fn name(&self) -> &'static str {
-        match self.part {
-            Part::All => "solve",
-            Part::Lower => "solve_lower",
-            Part::Upper => "solve_upper",
-        }
+        name(self.part)
     }
 
     fn attributes(&self) -> String {

@@ -90,7 +90,8 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
 
     fn compile(&self, params: &Params, batch: &Batch) -> Result<(Compiled, Vec<String>)> {
         let graph = Graph::new();
-        let (x, y) = (input(&graph, "features", &batch.features), input(&graph, "targets", &batch.targets));
+        let x = input(&graph, "features", &batch.features, self.made_at);
+        let y = input(&graph, "targets", &batch.targets, self.made_at);
         let scope = Scope::root(&graph, params.clone(), Mode::Evaluate, 0);
         let _passed = graph.passed_at(self.made_at);
         let prediction = self.model.forward(&scope, x);

@@ -1,5 +1,7 @@
 //! One training step as one compiled plan.
 
+use std::panic::Location;
+
 use chainrule_graph::{Compiled, Graph, Var};
 use chainrule_tensor::{DType, Tensor};
 
@@ -66,8 +68,8 @@ pub(super) fn compile<M: Layer, L: Loss>(
     examples: usize,
 ) -> Result<Step> {
     let graph = Graph::new();
-    let x = input(&graph, "features", &batch.features);
-    let y = input(&graph, "targets", &batch.targets);
+    let x = input(&graph, "features", &batch.features, trainer.made_at);
+    let y = input(&graph, "targets", &batch.targets, trainer.made_at);
     // Seed and number of the step: the key of everything random, and Adam's clock.
     let clock = graph.leaf("clock", Tensor::from([trainer.seed as i64, 0]));
     let ticked = clock + graph.constant(Tensor::from([0_i64, 1]));
@@ -90,9 +92,15 @@ pub(super) fn compile<M: Layer, L: Loss>(
     Ok(Step { compiled, examples: batch.features.shape()[0], paths })
 }
 
-/// An argument of the type of `example`.
-pub(super) fn input<'g>(graph: &'g Graph, name: &str, example: &Tensor) -> Var<'g> {
+/// An argument of the type of `example`, for which the line at `made_at` is to blame.
+pub(super) fn input<'g>(
+    graph: &'g Graph,
+    name: &str,
+    example: &Tensor,
+    made_at: &'static Location<'static>,
+) -> Var<'g> {
     use chainrule_graph::Kind;
+    let _here = graph.blame("Trainer", made_at);
     let kind = match example.dtype() {
         DType::F32 | DType::F64 => Kind::Real,
         DType::I64 => Kind::Int,
