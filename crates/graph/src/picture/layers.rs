@@ -1,4 +1,5 @@
-//! One level of a drawing: items in layers from left to right, with wires that bend only between layers.
+//! One level of a drawing: items in layers from left to right, with wires that bend only between layers. Where values
+//! flow down the page, the whole is turned afterwards (`Flow`): x is along the flow, y across it.
 //!
 //! The steps of Sugiyama, Tagawa and Toda: layers by longest path, a waypoint in every layer that a wire passes,
 //! an order within the layers by barycentres, and heights that bring neighbours into line.

@@ -29,8 +29,8 @@ use crate::var::Var;
 
 /// A picture of a graph, made by [`Graph::picture`]; [`svg`](Picture::svg) draws it.
 ///
-/// Values flow from left to right. Each box is a node: its operation with the numbers among its operands, type,
-/// and source line; arguments enter it from top to bottom. Forward nodes, tangents and backward nodes have
+/// Values flow from left to right, or down the page where the drawing would be much wider than a screen. Each box is a
+/// node: its operation with the numbers among its operands, type, and source line; arguments enter it in order. Forward nodes, tangents and backward nodes have
 /// colours of their own, and the parts of a scope stand in a frame. A computed value that the backward part
 /// reads says how many bytes it keeps alive, and is read through dashed wires. A view that only repeats a value
 /// or adds axes of length 1 is part of the wire. Under the pointer, a box and its wires tell the whole node.

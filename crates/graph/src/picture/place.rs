@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cluster::{Cluster, Part, clusters};
 use super::layers::{self, Edge, Item, Kind, Layout, Trace};
-use super::scene::{Font, Panel, Rect, Scene, Stroke, Text};
+use super::scene::{Flow, Font, Panel, Rect, Scene, Stroke, Text};
 use super::sketch::{Block, Look, Sketch, Tone};
 
-/// Space around the drawing, and within a frame; above it stands the frame's label.
+/// Space around the drawing, and within a frame; beside it stands the frame's label.
 const MARGIN: f64 = 16.0;
 const PAD: f64 = 14.0;
-const FRAME_TOP: f64 = 30.0;
+const FRAME_LABEL: f64 = 30.0;
+
+/// A wider drawing flows down if that makes it smaller: a page is more easily scrolled down than aside.
+const WIDE: f64 = 1600.0;
 
 /// Space within a box, left and right, and above and below.
 const INSET: [f64; 2] = [12.0, 7.0];
@@ -18,7 +21,7 @@ const INSET: [f64; 2] = [12.0, 7.0];
 /// The least distance between the wires that enter a box.
 const ENTRY: f64 = 12.0;
 
-/// Space for the label of a wire, left and right of it.
+/// Space for the label of a wire, beside it.
 const LABEL: f64 = 6.0;
 
 /// One end of a wire as seen in one cluster.
@@ -32,10 +35,11 @@ enum End {
     Border,
 }
 
-/// A box's size, without the label of its wire and with it, and the number of wires that enter.
+/// A box's size in x and y, the room that it takes along and across the flow with the label of its wire, and the number
+/// of wires that enter.
 struct Card {
     size: [f64; 2],
-    whole: f64,
+    room: [f64; 2],
     entries: usize,
 }
 
@@ -44,60 +48,76 @@ struct Card {
 struct Inside {
     layout: Layout,
     size: [f64; 2],
-    /// The heights on the border at which nets come in and go out.
+    /// The places on the border, across the flow, at which nets come in and go out.
     entry: HashMap<usize, f64>,
     exit: HashMap<usize, f64>,
 }
 
 /// Places all that `sketch` holds.
 pub(super) fn place(sketch: &Sketch) -> Scene {
+    let longer = |scene: &Scene| scene.size[0].max(scene.size[1]);
+    let right = place_in(sketch, Flow::Right);
+    if right.size[0] <= WIDE {
+        return right;
+    }
+    let down = place_in(sketch, Flow::Down);
+    if longer(&down) < longer(&right) { down } else { right }
+}
+
+/// Places all that `sketch` holds, with values flowing that way.
+pub(super) fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
     let (clusters, home) = clusters(sketch);
     let nets: BTreeSet<(usize, Look)> = sketch.wires.iter().map(|w| (w.from, w.look)).collect();
     let net_of: BTreeMap<(usize, Look), usize> = nets.into_iter().zip(0..).collect();
-    let cards = cards(sketch);
+    let cards = cards(sketch, flow);
     let ends = distribute(sketch, &clusters, &home, &net_of);
     let mut insides: Vec<Inside> = Vec::new();
     insides.resize_with(clusters.len(), Inside::default);
     for c in (0..clusters.len()).rev() {
-        insides[c] = inside(sketch, &clusters, c, &ends[c], &cards, &insides);
+        insides[c] = inside(sketch, &clusters, c, &ends[c], &cards, &insides, flow);
     }
 
-    let mut scene = Scene::default();
+    let mut scene = Scene { flow, ..Scene::default() };
     let head = super::legend::write(sketch, &mut scene, MARGIN);
     let mut traces: Vec<Trace> = vec![Trace::default(); net_of.len()];
     let mut labels: HashMap<usize, Text> = HashMap::new();
-    let mut origin = vec![[MARGIN, head]; clusters.len()];
+    let mut origin = vec![flow.turn([MARGIN, head]); clusters.len()];
     for (c, cluster) in clusters.iter().enumerate() {
-        let [x, y] = origin[c];
+        let [along, across] = origin[c];
         for (part, at) in cluster.parts.iter().zip(&insides[c].layout.at) {
-            let corner = [x + at[0], y + at[1]];
+            let corner = [along + at[0], across + at[1]];
             match *part {
                 Part::Box(b) => {
                     let (card, block) = (&cards[b], &sketch.boxes[b]);
-                    scene.boxes.push(panel(block, card, corner));
-                    let (right, height) = (corner[0] + card.size[0], corner[1] + card.size[1] / 2.0);
+                    scene.boxes.push(panel(block, card, flow.turn(corner)));
+                    let [deep, broad] = flow.turn(card.size);
+                    let (end, middle) = (corner[0] + deep, corner[1] + broad / 2.0);
                     let leaving = net_of.range((b, Look::Plain)..(b + 1, Look::Plain));
-                    for (_, net) in leaving.clone().filter(|_| card.whole > card.size[0]) {
-                        traces[*net].pieces.push([right, height, corner[0] + card.whole, height]);
+                    for (_, net) in leaving.clone().filter(|_| card.room[0] > deep) {
+                        traces[*net].pieces.push([end, middle, corner[0] + card.room[0], middle]);
                     }
                     // Of two nets that leave one box, one is labelled: that of the buffer, if there is one.
                     if let (Some(label), Some(((_, look), net))) = (&block.label, leaving.last()) {
                         let font = Font::Wire(*look);
                         let [w, h] = font.measure(label);
-                        let rect = Rect { x: right + LABEL, y: height - h - 1.0, w, h };
+                        let [x, y] = flow.turn([end, middle]);
+                        let rect = match flow {
+                            Flow::Right => Rect { x: x + LABEL, y: y - h - 1.0, w, h },
+                            Flow::Down => Rect { x: x + LABEL, y: y + 1.0, w, h },
+                        };
                         labels.insert(*net, Text { rect, text: label.clone(), ink: font });
                     }
                 }
                 Part::Cluster(inner) => {
-                    origin[inner] = [corner[0] + PAD, corner[1] + FRAME_TOP];
-                    scene.frames.push(frame(sketch, &clusters[inner], corner, insides[inner].size));
+                    origin[inner] = [corner[0] + PAD, corner[1] + FRAME_LABEL];
+                    scene.frames.push(frame(sketch, &clusters[inner], corner, insides[inner].size, flow));
                 }
             }
         }
         for (net, trace) in &insides[c].layout.traces {
-            let moved = trace.pieces.iter().map(|p| [p[0] + x, p[1] + y, p[2] + x, p[3] + y]);
-            traces[*net].pieces.extend(moved);
-            traces[*net].tips.extend(trace.tips.iter().map(|t| [t[0] + x, t[1] + y]));
+            let moved = |p: &[f64; 4]| [p[0] + along, p[1] + across, p[2] + along, p[3] + across];
+            traces[*net].pieces.extend(trace.pieces.iter().map(moved));
+            traces[*net].tips.extend(trace.tips.iter().map(|t| [t[0] + along, t[1] + across]));
         }
     }
     for ((from, look), net) in &net_of {
@@ -105,12 +125,12 @@ pub(super) fn place(sketch: &Sketch) -> Scene {
         let tooltip = sketch.boxes[*from].tooltip.clone();
         scene.strokes.push(Stroke { look: *look, trace, tooltip, label: labels.remove(net) });
     }
-    let [w, h] = insides[0].layout.size;
+    let [w, h] = flow.turn(insides[0].layout.size);
     scene.size = [scene.size[0].max(w + 2.0 * MARGIN), head + h + MARGIN];
     scene
 }
 
-fn cards(sketch: &Sketch) -> Vec<Card> {
+fn cards(sketch: &Sketch, flow: Flow) -> Vec<Card> {
     let mut entries = vec![0; sketch.boxes.len()];
     sketch.wires.iter().for_each(|w| entries[w.to] = entries[w.to].max(w.slot + 1));
     let leaves: BTreeSet<usize> = sketch.wires.iter().map(|w| w.from).collect();
@@ -118,10 +138,15 @@ fn cards(sketch: &Sketch) -> Vec<Card> {
         let sizes = || block.lines.iter().map(|(ink, text)| Font::Line(*ink).measure(text));
         let w = sizes().map(|s| s[0]).fold(14.0, f64::max) + 2.0 * INSET[0];
         let h = sizes().map(|s| s[1]).sum::<f64>() + 2.0 * INSET[1];
-        let h = h.max(ENTRY * (entries[b] + 1) as f64).max(34.0);
+        let [deep, broad] = flow.turn([w, h.max(34.0)]);
+        let broad = broad.max(ENTRY * (entries[b] + 1) as f64);
         let label = block.label.as_ref().filter(|_| leaves.contains(&b));
-        let label = label.map_or(0.0, |l| Font::Wire(Look::Plain).measure(l)[0] + 2.0 * LABEL);
-        Card { size: [w, h], whole: w + label, entries: entries[b] }
+        let room = match (label.map(|l| Font::Wire(Look::Plain).measure(l)), flow) {
+            (None, _) => [deep, broad],
+            (Some([w, _]), Flow::Right) => [deep + w + 2.0 * LABEL, broad],
+            (Some([w, h]), Flow::Down) => [deep + h + 2.0, broad.max(broad / 2.0 + w + 2.0 * LABEL)],
+        };
+        Card { size: flow.turn([deep, broad]), room, entries: entries[b] }
     };
     sketch.boxes.iter().enumerate().map(card).collect()
 }
@@ -160,13 +185,14 @@ fn inside(
     ends: &BTreeSet<(End, End, usize)>,
     cards: &[Card],
     insides: &[Inside],
+    flow: Flow,
 ) -> Inside {
     let cluster = &clusters[own];
     let mut position: BTreeMap<Part, usize> = BTreeMap::new();
     let mut items: Vec<Item> = Vec::new();
     for part in &cluster.parts {
         let size = match *part {
-            Part::Box(b) => [cards[b].whole, cards[b].size[1]],
+            Part::Box(b) => cards[b].room,
             Part::Cluster(c) => insides[c].size,
         };
         let (kind, late) = match *part {
@@ -178,6 +204,7 @@ fn inside(
         position.insert(*part, items.len());
         items.push(Item { size, kind, late });
     }
+    let broad = |b: usize| flow.turn(cards[b].size)[1];
     let (mut entries, mut exits) = (BTreeMap::new(), BTreeMap::new());
     let mut edges = Vec::new();
     for (from, to, net) in ends {
@@ -190,14 +217,14 @@ fn inside(
             (item, 0.0)
         };
         let (from, out) = match *from {
-            End::Box(b, _) => (position[&Part::Box(b)], cards[b].size[1] / 2.0),
+            End::Box(b, _) => (position[&Part::Box(b)], broad(b) / 2.0),
             End::Frame(c) => (position[&Part::Cluster(c)], insides[c].exit[net]),
             End::Border => border(&mut entries, Kind::Entry),
         };
         let (to, into) = match *to {
             End::Box(b, slot) => {
                 let share = (slot + 1) as f64 / (cards[b].entries + 1) as f64;
-                (position[&Part::Box(b)], cards[b].size[1] * share)
+                (position[&Part::Box(b)], broad(b) * share)
             }
             End::Frame(c) => (position[&Part::Cluster(c)], insides[c].entry[net]),
             End::Border => border(&mut exits, Kind::Exit),
@@ -209,20 +236,20 @@ fn inside(
         let frame = &sketch.frames[f];
         Font::Frame(frame.tone).measure(&frame.label)[0]
     });
-    let right = layout.size[0];
-    let width = right.max(label);
-    let size = [width + 2.0 * PAD, layout.size[1] + FRAME_TOP + PAD];
+    let end = layout.size[0];
+    let length = end.max(label);
+    let size = [length + 2.0 * PAD, layout.size[1] + FRAME_LABEL + PAD];
     let mut on_border = |items: &BTreeMap<usize, usize>, from: f64, to: f64| -> HashMap<usize, f64> {
-        let mut heights = HashMap::new();
+        let mut places = HashMap::new();
         for (net, item) in items {
-            let y = layout.at[*item][1];
-            layout.traces.entry(*net).or_default().pieces.push([from, y, to, y]);
-            heights.insert(*net, y + FRAME_TOP);
+            let across = layout.at[*item][1];
+            layout.traces.entry(*net).or_default().pieces.push([from, across, to, across]);
+            places.insert(*net, across + FRAME_LABEL);
         }
-        heights
+        places
     };
     let entry = on_border(&entries, -PAD, 0.0);
-    let exit = on_border(&exits, right, width + PAD);
+    let exit = on_border(&exits, end, length + PAD);
     Inside { layout, size, entry, exit }
 }
 
@@ -248,14 +275,13 @@ fn panel(block: &Block, card: &Card, corner: [f64; 2]) -> Panel {
     }
 }
 
-/// A frame at its place.
-fn frame(sketch: &Sketch, cluster: &Cluster, corner: [f64; 2], size: [f64; 2]) -> Panel {
+/// A frame at its place. Its label runs along the flow, where no wire is.
+fn frame(sketch: &Sketch, cluster: &Cluster, corner: [f64; 2], size: [f64; 2], flow: Flow) -> Panel {
     let frame = &sketch.frames[cluster.frame.unwrap_or(0)];
     let font = Font::Frame(frame.tone);
-    let [w, h] = font.measure(&frame.label);
-    let rect = Rect { x: corner[0] + PAD, y: corner[1] + 7.0, w, h };
+    let rect = flow.rect([corner[0] + PAD, corner[1] + 7.0], font.measure(&frame.label));
     Panel {
-        rect: Rect { x: corner[0], y: corner[1], w: size[0], h: size[1] },
+        rect: flow.rect(corner, size),
         tone: frame.tone,
         round: 9.0,
         strong: false,

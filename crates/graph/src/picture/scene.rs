@@ -71,7 +71,7 @@ pub(super) struct Panel {
     pub(super) texts: Vec<Text>,
 }
 
-/// The line of one net.
+/// The line of one net, along and across the flow.
 #[derive(Clone, Debug)]
 pub(super) struct Stroke {
     pub(super) look: Look,
@@ -80,9 +80,34 @@ pub(super) struct Stroke {
     pub(super) label: Option<Text>,
 }
 
+/// Where values flow to. Places are computed along the flow and across it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Flow {
+    #[default]
+    Right,
+    Down,
+}
+
+impl Flow {
+    /// A place or a size along and across the flow as one in x and y, or the other way round.
+    pub(super) fn turn(self, [a, b]: [f64; 2]) -> [f64; 2] {
+        match self {
+            Flow::Right => [a, b],
+            Flow::Down => [b, a],
+        }
+    }
+
+    /// A rectangle by its corner and size along and across the flow.
+    pub(super) fn rect(self, corner: [f64; 2], size: [f64; 2]) -> Rect {
+        let ([x, y], [w, h]) = (self.turn(corner), self.turn(size));
+        Rect { x, y, w, h }
+    }
+}
+
 /// A drawing with places.
 #[derive(Debug, Default)]
 pub(super) struct Scene {
+    pub(super) flow: Flow,
     pub(super) size: [f64; 2],
     /// Outer ones first.
     pub(super) frames: Vec<Panel>,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::layers::Trace;
-use super::scene::{Font, Panel, Scene, Stroke, Text};
+use super::scene::{Flow, Font, Panel, Scene, Stroke, Text};
 use super::sketch::{Ink, Look, Tone};
 
 /// The whole file.
@@ -24,12 +24,14 @@ fn try_write(scene: &Scene, out: &mut String) -> fmt::Result {
     out.push_str(STYLE);
     writeln!(out, "<rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>")?;
     for text in &scene.heading {
-        write_text(text, out)?;
+        write_text(text, Flow::Right, out)?;
     }
-    scene.legend.iter().try_for_each(|p| write_panel(p, "box", out))?;
-    scene.frames.iter().try_for_each(|p| write_panel(p, "frame", out))?;
-    scene.dashes.iter().chain(&scene.strokes).try_for_each(|s| write_stroke(s, out))?;
-    scene.boxes.iter().try_for_each(|p| write_panel(p, "box", out))?;
+    let flow = scene.flow;
+    scene.legend.iter().try_for_each(|p| write_panel(p, "box", flow, out))?;
+    scene.frames.iter().try_for_each(|p| write_panel(p, "frame", flow, out))?;
+    scene.dashes.iter().try_for_each(|s| write_stroke(s, Flow::Right, out))?;
+    scene.strokes.iter().try_for_each(|s| write_stroke(s, flow, out))?;
+    scene.boxes.iter().try_for_each(|p| write_panel(p, "box", flow, out))?;
     out.push_str("</svg>\n");
     Ok(())
 }
@@ -79,7 +81,7 @@ fn text_colour(font: Font) -> &'static str {
     }
 }
 
-fn write_panel(panel: &Panel, class: &str, out: &mut String) -> fmt::Result {
+fn write_panel(panel: &Panel, class: &str, flow: Flow, out: &mut String) -> fmt::Result {
     let [fill, border, tint] = colours(panel.tone);
     let frame = class == "frame";
     write!(out, "<g class=\"{class}\">")?;
@@ -102,41 +104,49 @@ fn write_panel(panel: &Panel, class: &str, out: &mut String) -> fmt::Result {
         rect(4.0, "")?;
     }
     rect(0.0, if frame { " stroke-opacity=\"0.6\"" } else { "" })?;
-    panel.texts.iter().try_for_each(|t| write_text(t, out))?;
+    panel.texts.iter().try_for_each(|t| write_text(t, flow, out))?;
     out.push_str("</g>\n");
     Ok(())
 }
 
-fn write_stroke(stroke: &Stroke, out: &mut String) -> fmt::Result {
+fn write_stroke(stroke: &Stroke, flow: Flow, out: &mut String) -> fmt::Result {
     let colour = stroke_colour(stroke.look);
     out.push_str("<g class=\"wire\">");
     write_tooltip(&stroke.tooltip, out)?;
     let dash = if stroke.look == Look::Saved { " stroke-dasharray=\"5 4\"" } else { "" };
     write!(out, "<path fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"{dash} d=\"")?;
     let Trace { pieces, tips } = &stroke.trace;
-    for [x0, y0, x1, y1] in pieces {
-        if (y1 - y0).abs() < 0.05 {
-            write!(out, "M{x0:.1} {y0:.1}H{x1:.1}")?;
+    for [from, a, to, b] in pieces {
+        // It leaves and arrives along the flow.
+        let middle = (from + to) / 2.0;
+        let [x0, y0] = flow.turn([*from, *a]);
+        let [x1, y1] = flow.turn([*to, *b]);
+        let ([u0, v0], [u1, v1]) = (flow.turn([middle, *a]), flow.turn([middle, *b]));
+        if (b - a).abs() < 0.05 {
+            write!(out, "M{x0:.1} {y0:.1}L{x1:.1} {y1:.1}")?;
         } else {
-            let middle = (x0 + x1) / 2.0;
-            write!(out, "M{x0:.1} {y0:.1}C{middle:.1} {y0:.1} {middle:.1} {y1:.1} {x1:.1} {y1:.1}")?;
+            write!(out, "M{x0:.1} {y0:.1}C{u0:.1} {v0:.1} {u1:.1} {v1:.1} {x1:.1} {y1:.1}")?;
         }
     }
     out.push_str("\"/>");
     if !tips.is_empty() {
         write!(out, "<path fill=\"{colour}\" stroke=\"none\" d=\"")?;
-        tips.iter().try_for_each(|[x, y]| write!(out, "M{x:.1} {y:.1}l-8 -4v8z"))?;
+        let head = if flow == Flow::Right { "l-8 -4v8z" } else { "l-4 -8h8z" };
+        for tip in tips {
+            let [x, y] = flow.turn(*tip);
+            write!(out, "M{x:.1} {y:.1}{head}")?;
+        }
         out.push_str("\"/>");
     }
     out.push('\n');
     if let Some(label) = &stroke.label {
-        write_text(label, out)?;
+        write_text(label, flow, out)?;
     }
     out.push_str("</g>\n");
     Ok(())
 }
 
-fn write_text(text: &Text, out: &mut String) -> fmt::Result {
+fn write_text(text: &Text, flow: Flow, out: &mut String) -> fmt::Result {
     let (size, bold) = text.ink.size();
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     // Lines of boxes are centred; the base line is so far below the top that letters with tails fit.
@@ -145,10 +155,17 @@ fn write_text(text: &Text, out: &mut String) -> fmt::Result {
         true => (text.rect.x + text.rect.w / 2.0, " text-anchor=\"middle\""),
         false => (text.rect.x, ""),
     };
+    let base = text.rect.y + 0.78 * text.rect.h;
+    let (x, base, turned) = match (text.ink, flow) {
+        (Font::Frame(_), Flow::Down) => {
+            let (x, y) = (text.rect.x + 0.78 * text.rect.w, text.rect.y + text.rect.h);
+            (x, y, format!(" transform=\"rotate(-90 {x:.1} {y:.1})\""))
+        }
+        _ => (x, base, String::new()),
+    };
     write!(
         out,
-        "<text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"{size}\"{weight}{anchor} fill=\"{}\">",
-        text.rect.y + 0.78 * text.rect.h,
+        "<text x=\"{x:.1}\" y=\"{base:.1}\" font-size=\"{size}\"{weight}{anchor}{turned} fill=\"{}\">",
         text_colour(text.ink)
     )?;
     escape(&text.text, out);

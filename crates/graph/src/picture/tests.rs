@@ -1,7 +1,7 @@
 use chainrule_tensor::kernels::Kind;
 use proptest::prelude::*;
 
-use super::scene::{Panel, Rect, Scene};
+use super::scene::{Flow, Panel, Rect, Scene};
 use super::*;
 use crate::{ErrorKind, Var};
 
@@ -57,28 +57,36 @@ fn check(scene: &Scene) {
         assert!(scene.boxes.iter().all(|b| !overlap(&b.rect, label)), "a box lies on a frame's label");
     }
     // Wires are level where they pass a column of boxes, and pass beside the boxes.
+    let flow = scene.flow;
     for stroke in &scene.strokes {
-        for [x0, y0, x1, y1] in &stroke.trace.pieces {
-            assert!(x0 <= x1, "a wire runs backwards");
-            let line = Rect { x: *x0, y: y0.min(*y1), w: x1 - x0, h: (y1 - y0).abs() };
+        for [from, a, to, b] in &stroke.trace.pieces {
+            assert!(from <= to, "a wire runs backwards");
+            let line = flow.rect([*from, a.min(*b)], [to - from, (a - b).abs()]);
             assert!(inside(&line, &canvas), "a wire leaves the canvas");
-            if y0 == y1 {
-                let cut =
-                    scene.boxes.iter().find(|b| overlap(&Rect { y: line.y - 0.5, h: 1.0, ..line }, &b.rect));
+            if a == b {
+                let line = flow.rect([*from, a - 0.5], [to - from, 1.0]);
+                let cut = scene.boxes.iter().find(|b| overlap(&line, &b.rect));
                 assert!(cut.is_none(), "a wire runs through a box: {line:?} {:?}", cut.map(|b| b.rect));
             }
         }
     }
 }
 
-fn scene(picture: &Picture<'_>) -> Scene {
+/// Places a sketch in both directions.
+fn check_sketch(sketch: &sketch::Sketch) {
+    for flow in [Flow::Right, Flow::Down] {
+        let scene = place::place_in(sketch, flow);
+        assert!(scene.boxes.len() >= sketch.boxes.len());
+        check(&scene);
+    }
+}
+
+fn cut(picture: &Picture<'_>) -> sketch::Sketch {
     let sketch = nodes::sketch(picture).expect("can be drawn");
-    let boxes = sketch.boxes.len();
-    let depth = picture.depth;
-    let sketch = depth.map_or_else(|| sketch.clone(), |d| collapse::collapse(sketch.clone(), d));
-    let scene = place::place(&references::cut(sketch));
-    assert!(depth.is_some() || scene.boxes.len() >= boxes);
-    scene
+    references::cut(match picture.depth {
+        Some(depth) => collapse::collapse(sketch, depth),
+        None => sketch,
+    })
 }
 
 /// Draws `outputs` in every way.
@@ -87,7 +95,7 @@ fn check_all(graph: &Graph, outputs: &[Var<'_>]) {
         for values in [false, true] {
             let mut picture = graph.picture(outputs).values(values);
             picture.depth = depth;
-            check(&scene(&picture));
+            check_sketch(&cut(&picture));
             let text = picture.svg().expect("can be drawn");
             assert_eq!(text, picture.svg().expect("again"), "the same graph gives the same bytes");
         }
@@ -122,7 +130,7 @@ fn the_graph_of_the_lecture_has_its_numbers() {
     let d = j.grad(&wrt).expect("connected");
     let picture =
         g.picture(&[j]).name(u, "u").name(v, "v").name(j, "J").values(true).derivatives(j, &wrt, &d);
-    check(&scene(&picture));
+    check_sketch(&cut(&picture));
     let svg = picture.svg().expect("drawn");
     for text in ["u = b × c", "v = a + u", "J = 3 × v", ">33<", "dJ/dv = 3", "dJ/db = 6", "dJ/dc = 9"] {
         assert!(svg.contains(text), "{text} is missing");
@@ -152,7 +160,7 @@ fn a_scope_that_is_left_and_entered_again_has_two_frames() {
     let x = g.leaf("x", 1.0);
     let h = g.var(twice(x)).sin();
     let y = g.var(twice(h));
-    assert_eq!(scene(&g.picture(&[y])).frames.len(), 2);
+    assert_eq!(place::place(&cut(&g.picture(&[y]))).frames.len(), 2);
     check_all(&g, &[y]);
 }
 
@@ -216,7 +224,7 @@ fn plans_are_drawn_without_overlaps() {
     let outputs = net(&g, 4);
     for optimise in [crate::Optimise::ALL, crate::Optimise::NONE] {
         let plan = g.compiler(&[], &outputs).optimise(optimise).build().expect("plans");
-        check(&place::place(&references::cut(plan::sketch(&plan))));
+        check_sketch(&references::cut(plan::sketch(&plan)));
     }
     let w = g.leaf("w", [1.0, 2.0]);
     let loss = (w * w).sum(&[]);
@@ -226,7 +234,7 @@ fn plans_are_drawn_without_overlaps() {
     for text in [">w<", "next w", "in place", "result 0", "operations in one pass"] {
         assert!(svg.contains(text), "{text} is missing: {step}");
     }
-    check(&place::place(&references::cut(plan::sketch(&step))));
+    check_sketch(&references::cut(plan::sketch(&step)));
 }
 
 /// A graph from random choices: each node takes earlier ones, some in scopes, some with gradients.
@@ -268,9 +276,25 @@ proptest! {
         for depth in [None, Some(0), Some(1), Some(2)] {
             let mut picture = g.picture(&outputs);
             picture.depth = depth;
-            check(&scene(&picture));
+            check_sketch(&cut(&picture));
         }
         let plan = g.compile(&[], &outputs).expect("plans");
-        check(&place::place(&references::cut(plan::sketch(&plan))));
+        check_sketch(&references::cut(plan::sketch(&plan)));
     }
+}
+
+#[test]
+fn a_long_chain_flows_down_the_page() {
+    let g = Graph::new();
+    let outputs = net(&g, 8);
+    let (short, long) = (net(&g, 1), &outputs[..1]);
+    assert_eq!(place::place(&cut(&g.picture(&short[..1]))).flow, Flow::Right);
+    let scene = place::place(&cut(&g.picture(long)));
+    assert_eq!(scene.flow, Flow::Down);
+    let wide = place::place_in(&cut(&g.picture(long)), Flow::Right);
+    assert!(scene.size[1] < wide.size[0], "{:?} instead of {:?}", scene.size, wide.size);
+    let svg = g.picture(long).svg().expect("can be drawn");
+    assert!(
+        svg.contains("rotate(-90") && !g.picture(&short[..1]).svg().expect("can be drawn").contains("rotate")
+    );
 }
