@@ -4,11 +4,10 @@ use chainrule_tensor as tensor;
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 
-use super::anomaly::{Leaf, LeafPlace, Watch};
+use super::anomaly::{Leaf, LeafPlace};
 use super::compile::Precision;
 use super::kernel::Kernel;
-use super::lower::{Lowered, Source, Task, VirtualStep};
-use super::operation::Operation;
+use super::lower::{About, Lowered, Source, Task, VirtualStep};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Type;
 use crate::origin::Origin;
@@ -25,15 +24,7 @@ pub(crate) struct Step {
     pub(crate) kernel: Kernel,
     pub(crate) inputs: Vec<Slot>,
     pub(crate) outputs: Vec<Slot>,
-    pub(crate) origin: Origin,
-    /// The operands of a single operation, for its error if it fails.
-    pub(crate) operands: Vec<(String, Type, Origin)>,
-    pub(crate) label: String,
-    /// In anomaly mode: what to look at after the step.
-    pub(crate) watch: Option<Watch>,
-    /// The shape of its outputs, and what it does if it is elementwise; for pictures.
-    pub(crate) shape: Shape,
-    pub(crate) operations: Vec<Operation>,
+    pub(crate) about: About,
 }
 
 /// Steps over real buffers: all that a replay needs.
@@ -75,7 +66,7 @@ impl Plan {
         let greatest = self.steps.iter().max_by_key(|s| s.outputs.iter().map(|o| o.len).max());
         Err(match greatest {
             Some(step) => {
-                error.placed(step.origin.clone()).hint("this step makes the greatest of its values")
+                error.placed(step.about.origin.clone()).hint("this step makes the greatest of its values")
             }
             None => error,
         })
@@ -157,12 +148,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         kernel: step.work.bind(in_place),
         inputs,
         outputs,
-        origin: step.origin,
-        operands: step.operands,
-        label: step.label,
-        watch: step.watch,
-        shape: step.shape,
-        operations: step.operations,
+        about: step.about,
     });
     let state_names = lowered.state_names;
     Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, leaves }
@@ -171,8 +157,8 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
 impl Step {
     /// The error of this step, with the user's line, its operands and advice.
     pub(crate) fn failed(&self, kind: ErrorKind) -> Error {
-        let error = Error::new(kind).placed(self.origin.clone());
-        let operands = self.operands.iter().cloned();
+        let error = Error::new(kind).placed(self.about.origin.clone());
+        let operands = self.about.operands.iter().cloned();
         let error = operands.fold(error, |error, (what, ty, origin)| error.operand(what, ty, origin));
         match self.kernel.advice() {
             Some(advice) => error.hint(advice),

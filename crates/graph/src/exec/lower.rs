@@ -56,13 +56,18 @@ pub(crate) struct VirtualStep {
     pub(crate) work: Task,
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
+    pub(crate) about: About,
+}
+
+/// What is said of a step: in dumps, pictures and errors.
+pub(crate) struct About {
     pub(crate) origin: Origin,
+    pub(crate) label: String,
     /// The operands of a single operation, for its error if it fails.
     pub(crate) operands: Vec<(String, Type, Origin)>,
-    pub(crate) label: String,
     /// In anomaly mode: what to look at after the step.
     pub(crate) watch: Option<Watch>,
-    /// The shape of its outputs, and what it does, for pictures.
+    /// The shape of its outputs, and what it does if it is elementwise; for pictures.
     pub(crate) shape: Shape,
     pub(crate) operations: Vec<Operation>,
 }
@@ -230,18 +235,9 @@ impl Lowerer<'_> {
 
     fn step(&mut self, work: Task, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
         let shape = outputs.first().map(|v| self.out.buffers[*v].shape.clone()).unwrap_or_default();
-        let operations = Vec::new();
-        self.out.steps.push(VirtualStep {
-            work,
-            inputs,
-            outputs,
-            origin,
-            operands: Vec::new(),
-            label,
-            watch: None,
-            shape,
-            operations,
-        });
+        let (operands, watch, operations) = (Vec::new(), None, Vec::new());
+        let about = About { origin, label, operands, watch, shape, operations };
+        self.out.steps.push(VirtualStep { work, inputs, outputs, about });
     }
 
     fn kernel(&mut self, id: NodeId) {
@@ -266,7 +262,7 @@ impl Lowerer<'_> {
         let operands = node.args.iter().map(operand).collect();
         self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
         if let Some(step) = self.out.steps.last_mut() {
-            step.operands = operands;
+            step.about.operands = operands;
         }
         self.watch(&[id], &read);
     }

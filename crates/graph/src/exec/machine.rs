@@ -171,7 +171,13 @@ impl fmt::Display for Compiled {
             |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
         for step in &self.plan.steps {
             let (outputs, inputs) = (list(&step.outputs), list(&step.inputs));
-            writeln!(f, "  {outputs} = {}({inputs})  {}  ; {}", step.kernel.name(), step.label, step.origin)?;
+            writeln!(
+                f,
+                "  {outputs} = {}({inputs})  {}  ; {}",
+                step.kernel.name(),
+                step.about.label,
+                step.about.origin
+            )?;
         }
         Ok(())
     }
@@ -305,10 +311,10 @@ fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>], run: u64) -> Result<()> 
             store[slot.buffer] = buffer;
         }
         done.map_err(|kind| step.failed(kind))?;
-        if let (Some(watch), [made]) = (&step.watch, &step.outputs[..]) {
+        if let (Some(watch), [made]) = (&step.about.watch, &step.outputs[..]) {
             let inputs: Vec<Slice<'_, T>> =
                 step.inputs.iter().map(|s| store[s.buffer].slice(s.len)).collect();
-            let found = watch.look(store[made.buffer].slice(made.len), &inputs, run, &step.origin);
+            let found = watch.look(store[made.buffer].slice(made.len), &inputs, run, &step.about.origin);
             found.map_or(Ok(()), Err)?;
         }
     }

@@ -106,19 +106,25 @@ impl Pen<'_> {
             |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
         let (what, to, from) = (step.kernel.name(), names(&step.outputs), names(&step.inputs));
         // Every box of a step has its tooltip, so the line of a step of thousands of operations is cut short.
-        let line = shortened(&format!("{to} = {what}({from})  {}", step.label), 200);
-        let tooltip = format!("step {number}: {line}\n{}", step.origin);
+        let line = shortened(&format!("{to} = {what}({from})  {}", step.about.label), 200);
+        let tooltip = format!("step {number}: {line}\n{}", step.about.origin);
         let place = |origin: &Origin| format!("step {number} · {}", label::place(origin));
         let first = self.sketch.boxes.len();
         let sources: Vec<(Option<usize>, Look)> =
             step.inputs.iter().map(|s| (self.writer[s.buffer], Look::Buffer(self.hue[s.buffer]))).collect();
-        match &step.operations[..] {
+        match &step.about.operations[..] {
             [] => {
                 sources
                     .iter()
                     .enumerate()
                     .for_each(|(slot, (from, look))| self.wire(*from, first, slot, *look));
-                self.operation(label::name(&step.label), step, &step.origin, place(&step.origin), tooltip);
+                self.operation(
+                    label::name(&step.about.label),
+                    step,
+                    &step.about.origin,
+                    place(&step.about.origin),
+                    tooltip,
+                );
             }
             [only] => {
                 let title = self.operands(only, first, first, &sources);
@@ -127,7 +133,7 @@ impl Pen<'_> {
             operations => {
                 let frame = self.sketch.frames.len();
                 let label = format!("step {number}: {} operations in one pass", operations.len());
-                self.sketch.frames.push(Frame { label, tone: tone(&step.origin) });
+                self.sketch.frames.push(Frame { label, tone: tone(&step.about.origin) });
                 for (operation, b) in operations.iter().zip(first..) {
                     let title = self.operands(operation, b, first, &sources);
                     let place = label::place(&operation.origin);
@@ -136,7 +142,7 @@ impl Pen<'_> {
                 }
             }
         }
-        let written: Vec<usize> = match &step.operations[..] {
+        let written: Vec<usize> = match &step.about.operations[..] {
             [] => vec![first],
             operations => operations.iter().zip(first..).filter(|(o, _)| o.output).map(|(_, b)| b).collect(),
         };
@@ -150,7 +156,8 @@ impl Pen<'_> {
     }
 
     fn operation(&mut self, title: String, step: &Step, origin: &Origin, place: String, tooltip: String) {
-        let lines = vec![(Ink::Title, title), (Ink::Shape, step.shape.to_string()), (Ink::Place, place)];
+        let lines =
+            vec![(Ink::Title, title), (Ink::Shape, step.about.shape.to_string()), (Ink::Place, place)];
         self.sketch.boxes.push(block(lines, tone(origin), tooltip));
     }
 

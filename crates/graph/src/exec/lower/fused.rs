@@ -60,7 +60,7 @@ impl Lowerer<'_> {
         self.step(work, buffers, outputs, origin, names.join(" "));
         let operations = self.operations(group, &read);
         if let Some(step) = self.out.steps.last_mut() {
-            step.operations = operations;
+            step.about.operations = operations;
         }
         self.watch(group, &read);
     }

@@ -34,7 +34,7 @@ impl Lowerer<'_> {
         };
         let watch = Watch { op: node.op.name(), operands: node.args.iter().filter_map(operand).collect() };
         if let Some(step) = self.out.steps.last_mut() {
-            step.watch = Some(watch);
+            step.about.watch = Some(watch);
         }
     }
 
