@@ -14,9 +14,14 @@ pub(super) fn refuse_captured(
     varies: &[bool],
     wanted: &[bool],
 ) -> Result<()> {
-    for i in (0..wanted.len()).filter(|i| wanted[*i]) {
-        let node = graph.node(NodeId(i as u32));
-        let Some(value) = graph.inner.borrow().value_under_rule(&node) else { continue };
+    let ruled: Vec<(Node, NodeId)> = {
+        let inner = graph.inner.borrow();
+        let nodes = inner.nodes.iter().zip(wanted).filter(|(_, wanted)| **wanted);
+        nodes
+            .filter_map(|(node, _)| inner.value_under_rule(node).map(|value| (node.clone(), value)))
+            .collect()
+    };
+    for (node, value) in ruled {
         let Some(input) = beside(graph.var(value), &node.args[1..], inputs, varies) else { continue };
         let name = graph.inner.borrow().called(input.id);
         let why = format!(

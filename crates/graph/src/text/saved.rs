@@ -112,7 +112,8 @@ impl fmt::Display for Saved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "kept for backward: {} values, {} bytes", self.values.len(), self.bytes())?;
         for v in &self.values {
-            writeln!(f, "  {:>10}  {} : {}  read {} times  {}", v.bytes, v.op, v.ty, v.readers, v.origin)?;
+            let read = if v.readers == 1 { "once".into() } else { format!("{} times", v.readers) };
+            writeln!(f, "  {:>10}  {} : {}  read {read}  {}", v.bytes, v.op, v.ty, v.origin)?;
         }
         Ok(())
     }
