@@ -96,6 +96,8 @@ pub(crate) struct Inner {
     pub(crate) constants: Vec<Tensor>,
     pub(crate) rules: Vec<Ruling>,
     pub(crate) attribution: Attribution,
+    /// How many recordings are going on that will not stay.
+    scratches: usize,
 }
 
 /// A recording: the formulas of a model, its derivatives, and where each part was written.
@@ -215,7 +217,7 @@ impl Graph {
             Entry::Occupied(known) => {
                 // What a derivative happened to need first is the formula's all the same.
                 let first = &mut inner.nodes[known.get().index()].origin;
-                if origin.phase == Phase::Forward && first.phase != Phase::Forward {
+                if origin.phase == Phase::Forward && first.phase != Phase::Forward && inner.scratches == 0 {
                     *first = origin;
                 }
                 *known.get()
@@ -253,8 +255,10 @@ impl Graph {
             ]
         };
         let before = lengths(&self.inner.borrow());
+        self.inner.borrow_mut().scratches += 1;
         let made = record();
         let inner = &mut *self.inner.borrow_mut();
+        inner.scratches -= 1;
         let [nodes, errors, leaves, constants, rules] = before;
         for (i, node) in inner.nodes.drain(nodes..).enumerate() {
             if let Entry::Occupied(known) = inner.interned.entry((node.op, node.args))

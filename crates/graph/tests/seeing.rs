@@ -153,3 +153,35 @@ fn a_formula_with_a_rule_of_its_own_reads_as_its_rule() {
     assert!(lines(&equations.backward).contains(&"dv3 = dJ".to_string()), "{equations}");
     w.asinh().equations(&[w]).expect("its slope is a rule");
 }
+
+#[test]
+fn equations_leave_no_trace_and_define_nothing_by_itself() {
+    let g = Graph::new();
+    let (a, b) = (g.leaf("a", [[1.0, 2.0], [3.0, 4.0]]), g.leaf("b", [[0.5, 1.0], [1.5, 2.0]]));
+    let loss = a.matmul(b).sum(&[]);
+    let (before, picture) = (format!("{g}"), g.picture(&[loss]).svg().expect("drawn"));
+    let equations = loss.equations(&[a, b]).expect("connected");
+    chainrule_graph::check::gradients(loss, &[a, b]).expect("a loss");
+    assert_eq!((format!("{g}"), g.picture(&[loss]).svg().expect("drawn")), (before, picture));
+    assert!(!equations.to_string().contains("/src/"), "{equations}");
+    let line = line!() + 1;
+    let t = a.t();
+    assert_eq!(t.origin().location.line(), line);
+    // A value and what it is made of, both asked for.
+    let x = g.leaf("x", 0.5);
+    let u = x.sin();
+    for wrt in [[u, x], [x, u]] {
+        let lines = lines(&(u * x).equations(&wrt).expect("connected").backward);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        for l in &lines {
+            let (name, expression) = l.split_once(" = ").expect("an equation");
+            assert!(!expression.split_whitespace().any(|word| word == name), "{lines:?}");
+        }
+    }
+    // What is stopped shows, and so do shapes.
+    let stopped = (x * x.stop_gradient()).equations(&[x]).expect("connected");
+    assert_eq!(lines(&stopped.forward), ["J = x · stop_gradient(x)"]);
+    assert_eq!(lines(&stopped.backward), ["dJ = 1", "dx = stop_gradient(x) · dJ"]);
+    let reshaped = (a.reshape(&[4, 1]) * 2.0).sum(&[]).equations(&[a]).expect("connected").to_string();
+    assert!(reshaped.contains("reshape(a, (4, 1))"), "{reshaped}");
+}

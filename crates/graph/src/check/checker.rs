@@ -73,7 +73,8 @@ impl Checker {
         self
     }
 
-    /// The one step ε of (J(θ + ε) − J(θ − ε)) / 2ε, relative to max(1, |θ|), instead of a sweep.
+    /// The step ε of (J(θ + ε) − J(θ − ε)) / 2ε, relative to max(1, |θ|), instead of a sweep over many. It is also doubled
+    /// and halved, to tell the error and to extrapolate.
     pub fn step(mut self, step: f64) -> Self {
         self.step = Some(step.abs());
         self
@@ -93,6 +94,10 @@ impl Checker {
     #[track_caller]
     pub fn check<'g>(&self, loss: Var<'g>, parameters: &[Var<'g>]) -> Result<Report> {
         loss.graph.admit("check", &[&[loss], parameters].concat())?;
+        loss.graph.scratch(|| self.check_in_scratch(loss, parameters))
+    }
+
+    fn check_in_scratch<'g>(&self, loss: Var<'g>, parameters: &[Var<'g>]) -> Result<Report> {
         if let Some(step) = self.step.filter(|s| !(*s > 0.0 && s.is_finite())) {
             let why = format!("the step must be a positive number, not {step}");
             return Err(Error::new(ErrorKind::Kind { op: "check", why }).placed(loss.origin()));
@@ -256,9 +261,7 @@ impl Checker {
                             recorded: worst.recorded,
                             at,
                         });
-                    } else if worst.numeric.value == 0.0 && worst.numeric.error == 0.0
-                        || found.open.iter().any(|node| way.contains(node))
-                    {
+                    } else if worst.numeric.value == 0.0 || found.open.iter().any(|node| way.contains(node)) {
                         // No operation is wrong, as far as differences show; and of one they show nothing, or rounding
                         // swallows even what the greatest step should change in the whole.
                         let error = Measure::of(&points[i].points).difference();

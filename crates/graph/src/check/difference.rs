@@ -64,15 +64,25 @@ pub(super) fn quick(mut f: impl Line, here: f64, step: f64) -> Result<Quick> {
     Ok(Quick { slope, bend: ((above - here) / right - (below - here) / left).abs() })
 }
 
-/// The error of rounding in values of `f`, from fourth differences over a tiny stretch, in which nothing but
-/// rounding is left.
+/// The error of rounding in values of `f` here and as far away as the greatest step: where a loss is 0, rounding may be
+/// 0 as well, but not beside it.
 pub(super) fn noise(mut f: impl Line, here: f64) -> Result<f64> {
+    let away = f(1e-2)?.1;
+    Ok(noise_at(&mut f, 0.0, here)?.max(noise_at(&mut f, 1e-2, away)?))
+}
+
+/// The error of rounding in values of `f` near `base`, from fourth differences over a tiny stretch, in which nothing
+/// but rounding is left.
+fn noise_at(f: &mut impl Line, base: f64, here: f64) -> Result<f64> {
+    if !here.is_finite() {
+        return Ok(0.0);
+    }
     let floor = f64::EPSILON * here.abs();
     let mut values = [0.0; 8];
     // Where rounding swallows most of a stretch, a longer one shows how coarse the values are.
     for stretch in [1e-12, 1e-9, 1e-7, 1e-5, 1e-3] {
         for (i, v) in values.iter_mut().enumerate() {
-            *v = f((i + 1) as f64 * stretch)?.1;
+            *v = f(base + (i + 1) as f64 * stretch)?.1;
         }
         if values.windows(2).filter(|pair| pair[0] != pair[1]).count() >= values.len() / 2 {
             break;
@@ -122,6 +132,14 @@ pub(super) fn sweep(mut f: impl Line, here: f64, noise: f64, steps: &[f64]) -> R
         central.push(Difference { step: (to - from) / 2.0, slope: (above - below) / (to - from) });
         right.push(Difference { step: to, slope: (above - here) / to });
         left.push(Difference { step: -from, slope: (below - here) / from });
+    }
+    if [&left, &right].iter().all(|side| side.iter().all(|d| d.slope == 0.0))
+        && let Some(greatest) = central.first()
+    {
+        // Values of order 1 on the way may swallow what is smaller.
+        let flat = Estimate { value: 0.0, error: f64::EPSILON / greatest.step };
+        let noise = Estimate { error: flat.error + noise / greatest.step, ..flat };
+        return Ok(Slopes { central: noise, left: noise, right: noise, step: greatest.step });
     }
     let best = plateau(&central, 2, noise);
     let off = |d: &Difference| (d.slope - best.value).abs() + noise / d.step;

@@ -1,6 +1,7 @@
 //! Finds the kind of mistake: what a wrong derivative has in common with the right one.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use chainrule_tensor::{Key, Shape, Tensor};
 
@@ -53,8 +54,12 @@ pub(super) fn examine(
     let shape: Shape = scene.values[i].shape().into();
     let size = scene.recorded.len();
     scene.meter.forget();
-    let positions: Vec<usize> = spread(size, SAMPLE).collect();
-    let points = look(replay, &mut scene, i, &positions)?;
+    let mut positions: Vec<usize> = spread(size, SAMPLE).collect();
+    let mut points = look(replay, &mut scene, i, &positions)?;
+    if size > SAMPLE && !points.iter().any(|p| p.is_wrong(scene.gauge)) {
+        positions = narrow(replay, &mut scene, i, key)?.collect();
+        points = look(replay, &mut scene, i, &positions)?;
+    }
     let wrong = |p: &&Point| p.is_wrong(scene.gauge);
     let gap = |p: &Point| if p.gap().is_nan() { f64::INFINITY } else { p.gap() };
     let worst =
@@ -87,6 +92,23 @@ pub(super) fn examine(
     }
     evidence.gauge = root_mean_square(&evidence.numeric).max(root_mean_square(&evidence.recorded));
     found(evidence.guess()?)
+}
+
+/// A range of elements that is small enough to be looked at, and in which a derivative that is wrong in few of many is
+/// wrong: by halves, in which a random direction shows it.
+fn narrow(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Result<Range<usize>> {
+    let mut range = 0..scene.recorded.len();
+    let mut depth = 0;
+    while range.len() > SAMPLE {
+        let middle = range.start + range.len() / 2;
+        let mut gap = |range: Range<usize>| -> Result<f64> {
+            Ok(replay.direction(scene, i, key.named("narrow").at(depth), range)?.gap())
+        };
+        let (first, second) = (gap(range.start..middle)?, gap(middle..range.end)?);
+        range = if first >= second { range.start..middle } else { middle..range.end };
+        depth += 1;
+    }
+    Ok(range)
 }
 
 fn look(replay: &mut Replay, scene: &mut Scene, i: usize, positions: &[usize]) -> Result<Vec<Point>> {

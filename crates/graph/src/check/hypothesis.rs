@@ -171,7 +171,7 @@ impl fmt::Display for Hypothesis {
             }
             Hypothesis::Extra(what) => write!(f, "multiplied by {what}, which does not belong there"),
             Hypothesis::Partly { elements, count, of, condition, factor } => {
-                write!(f, "right but for {count} of {of} elements")?;
+                write!(f, "right but for {count} of the {of} elements looked at")?;
                 if let Some(condition) = condition {
                     write!(f, ", exactly those where {condition}")?;
                 }

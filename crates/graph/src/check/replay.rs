@@ -1,6 +1,7 @@
 //! One recorded operation on its own: on fresh leaves, with any values.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Key, Shape, Tensor};
@@ -100,10 +101,17 @@ impl Replay {
         scene.meter.point(|by| probe.move_element(i, at, by), scene.recorded[at], scene.gauge, size)
     }
 
-    /// The same derivative along a random direction.
-    pub(super) fn direction(&mut self, scene: &mut Scene, i: usize, key: Key) -> Result<Point> {
+    /// The same derivative along a random direction, in which the elements in `range` have a part.
+    pub(super) fn direction(
+        &mut self,
+        scene: &mut Scene,
+        i: usize,
+        key: Key,
+        range: Range<usize>,
+    ) -> Result<Point> {
         self.probe.enter(&scene.values);
-        let direction = draw(key, scene.recorded.len());
+        let mut direction = draw(key, scene.recorded.len());
+        direction.iter_mut().enumerate().filter(|(at, _)| !range.contains(at)).for_each(|(_, d)| *d = 0.0);
         let recorded = scene.recorded.iter().zip(&direction).map(|(g, d)| g * d).sum();
         let size = reals(&scene.values[i]).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         let probe = &mut self.probe;

@@ -269,7 +269,7 @@ fn first_look(replay: &mut Replay, scene: &mut Scene, i: usize, key: Key) -> Res
     }
     let mut look = Look::Sound;
     for number in 0..2 {
-        let point = replay.direction(scene, i, key.named("direction").at(number))?;
+        let point = replay.direction(scene, i, key.named("direction").at(number), 0..scene.recorded.len())?;
         let typical = point.recorded.abs().max(point.numeric.value.abs());
         let gap = point.gap();
         let differs = gap > 1e-5 * typical && gap > 1e-9 * scene.gauge;

@@ -168,7 +168,11 @@ impl Verdict {
                 )
             }
             Verdict::NoiseFloor { error, .. } if !error.is_finite() => {
-                "no step gives a difference that is a number".into()
+                "differences settle at no step: the loss is no number beside the point, or varies faster than steps can see"
+                    .into()
+            }
+            Verdict::NoiseFloor { noise: 0.0, .. } => {
+                "the loss does not change at any step: rounding swallows it, so differences cannot tell".into()
             }
             Verdict::NoiseFloor { noise, error } => format!(
                 "noise floor: values of the loss are known to about {noise:.1e} only, which leaves an error of \

@@ -15,6 +15,19 @@ pub struct Permute {
     axes: SmallVec<[usize; 4]>,
 }
 
+impl Permute {
+    /// Whether the last two axes are exchanged and nothing else.
+    pub(crate) fn is_transpose(&self) -> bool {
+        let n = self.axes.len();
+        let other = |i: usize| match n - i {
+            1 => n - 2,
+            2 => n - 1,
+            _ => i,
+        };
+        n >= 2 && self.axes.iter().enumerate().all(|(i, axis)| *axis == other(i))
+    }
+}
+
 impl<'g> Var<'g> {
     /// The axes in a new order: axis `i` of the result is `axes[i]` of this.
     #[track_caller]

@@ -60,6 +60,10 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
         self.graph.admit("equations", wrt)?;
+        self.graph.scratch(|| self.write_equations(wrt))
+    }
+
+    fn write_equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
         self.grad(wrt)?;
         let graph = self.graph;
         let taken = ["J", "dJ"].map(String::from).into();
@@ -89,8 +93,10 @@ impl<'g> Var<'g> {
         // What stands in a formula with a rule of its own has no derivative, even if something else uses it.
         let (flows, ruled) = (flows_into(self), writer.under_rules(&live));
         let smooth = |v: &&Var<'g>| flows[v.id.index()] && v.id != self.id && !ruled.contains(&v.id);
-        let targets: Vec<Var<'g>> =
-            defined.iter().rev().filter(smooth).chain(wrt.iter().rev()).copied().collect();
+        // Each after all that use it.
+        let mut targets: Vec<Var<'g>> = defined.iter().filter(smooth).chain(wrt).copied().collect();
+        targets.sort_by_key(|v| std::cmp::Reverse(v.id));
+        targets.dedup_by_key(|v| v.id);
         // Asking for all at once makes each derivative a value of its own, built from those to its right.
         let found = vjp(&[self], &targets, &[end])?;
         let backward = writer.backward(self, end, &targets, &found);
@@ -304,7 +310,8 @@ impl<'g> Writer<'g> {
                 _ => 3,
             },
             Op::MatMul(_) | Op::Unary(crate::prim::unary::Unary(Unary::Neg)) => 2,
-            Op::Broadcast(_) | Op::Cast(_) | Op::StopGradient(_) | Op::Barrier(_) => self.level(node.args[0]),
+            Op::Broadcast(_) | Op::Cast(_) | Op::Barrier(_) => self.level(node.args[0]),
+            Op::Reshape(_) if node.ty.shape.size() == 1 => self.level(node.args[0]),
             _ => 3,
         }
     }
@@ -326,7 +333,7 @@ impl<'g> Writer<'g> {
             Op::Scalar(_) => node.op.attributes(),
             Op::Constant(_) => format!("constant{}", node.ty.shape),
             Op::Input(_) => self.graph.label(node),
-            Op::Broadcast(_) | Op::Cast(_) | Op::StopGradient(_) | Op::Barrier(_) => self.term(args[0]),
+            Op::Broadcast(_) | Op::Cast(_) | Op::Barrier(_) => self.term(args[0]),
             Op::Unary(u) if u.0 == Unary::Neg => format!("−{}", self.operand(args[0], 3)),
             Op::Binary(b) => {
                 let (mut left, mut right) = (args[0], args[1]);
@@ -346,13 +353,21 @@ impl<'g> Writer<'g> {
                 format!("{} {sign} {}", self.operand(left, levels.0), self.operand(right, levels.1))
             }
             Op::MatMul(_) => format!("{} @ {}", self.operand(args[0], 2), self.operand(args[1], 3)),
-            Op::Permute(_) if self.is_transpose(id) => format!("{}ᵀ", self.operand(args[0], 3)),
+            Op::Permute(p) if p.is_transpose() => format!("{}ᵀ", self.operand(args[0], 3)),
+            // One number in another shape is the number.
+            Op::Reshape(_) if node.ty.shape.size() == 1 => self.term(args[0]),
+            Op::Reshape(_) => format!("reshape({}, {})", self.term(args[0]), node.ty.shape),
+            Op::StopGradient(_) => format!("stop_gradient({})", self.term(args[0])),
             Op::Select(_) => {
                 let (test, yes, no) = (self.term(args[0]), self.term(args[1]), self.term(args[2]));
                 format!("if({test}, {yes}, {no})")
             }
             op => {
                 let mut inside: Vec<String> = args.iter().map(|a| self.term(*a)).collect();
+                if let (Op::Ruled(_), Some(value)) = (op, inside.first_mut()) {
+                    // The rule says how it is differentiated; that it is stopped first goes without saying.
+                    *value = self.term(self.nodes[args[0].index()].args[0]);
+                }
                 let attributes = op.attributes();
                 // What names no quantity would read like an operand.
                 if !attributes.is_empty() && !attributes.contains('=') {
@@ -362,13 +377,6 @@ impl<'g> Writer<'g> {
                 format!("{}({})", op.name(), inside.join(", "))
             }
         }
-    }
-
-    /// Whether a node exchanges the last two axes and nothing else.
-    fn is_transpose(&self, id: NodeId) -> bool {
-        let node = &self.nodes[id.index()];
-        let var = self.graph.var(node.args[0]);
-        var.rank() >= 2 && var.t().id == id
     }
 }
 

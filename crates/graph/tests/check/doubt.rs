@@ -4,6 +4,8 @@ use chainrule_graph::check::{self, Checker, Fault, Hypothesis, Kink, Report, Sid
 use chainrule_graph::{Graph, Var};
 use chainrule_tensor::{DType, Tensor};
 
+use crate::rules::draw;
+
 /// sin with the wrong sign in its rule.
 fn bad_sin(x: Var<'_>) -> Var<'_> {
     x.graph().custom_vjp("bad", &[x], |x| x[0].sin(), |x, _, ct| vec![-ct * x[0].cos()])
@@ -69,7 +71,7 @@ fn what_gives_no_number_is_no_pass() {
     let k = g.leaf("k", [1.0, f64::INFINITY]);
     let report = checked(k.tanh().sum(&[]), &[k]);
     assert!(matches!(report.verdict(), Verdict::NoiseFloor { .. }), "{report}");
-    assert!(report.to_string().contains("no step gives a difference that is a number"), "{report}");
+    assert!(report.to_string().contains("differences settle at no step"), "{report}");
     let x = g.leaf("x", [0.3, 0.7]);
     for step in [0.0, f64::NAN, f64::INFINITY] {
         let error = Checker::default().step(step).check(x.sin().sum(&[]), &[x]).expect_err("no step");
@@ -176,4 +178,87 @@ fn a_rule_that_forgets_its_cotangent_is_told_as_such() {
         blames(&report, "loss");
         assert_eq!(report.culprits[0].hypothesis, Hypothesis::Cotangent, "{report}");
     }
+}
+
+#[test]
+fn a_loss_that_is_exactly_least_is_not_called_wrong() {
+    for k in 1..200 {
+        let a = 0.0137 * f64::from(k);
+        let g = Graph::new();
+        let w = g.leaf("w", a);
+        let t = g.constant(a.sin());
+        let q = g.leaf("q", [0.6 * a, 0.8 * a, 0.3]);
+        let tanh = q.value().expect("a value");
+        let target = g.constant(tanh).tanh();
+        for (loss, x) in [
+            ((w * 1.7 - a * 1.7).square(), w),
+            ((w.sin() - t).square(), w),
+            ((q.tanh() - target).square().sum(&[]), q),
+            ((q.slice(0, 0..2).square().sum(&[]) - a * a).square(), q),
+        ] {
+            for checker in [Checker::default(), Checker::default().order(2), Checker::default().directions(3)]
+            {
+                let report = checker.check(loss, &[x]).expect("a loss");
+                assert!(report.parameters.iter().all(|p| !p.verdict.is_wrong()), "{a}\n{report}");
+                assert!(!matches!(report.verdict(), Verdict::Kink(_)), "{a}\n{report}");
+            }
+        }
+    }
+    let g = Graph::new();
+    let x = g.leaf("x", draw(&(-1.0..1.0), &[6, 4], 1));
+    let w = g.leaf("w", draw(&(-1.0..1.0), &[4, 2], 2));
+    let y = g.constant(x.matmul(w).value().expect("a value"));
+    let report = checked((x.matmul(w) - y).square().mean(&[]), &[w, x]);
+    assert!(report.parameters.iter().all(|p| !p.verdict.is_wrong()), "{report}");
+    // With a fault it is seen as soon as the loss has any slope.
+    let report = checked((bad_sin(w) - w.sin() + 0.1).square().mean(&[]), &[w]);
+    assert!(report.verdict().is_wrong(), "{report}");
+}
+
+#[test]
+fn a_saturated_softmax_is_no_fault_of_its_own() {
+    for top in [20.0, 30.0, 34.0, 36.0, 38.0, 40.0, 100.0, 800.0] {
+        let g = Graph::new();
+        let x = g.leaf("x", [top, 0.0]);
+        let report = checked(-x.softmax(0).slice(0, 0..1).sum(&[]).ln(), &[x]);
+        assert!(!report.verdict().is_wrong() && report.culprits.is_empty(), "{top}\n{report}");
+    }
+    let g = Graph::new();
+    let x = g.leaf("x", [40.0, 0.0]);
+    let text = checked(-x.softmax(0).slice(0, 0..1).sum(&[]).ln(), &[x]).to_string();
+    assert!(text.contains("the loss does not change at any step"), "{text}");
+}
+
+#[test]
+fn one_wrong_element_of_many_has_a_culprit() {
+    let g = Graph::new();
+    for (size, at) in [(1000, 334), (1000, 999), (1024, 5), (257, 256)] {
+        let w = g.leaf("w", draw(&(-1.0..1.0), &[size], 1));
+        let y = g.custom_vjp(
+            "forgets_one",
+            &[w],
+            |x| x[0].sin(),
+            move |x, _, ct| {
+                let d = ct * x[0].cos();
+                let parts = [d.slice(0, 0..at), d.slice(0, at..at + 1) * 0.0, d.slice(0, at + 1..size)];
+                vec![d.graph().concat(&parts, 0)]
+            },
+        );
+        let report = checked(y.square().sum(&[]), &[w]);
+        let culprit = report.culprits.first().unwrap_or_else(|| panic!("{size}, {at}\n{report}"));
+        assert_eq!(
+            (&culprit.op[..], culprit.worst.as_ref().map(|w| w.index[0])),
+            ("forgets_one", Some(at)),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_small_difference_that_is_certain_deserves_a_look() {
+    let g = Graph::new();
+    let x = g.leaf("x", [0.3, 0.7, -0.4]);
+    let y = g.custom_vjp("near", &[x], |x| x[0].sin(), |x, _, ct| vec![x[0].cos() * ct * 1.0001]);
+    let report = checked(y.sum(&[]), &[x]);
+    assert!(!report.is_fine() && report.to_string().contains("  look "), "{report}");
 }
