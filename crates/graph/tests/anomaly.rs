@@ -167,3 +167,27 @@ fn advice_is_given_on_what_happened() {
     let softmax = text(&g, &[g.leaf("z", [800.0]).var(&[]).exp() / 0.0]);
     assert!(softmax.contains("division by 0"), "{softmax}");
 }
+
+#[test]
+fn advice_fits_what_was_made() {
+    let g = Graph::new();
+    let x = g.leaf("x", [-10.0, 2.0]);
+    let zero = g.leaf("zero", [-1.0, 0.0]);
+    let infinite = g.leaf("infinite", [f64::INFINITY, 1.0]);
+    let masked = g.leaf("masked", [f64::NEG_INFINITY, f64::NEG_INFINITY]);
+    for (y, advice) in [
+        (x.pow(400.0), "overflow"),
+        (x.pow(0.5), "fractional exponent"),
+        (zero.pow(-1.0), "0 to a negative power in 1 of 2 elements"),
+        (infinite / infinite, "∞ / ∞"),
+        (infinite - infinite, "∞ − ∞"),
+        (infinite.sin(), "no sine"),
+        (masked.logsumexp(0), "all entries along the axis are −∞"),
+        (1e300 * x.exp() / 1e-300, "overflow"),
+        (x / zero, "division by 0 in 1 of 2 elements"),
+    ] {
+        let compiler = g.compiler(&[], &[y]).precision(Precision::F64).anomaly(true);
+        let error = compiler.build().expect("compiles").run(&[]).expect_err(advice).to_string();
+        assert!(error.contains(advice), "{advice}: {error}");
+    }
+}

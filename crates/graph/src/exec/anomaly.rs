@@ -194,7 +194,8 @@ impl Watch {
         }
         let immediate = |o: &Operand| if let Place::Immediate(x) = o.place { Some(x) } else { None };
         let immediates: Vec<f64> = self.operands.iter().filter_map(immediate).collect();
-        Some(match hint(self.op, &operands, &immediates, T::DTYPE.size() == 4) {
+        let made = Made { what, within: at.within, single: T::DTYPE.size() == 4 };
+        Some(match hint(self.op, made, &operands, &immediates) {
             Some(hint) => error.hint(hint),
             None => error,
         })
@@ -204,8 +205,20 @@ impl Watch {
 /// Operations whose results may be greater than any operand.
 const GROWING: [&str; 9] = ["add", "sub", "mul", "matmul", "sum", "cumsum", "scatter_add", "pow", "softplus"];
 
+/// What came of an operation: NaN or an infinity, in which function of several operations, and whether in f32.
+struct Made {
+    what: &'static str,
+    within: Option<&'static str>,
+    single: bool,
+}
+
 /// What to do about it.
-fn hint(op: &str, operands: &[Option<Statistics>], immediates: &[f64], single: bool) -> Option<String> {
+fn hint(
+    op: &str,
+    Made { what, within, single }: Made,
+    operands: &[Option<Statistics>],
+    immediates: &[f64],
+) -> Option<String> {
     let first = (*operands.first()?)?;
     let second = operands.get(1).copied().flatten();
     let n = first.count;
@@ -213,7 +226,17 @@ fn hint(op: &str, operands: &[Option<Statistics>], immediates: &[f64], single: b
         return Some(format!("the number {x:e} is infinite in f32; compile in Precision::F64"));
     }
     let logits = "take the loss from logits (softplus, log_softmax), or keep the argument away from 0";
+    let overflow = "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights";
+    let infinite = operands.iter().flatten().any(|s| s.infinities > 0);
     Some(match op {
+        "ln" | "log" if within.is_some_and(|f| f.starts_with("log")) => {
+            "all entries along the axis are −∞, as where a mask leaves none: keep one, or choose the result with select"
+                .into()
+        }
+        "sin" | "cos" => "an infinity has no sine and no cosine; it came in through the operand".into(),
+        _ if what == "NaN" && infinite => {
+            "∞ − ∞, 0 · ∞ and ∞ / ∞ are NaN; the infinity came in through an operand".into()
+        }
         "ln" | "log" if first.negatives > 0 => {
             format!("log of a negative number in {} of {n} elements", first.negatives)
         }
@@ -241,14 +264,11 @@ fn hint(op: &str, operands: &[Option<Statistics>], immediates: &[f64], single: b
             "eˣ overflows above {}; take out the maximum first (softmax, logsumexp), or lower the learning rate",
             if single { "88.7" } else { "709.7" }
         ),
-        "pow" if first.negatives > 0 => "a negative number has no power with a fractional exponent".into(),
-        "pow" if first.zeros > 0 => format!("0 to a negative power in {} of {n} elements", first.zeros),
-        _ if operands.iter().flatten().any(|s| s.infinities > 0) => {
-            "∞ − ∞ and 0 · ∞ are NaN; the infinity came in through an operand".into()
+        "pow" if what == "NaN" => "a negative number has no power with a fractional exponent".into(),
+        "pow" if first.zeros > 0 && second.is_some_and(|s| s.negatives > 0) => {
+            format!("0 to a negative power in {} of {n} elements", first.zeros)
         }
-        _ if GROWING.contains(&op) => {
-            "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights".into()
-        }
+        _ if GROWING.contains(&op) => overflow.into(),
         "logdet" => "a determinant of 0: the matrix is singular, and the logarithm of 0 is −∞".into(),
         op if op.starts_with("solve") => "the matrix is close to singular".into(),
         _ => "its operands are finite: look at what it computes, and for which values that is defined".into(),
