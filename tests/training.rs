@@ -167,6 +167,41 @@ fn a_diverging_loss_stops_training_and_keeps_the_last_good_parameters() {
 }
 
 #[test]
+fn a_last_step_too_far_is_an_error_too() {
+    fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        Linear::new(1).forward(&s.at("slope"), x)
+    }
+    let x = Tensor::from([[1.0_f32], [2.0]]);
+    let data = Dataset::regression(x.clone(), x).expect("paired");
+    let mut params = Params::new();
+    // One step, whose loss is that before it.
+    let trainer =
+        Trainer::new(line, mean_squared_error).optimiser(Sgd::new(f64::INFINITY)).epochs(1).batch_size(2);
+    let error = trainer.fit(&mut params, &data, None, &mut Silent).expect_err("infinitely far");
+    assert!(
+        matches!(&error, Error::Overshot { epoch: 1, parameter } if parameter == "slope.weight"),
+        "{error}"
+    );
+    assert!(params.is_empty(), "no epoch came to its end");
+}
+
+#[test]
+fn a_parameter_that_only_the_penalty_uses_is_refused() {
+    fn forgetful<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        let _ = Linear::new(5).forward(&s.at("forgotten"), x);
+        Linear::new(1).forward(&s.at("slope"), x)
+    }
+    let x = Tensor::from([[1.0_f32], [2.0]]);
+    let data = Dataset::regression(x.clone(), x).expect("paired");
+    for penalty in [Penalty::NONE, Penalty::l2(0.1), Penalty::l1(0.1)] {
+        let trainer = Trainer::new(forgetful, mean_squared_error).penalty(penalty);
+        let error =
+            trainer.fit(&mut Params::new(), &data, None, &mut Silent).expect_err("forgotten").to_string();
+        assert!(error.contains("`forgotten.weight`") && error.contains("do not make it"), "{error}");
+    }
+}
+
+#[test]
 fn anomaly_mode_names_the_operation_the_line_and_the_batch() {
     fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         Linear::new(1).forward(&s.at("slope"), x)

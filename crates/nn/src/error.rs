@@ -35,6 +35,16 @@ pub enum Error {
         /// NaN or an infinity.
         loss: f64,
     },
+    /// The last step of an epoch, whose loss was finite, made a parameter that is not.
+    #[error(
+        "`{parameter}` is not finite after epoch {epoch}: lower the learning rate; Trainer::anomaly finds the operation"
+    )]
+    Overshot {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The parameter's name.
+        parameter: String,
+    },
     /// In anomaly mode: an operation of a training step made a NaN or an infinity.
     #[error("epoch {epoch}, batch {batch}: {error}")]
     Anomaly {

@@ -56,6 +56,16 @@ impl Params {
         self.entries.iter().map(|(path, value)| (path.as_str(), value))
     }
 
+    /// The name of the first that holds NaN or an infinity.
+    pub(crate) fn not_finite(&self) -> Option<&str> {
+        let finite = |t: &Tensor| match t {
+            Tensor::F32(a) => a.iter().all(|x| x.is_finite()),
+            Tensor::F64(a) => a.iter().all(|x| x.is_finite()),
+            _ => true,
+        };
+        self.iter().find(|(_, t)| !finite(t)).map(|(name, _)| name)
+    }
+
     /// Number of tensors.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -142,8 +142,8 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     ///
     /// # Errors
     /// Any error in the model, with the user's line; a parameter that the loss does not depend on; a label
-    /// outside the classes; [`Error::Diverged`] when the loss is NaN or infinite. `params` are then those at
-    /// the end of the last whole epoch.
+    /// outside the classes; [`Error::Diverged`] when the loss is NaN or infinite, [`Error::Overshot`] when a parameter
+    /// is after the last step of an epoch. `params` are then those at the end of the last whole epoch.
     pub fn fit(
         &self,
         params: &mut Params,
@@ -175,7 +175,11 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
                 progress.batch(i + 1, batches);
             }
             if let Some(step) = steps.first() {
-                *params = step.params();
+                let trained = step.params();
+                if let Some(name) = trained.not_finite() {
+                    return Err(Error::Overshot { epoch, parameter: name.into() });
+                }
+                *params = trained;
             }
             history.record(epoch, "train loss", total / train.examples() as f64);
             if let Some(dev) = dev {
@@ -230,21 +234,21 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         };
         let (x, y) = (given(data.features()), given(data.targets()));
         let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
-        let objective = self.objective(&scope, x, y, data.examples());
+        let [_, objective] = self.objective(&scope, x, y, data.examples());
         let parameters: Vec<Var<'_>> = scope.traced().into_iter().map(|(_, v)| v).collect();
         let report = Checker::default().elements(elements).check(objective, &parameters)?;
         *params = scope.params();
         Ok(report)
     }
 
-    /// Records the loss of a batch with the penalty.
-    fn objective<'g>(&self, scope: &Scope<'g>, x: Var<'g>, y: Var<'g>, examples: usize) -> Var<'g> {
+    /// Records the loss of a batch, and the same with the penalty.
+    fn objective<'g>(&self, scope: &Scope<'g>, x: Var<'g>, y: Var<'g>, examples: usize) -> [Var<'g>; 2] {
         let _passed = scope.graph().passed_at(self.made_at);
         let loss = self.loss.of(self.model.forward(scope, x), y);
         if self.penalty == Penalty::NONE {
-            return loss;
+            return [loss, loss];
         }
-        loss + self.penalty.of(scope.graph(), &scope.traced(), examples)
+        [loss, loss + self.penalty.of(scope.graph(), &scope.traced(), examples)]
     }
 
     /// Measures the model on data, without dropout or penalty.

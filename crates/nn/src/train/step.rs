@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, Graph, Var};
+use chainrule_graph::{Compiled, ErrorKind, Graph, Var};
 use chainrule_tensor::{DType, Tensor};
 
 use super::{Loss, Trainer};
@@ -74,10 +74,18 @@ pub(super) fn compile<M: Layer, L: Loss>(
     let clock = graph.leaf("clock", Tensor::from([trainer.seed as i64, 0]));
     let ticked = clock + graph.constant(Tensor::from([0_i64, 1]));
     let scope = Scope::with_key(&graph, params, Mode::Train, trainer.seed, clock);
-    let objective = trainer.objective(&scope, x, y, examples);
+    let [loss, objective] = trainer.objective(&scope, x, y, examples);
     let parameters = scope.traced();
     let vars: Vec<Var<'_>> = parameters.iter().map(|(_, v)| *v).collect();
-    let gradients = objective.grad(&vars)?;
+    // A parameter that only the penalty depends on learns nothing.
+    let unused = |error: chainrule_graph::Error| match error.kind() {
+        ErrorKind::Disconnected { .. } => error.hint("use it in the model's result, or do not make it"),
+        _ => error,
+    };
+    if loss.id() != objective.id() {
+        loss.grad(&vars).map_err(unused)?;
+    }
+    let gradients = objective.grad(&vars).map_err(unused)?;
     let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape(&[]).real());
     let mut updates: Vec<(Var<'_>, Var<'_>)> = Vec::new();
     for ((path, parameter), gradient) in parameters.iter().zip(gradients) {
