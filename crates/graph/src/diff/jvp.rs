@@ -72,7 +72,7 @@ pub(crate) fn refuse_discrete(role: &str, x: Var<'_>) -> Result<()> {
         return Ok(());
     }
     let name = x.graph.inner.borrow().called(x.id);
-    let why = format!("{role} {name} is {}; only reals have derivatives", x.ty());
+    let why = format!("{role}, {name}, is {}; only reals have derivatives", x.ty());
     let here = x.graph.origin(Location::caller());
     Err(Error::new(ErrorKind::Gradient(why)).placed(here).operand(name, x.ty(), x.origin()))
 }

@@ -55,7 +55,7 @@ pub(super) fn collapse(sketch: Sketch, depth: usize) -> Sketch {
         let saved: usize = of().map(|b| b.saved).sum();
         let mut lines = vec![
             (Ink::Title, frame.label.clone()),
-            (Ink::Shape, format!("{} nodes", of().map(|b| b.nodes).sum::<usize>())),
+            (Ink::Shape, label::count(of().map(|b| b.nodes).sum(), "node")),
         ];
         let ends = [("in", outside), ("out", results)].into_iter().filter(|(_, ends)| !ends.is_empty());
         lines.extend(ends.map(|(what, ends)| (Ink::Shape, format!("{what} {}", shapes(ends)))));

@@ -143,6 +143,11 @@ fn number(x: f64) -> String {
     text.into()
 }
 
+/// So many of a thing.
+pub(super) fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

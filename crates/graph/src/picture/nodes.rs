@@ -47,7 +47,7 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
         block.path = frames_of(&nodes[id.index()], pen.reverse[id.index()], &mut frames, &mut sketch.frames);
         sketch.boxes.push(block);
     }
-    sketch.heading = format!("{} nodes", live.len());
+    sketch.heading = label::count(live.len(), "node");
     if !pen.saved.is_empty() {
         let (count, sum) = (pen.saved.len(), label::bytes(pen.saved.values().sum()));
         let plural = if count == 1 { "value" } else { "values" };
@@ -97,8 +97,10 @@ impl Pen<'_, '_> {
         asked.extend(picture.names.keys());
         for d in &picture.derivatives {
             if live.binary_search(&d.wrt).is_err() {
-                let why = format!("%{} is not in the picture, so its derivative has no place", d.wrt.index());
-                return Err(Error::new(ErrorKind::Gradient(why)));
+                let name = picture.graph.inner.borrow().called(d.wrt);
+                let why = format!("{name} is not in the picture, so its derivative has no place");
+                let error = Error::new(ErrorKind::Gradient(why)).placed(picture.graph.var(d.wrt).origin());
+                return Err(error.hint("draw an output that is made from it"));
             }
             asked.insert(d.wrt);
         }
