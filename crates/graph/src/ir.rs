@@ -201,11 +201,13 @@ impl Graph {
         let ty = match inferred {
             Ok(ty) => ty,
             Err(kind) => {
-                let mut error = Error::new(kind).placed(self.origin(here));
+                let place = self.origin(here);
+                let mut error = Error::new(kind).placed(place.clone());
                 for (i, a) in args.iter().enumerate() {
                     let names = ["left", "right"];
                     let what = if args.len() == 2 { names[i].into() } else { format!("operand {i}") };
-                    error = error.operand(what, a.ty(), a.origin());
+                    let made = self.inner.borrow().made_at(a.id, &place);
+                    error = error.operand(what, a.ty(), made);
                 }
                 return self.poison(error);
             }
@@ -320,6 +322,19 @@ impl Graph {
 }
 
 impl Inner {
+    /// Where an operand of what stands at `user` was made. A number stands there itself, whatever line used it first.
+    pub(crate) fn made_at(&self, id: NodeId, user: &Origin) -> Origin {
+        let node = &self.nodes[id.index()];
+        match node.op {
+            Op::Scalar(_) => user.clone(),
+            Op::Broadcast(_) => match self.nodes[node.args[0].index()].op {
+                Op::Scalar(_) => user.clone(),
+                _ => node.origin.clone(),
+            },
+            _ => node.origin.clone(),
+        }
+    }
+
     /// How messages call a node: a leaf by its name.
     pub(crate) fn called(&self, id: NodeId) -> String {
         match &self.nodes[id.index()].op {

@@ -477,3 +477,19 @@ fn a_rule_that_returns_a_value_of_another_graph_is_an_error() {
         }
     }
 }
+
+#[test]
+fn a_number_stands_where_it_is_used() {
+    let g = Graph::new();
+    let x = g.leaf("x", [1.0, 2.0]);
+    // Equal numbers are one node, and so are their broadcasts; these two lines must not be named.
+    let (_early, _dead) = (x * 2.0, x + f64::NAN);
+    let line = line!() + 1;
+    let text = (x.greater(0.0) + 2.0).value().expect_err("truth and a number").to_string();
+    assert_eq!(text.matches(&format!("errors.rs:{line}")).count(), 3, "{text}");
+    let line = line!() + 1;
+    let y = x.exp() + f64::NAN;
+    let text =
+        g.compiler(&[], &[y]).anomaly(true).build().expect("compiles").run(&[]).expect_err("NaN").to_string();
+    assert!(text.contains("a number holds NaN") && text.contains(&format!("errors.rs:{line}")), "{text}");
+}

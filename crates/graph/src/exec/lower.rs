@@ -146,13 +146,16 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         _ => None,
     };
     let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
-    let used =
-        order.iter().flat_map(Work::nodes).flat_map(|id| inner.nodes[id.index()].args.iter()).chain(wanted);
-    for id in used {
+    let arguments = |id: &NodeId| {
+        let user = &inner.nodes[id.index()];
+        user.args.iter().map(move |a| (a, user))
+    };
+    let used = order.iter().flat_map(Work::nodes).flat_map(arguments);
+    for (id, user) in used.chain(wanted.map(|id| (id, &inner.nodes[id.index()]))) {
         if let (false, Some(value)) = (lowerer.places.contains_key(id), leaf(*id)) {
             lowerer.given(*id, Source::Constant(value));
         }
-        lowerer.watch_number(*id);
+        lowerer.watch_number(*id, user);
     }
     for work in order {
         match work {

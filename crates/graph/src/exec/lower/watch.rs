@@ -5,7 +5,8 @@ use chainrule_tensor::kernels::elementwise::Scalar;
 
 use super::{Lowerer, Place};
 use crate::exec::anomaly::{self, Leaf, LeafPlace, Watch};
-use crate::ir::NodeId;
+use crate::ir::{Node, NodeId};
+use crate::origin::Origin;
 use crate::prim::Op;
 
 impl Lowerer<'_> {
@@ -30,7 +31,10 @@ impl Lowerer<'_> {
                 _ if matches!(place, anomaly::Place::Immediate(_)) => "a number".into(),
                 _ => self.watched(*a),
             };
-            Some(anomaly::Operand { label, ty: arg.ty.clone(), origin: arg.origin.clone(), place })
+            // A number stands where it is used, whatever line used it first.
+            let number = matches!(place, anomaly::Place::Immediate(_));
+            let origin = if number { &node.origin } else { &arg.origin };
+            Some(anomaly::Operand { label, ty: arg.ty.clone(), origin: origin.clone(), place })
         };
         let watch = Watch { op: node.op.name(), operands: node.args.iter().filter_map(operand).collect() };
         if let Some(step) = self.out.steps.last_mut() {
@@ -41,23 +45,27 @@ impl Lowerer<'_> {
     /// In anomaly mode: has the value of a leaf, which lies in `buffer`, looked at before the steps.
     pub(super) fn watch_leaf(&mut self, id: NodeId, buffer: usize) {
         let size = self.nodes[id.index()].ty.shape.size();
-        self.watch_given(id, LeafPlace::Buffer(buffer, size), self.watched(id));
+        let origin = self.nodes[id.index()].origin.clone();
+        self.watch_given(id, LeafPlace::Buffer(buffer, size), self.watched(id), origin);
     }
 
-    /// In anomaly mode: has a number that steps hold themselves looked at, if `id` is one.
-    pub(super) fn watch_number(&mut self, id: NodeId) {
-        if let Op::Scalar(s) = &self.nodes[id.index()].op
+    /// In anomaly mode: has a number that steps hold themselves looked at, if `id` is one; it stands at `user`.
+    pub(super) fn watch_number(&mut self, id: NodeId, user: &Node) {
+        let node = &self.nodes[id.index()];
+        let id = if let Op::Broadcast(_) = node.op { node.args[0] } else { id };
+        // The broadcast in between may stand on another line, where the number was used first.
+        let seen = !matches!(user.op, Op::Broadcast(_));
+        if let (true, Op::Scalar(s)) = (seen, &self.nodes[id.index()].op)
             && let Some(x) = s.real().filter(|x| x.is_nan())
         {
-            self.watch_given(id, LeafPlace::Immediate(x), "a number".into());
+            self.watch_given(id, LeafPlace::Immediate(x), "a number".into(), user.origin.clone());
         }
     }
 
-    fn watch_given(&mut self, id: NodeId, place: LeafPlace, label: String) {
+    fn watch_given(&mut self, id: NodeId, place: LeafPlace, label: String, origin: Origin) {
         if self.anomaly {
-            let node = &self.nodes[id.index()];
-            let leaf = Leaf { op: node.op.name(), label, origin: node.origin.clone(), place };
-            self.out.leaves.push(leaf);
+            let op = self.nodes[id.index()].op.name();
+            self.out.leaves.push(Leaf { op, label, origin, place });
         }
     }
 
