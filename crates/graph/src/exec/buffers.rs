@@ -32,7 +32,8 @@ pub(crate) struct Plan {
     /// Kind and capacity of each buffer.
     pub(crate) buffers: Vec<(Kind, usize)>,
     pub(crate) steps: Vec<Step>,
-    pub(crate) constants: Vec<(usize, Tensor)>,
+    /// The buffer of each value known at planning time, and the name of the leaf, if it is one.
+    pub(crate) constants: Vec<(usize, Tensor, Option<String>)>,
     pub(crate) inputs: Vec<(usize, String, Type, Origin)>,
     /// The buffer of each state and its start value.
     pub(crate) state: Vec<(usize, Tensor)>,
@@ -116,7 +117,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         };
         a.real[v] = Some(place);
         match &buffer.source {
-            Source::Constant(value) => constants.push((place, value.clone())),
+            Source::Constant(value, name) => constants.push((place, value.clone(), name.clone())),
             Source::Input(i) => inputs[*i].0 = place,
             Source::State(i) => state[*i].0 = place,
             Source::Step => {}

@@ -36,8 +36,8 @@ pub(crate) struct Virtual {
 pub(crate) enum Source {
     /// A step.
     Step,
-    /// A value known at planning time.
-    Constant(Tensor),
+    /// A value known at planning time; the name of the leaf, if it is one.
+    Constant(Tensor, Option<String>),
     /// Argument `i` of the compiled function.
     Input(usize),
     /// The value that state `i` has before the run.
@@ -127,7 +127,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         anomaly: compiler.anomaly,
     };
     for (id, value) in folded {
-        lowerer.given(id, Source::Constant(value));
+        lowerer.given(id, Source::Constant(value, None));
     }
     for (i, id) in compiler.inputs.iter().enumerate() {
         let node = &inner.nodes[id.index()];
@@ -141,8 +141,11 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         lowerer.given(*old, Source::State(i));
     }
     let leaf = |id: NodeId| match &inner.nodes[id.index()].op {
-        Op::Input(p) => inner.leaves[p.index].value.clone(),
-        Op::Constant(p) => Some(inner.constants[p.index].clone()),
+        Op::Input(p) => {
+            let leaf = &inner.leaves[p.index];
+            leaf.value.clone().map(|value| (value, Some(leaf.name.to_string())))
+        }
+        Op::Constant(p) => Some((inner.constants[p.index].clone(), None)),
         _ => None,
     };
     let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
@@ -152,8 +155,8 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
     };
     let used = order.iter().flat_map(Work::nodes).flat_map(arguments);
     for (id, user) in used.chain(wanted.map(|id| (id, &inner.nodes[id.index()]))) {
-        if let (false, Some(value)) = (lowerer.places.contains_key(id), leaf(*id)) {
-            lowerer.given(*id, Source::Constant(value));
+        if let (false, Some((value, name))) = (lowerer.places.contains_key(id), leaf(*id)) {
+            lowerer.given(*id, Source::Constant(value, name));
         }
         lowerer.watch_number(*id, user);
     }

@@ -242,7 +242,7 @@ fn buffers<T: Real>(plan: &Plan) -> Vec<Buffer<T>> {
         Kind::Truth => Buffer::Truth(vec![false; *len]),
     };
     let mut store: Vec<Buffer<T>> = plan.buffers.iter().enumerate().map(empty).collect();
-    for (buffer, value) in &plan.constants {
+    for (buffer, value, _) in &plan.constants {
         store[*buffer] = Buffer::Tensor(prepared::<T>(value));
     }
     load(&mut store, plan.state.iter().map(|s| (s.0, &s.1)));

@@ -82,12 +82,14 @@ impl Pen<'_> {
         for ((buffer, start), name) in plan.state.iter().zip(&plan.state_names) {
             self.leaf(*buffer, name, type_of(start).to_string(), "state");
         }
-        for (buffer, value) in &plan.constants {
-            let name = match value {
-                scalar if scalar.shape().is_empty() => label::value(scalar).concat(),
+        for (buffer, value, name) in &plan.constants {
+            let title = match (name, value) {
+                (Some(name), _) => name.clone(),
+                (None, scalar) if scalar.shape().is_empty() => label::value(scalar).concat(),
                 _ => "constant".into(),
             };
-            self.leaf(*buffer, &name, type_of(value).to_string(), "constant");
+            let what = if name.is_some() { "leaf" } else { "constant" };
+            self.leaf(*buffer, &title, type_of(value).to_string(), what);
         }
     }
 

@@ -298,3 +298,11 @@ fn a_long_chain_flows_down_the_page() {
         svg.contains("rotate(-90") && !g.picture(&short[..1]).svg().expect("can be drawn").contains("rotate")
     );
 }
+
+#[test]
+fn a_plan_names_its_leaves() {
+    let g = Graph::new();
+    let (x, w) = (g.leaf("x", [[1.0, 2.0]]), g.leaf("w", [[0.5], [0.25]]));
+    let svg = g.compile(&[], &[x.matmul(w).tanh() + 3.0]).expect("compiles").svg();
+    assert!(svg.contains(">x<") && svg.contains(">w<") && !svg.contains(">constant<"), "{svg}");
+}
