@@ -137,9 +137,8 @@ pub(super) fn sweep(mut f: impl Line, here: f64, noise: f64, steps: &[f64]) -> R
         && let Some(greatest) = central.first()
     {
         // Values of order 1 on the way may swallow what is smaller.
-        let flat = Estimate { value: 0.0, error: f64::EPSILON / greatest.step };
-        let noise = Estimate { error: flat.error + noise / greatest.step, ..flat };
-        return Ok(Slopes { central: noise, left: noise, right: noise, step: greatest.step });
+        let flat = Estimate { value: 0.0, error: (f64::EPSILON + noise) / greatest.step };
+        return Ok(Slopes { central: flat, left: flat, right: flat, step: greatest.step });
     }
     let best = plateau(&central, 2, noise);
     let off = |d: &Difference| (d.slope - best.value).abs() + noise / d.step;

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::exec::compile::{Optimise, Precision};
 use crate::ir::{Graph, NodeId, Type};
 use crate::prim::Op;
+use crate::prim::ruled::formula;
 use crate::var::Var;
 
 /// A culprit, where it stands, and how it was found.
@@ -95,7 +96,7 @@ fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
         let node = &inner.nodes[id];
         match &node.op {
             // A checkpoint has no rule of its own, so what is in it counts.
-            op if op.is_checkpoint() => inner.nodes[node.args[0].index()].args.to_vec(),
+            op if op.is_checkpoint() => vec![formula(graph.var(node.args[0])).id],
             Op::Ruled(_) => node.args[1..].to_vec(),
             _ => node.args.to_vec(),
         }

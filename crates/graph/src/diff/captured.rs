@@ -1,8 +1,9 @@
 //! What a formula with a rule of its own uses besides the arguments of its rule.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, Inner, Node, NodeId};
+use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
+use crate::prim::ruled::formula;
 use crate::var::Var;
 
 /// Fails if a formula with a rule of its own, among the `wanted` nodes, depends on one of `inputs` by a path that
@@ -14,15 +15,13 @@ pub(super) fn refuse_captured(
     varies: &[bool],
     wanted: &[bool],
 ) -> Result<()> {
-    let ruled: Vec<(Node, NodeId)> = {
+    let ruled: Vec<(Var<'_>, Node)> = {
         let inner = graph.inner.borrow();
         let nodes = inner.nodes.iter().zip(wanted).filter(|(_, wanted)| **wanted);
-        nodes
-            .filter_map(|(node, _)| inner.value_under_rule(node).map(|value| (node.clone(), value)))
-            .collect()
+        nodes.filter_map(|(node, _)| Some((value_under_rule(graph, node)?, node.clone()))).collect()
     };
-    for (node, value) in ruled {
-        let Some(input) = beside(graph.var(value), &node.args[1..], inputs, varies) else { continue };
+    for (value, node) in ruled {
+        let Some(input) = beside(value, &node.args[1..], inputs, varies) else { continue };
         let name = graph.inner.borrow().called(input.id);
         let why = format!(
             "`{}` uses {name} besides its arguments, and its rule has no part for it",
@@ -36,14 +35,10 @@ pub(super) fn refuse_captured(
     Ok(())
 }
 
-impl Inner {
-    /// The value of the formula whose derivative `node` gives by a rule of the user's.
-    pub(super) fn value_under_rule(&self, node: &Node) -> Option<NodeId> {
-        match node.op {
-            Op::Ruled(_) if !node.op.is_checkpoint() => Some(self.nodes[node.args[0].index()].args[0]),
-            _ => None,
-        }
-    }
+/// The value of the formula whose derivative `node` gives by a rule of the user's.
+pub(super) fn value_under_rule<'g>(graph: &'g Graph, node: &Node) -> Option<Var<'g>> {
+    let ruled = matches!(node.op, Op::Ruled(_)) && !node.op.is_checkpoint();
+    ruled.then(|| formula(graph.var(node.args[0])))
 }
 
 /// The first of `inputs` that `value` depends on by a path of nodes that vary and that are not in `x`.

@@ -36,37 +36,36 @@ impl<'g> Var<'g> {
         if let Some(refused) = self.graph.refused("checkpoint", &[&[self], start].concat()) {
             return refused;
         }
-        let smooth = sources(self, start, Paths::Differentiable);
-        // What has no derivative, as a key of random numbers, is recomputed from all the same.
-        let kept = |v: &Var<'g>| v.kind() != Kind::Real || smooth.iter().any(|s| s.id == v.id);
-        let x: Vec<Var<'g>> = sources(self, start, Paths::All).into_iter().filter(kept).collect();
+        let x = sources(self, start);
         self.graph.ruled("checkpoint", &x, self, Ruling::Recompute, Location::caller())
     }
 }
 
-/// Which paths count.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Paths {
-    All,
-    Differentiable,
-}
-
 /// What `y` is made of: those of `start` that it depends on, and the leaves that it depends on by a path that passes
-/// none of them.
-pub(crate) fn sources<'g>(y: Var<'g>, start: &[Var<'g>], paths: Paths) -> Vec<Var<'g>> {
+/// none of them. Reals that it does not depend on differentiably are left out; what has no derivative, as a key of
+/// random numbers, is not.
+fn sources<'g>(y: Var<'g>, start: &[Var<'g>]) -> Vec<Var<'g>> {
     let inner = y.graph.inner.borrow();
     let mut needed = vec![false; y.id.index() + 1];
-    needed[y.id.index()] = true;
+    let mut smooth = needed.clone();
+    (needed[y.id.index()], smooth[y.id.index()]) = (true, true);
     let mut found = Vec::new();
     for i in (0..needed.len()).rev() {
         let node = &inner.nodes[i];
-        if !needed[i] || paths == Paths::Differentiable && node.ty.kind != Kind::Real {
+        if !needed[i] {
             continue;
         }
+        let real = node.ty.kind == Kind::Real;
         if matches!(node.op, Op::Input(_)) || start.iter().any(|s| s.id.index() == i) {
-            found.push(Var { graph: y.graph, id: NodeId(i as u32) });
-        } else if paths == Paths::All || !matches!(node.op.rule(), Rule::Flat(_)) {
-            operands(node).iter().for_each(|a| needed[a.index()] = true);
+            if smooth[i] || !real {
+                found.push(Var { graph: y.graph, id: NodeId(i as u32) });
+            }
+            continue;
+        }
+        let passes = smooth[i] && real && !matches!(node.op.rule(), Rule::Flat(_));
+        for a in operands(node) {
+            needed[a.index()] = true;
+            smooth[a.index()] |= passes;
         }
     }
     found.reverse();

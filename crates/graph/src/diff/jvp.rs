@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::captured::refuse_captured;
+use super::captured::{refuse_captured, value_under_rule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId};
 use crate::origin::{Origin, Phase};
@@ -226,7 +226,7 @@ fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Way {
         let of_arguments =
             node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_));
         // What a formula uses behind the back of its rule counts, so as not to be overlooked.
-        varies[i] |= of_arguments || inner.value_under_rule(node).is_some_and(|y| varies[y.index()]);
+        varies[i] |= of_arguments || value_under_rule(graph, node).is_some_and(|y| varies[y.id.index()]);
     }
     let mut needed = vec![false; inner.nodes.len()];
     for y in outputs {

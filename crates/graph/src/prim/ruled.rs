@@ -159,7 +159,8 @@ impl Op {
 
 /// The value of a formula, of which argument 0 of its node is the stop_gradient.
 pub(crate) fn formula(stopped: Var<'_>) -> Var<'_> {
-    stopped.graph.var(stopped.graph.node(stopped.id).args[0])
+    let value = stopped.graph.inner.borrow().nodes[stopped.id.index()].args[0];
+    stopped.graph.var(value)
 }
 
 impl Ruled {

@@ -10,7 +10,8 @@ use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::Origin;
-use crate::prim::{Op, Rule};
+use crate::prim::Op;
+use crate::prim::ruled::formula;
 use crate::var::Var;
 
 /// One line: `dv1 = 3 · dJ`.
@@ -91,8 +92,8 @@ impl<'g> Var<'g> {
         }
         let end = graph.leaf("dJ", 1.0);
         // What stands in a formula with a rule of its own has no derivative, even if something else uses it.
-        let (flows, ruled) = (flows_into(self), writer.under_rules(&live));
-        let smooth = |v: &&Var<'g>| flows[v.id.index()] && v.id != self.id && !ruled.contains(&v.id);
+        let ruled = writer.under_rules(&live);
+        let smooth = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id && !ruled.contains(&v.id);
         // Each after all that use it.
         let mut targets: Vec<Var<'g>> = defined.iter().filter(smooth).chain(wrt).copied().collect();
         targets.sort_by_key(|v| std::cmp::Reverse(v.id));
@@ -102,20 +103,6 @@ impl<'g> Var<'g> {
         let backward = writer.backward(self, end, &targets, &found);
         Ok(Equations { forward, backward })
     }
-}
-
-/// Whether `y` depends on each node through differentiable operations.
-fn flows_into(y: Var<'_>) -> Vec<bool> {
-    let inner = y.graph.inner.borrow();
-    let mut flows = vec![false; inner.nodes.len()];
-    flows[y.id.index()] = true;
-    for (i, node) in inner.nodes.iter().enumerate().take(y.id.index() + 1).rev() {
-        flows[i] &= node.ty.kind == Kind::Real;
-        if flows[i] && !matches!(node.op.rule(), Rule::Flat(_)) {
-            node.args.iter().for_each(|a| flows[a.index()] = true);
-        }
-    }
-    flows
 }
 
 struct Writer<'g> {
@@ -366,7 +353,7 @@ impl<'g> Writer<'g> {
                 let mut inside: Vec<String> = args.iter().map(|a| self.term(*a)).collect();
                 if let (Op::Ruled(_), Some(value)) = (op, inside.first_mut()) {
                     // The rule says how it is differentiated; that it is stopped first goes without saying.
-                    *value = self.term(self.nodes[args[0].index()].args[0]);
+                    *value = self.term(formula(self.graph.var(args[0])).id);
                 }
                 let attributes = op.attributes();
                 // What names no quantity would read like an operand.
