@@ -85,6 +85,8 @@ pub struct Node {
 pub(crate) struct Leaf {
     pub(crate) name: Arc<str>,
     pub(crate) value: Option<Tensor>,
+    /// What to do where it has no value but needs one, if that is not to give it one.
+    pub(crate) advice: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -154,7 +156,7 @@ impl Graph {
     pub(crate) fn new_leaf(&self, name: &str, ty: Type, value: Option<Tensor>) -> Var<'_> {
         let index = {
             let mut inner = self.inner.borrow_mut();
-            inner.leaves.push(Leaf { name: name.into(), value });
+            inner.leaves.push(Leaf { name: name.into(), value, advice: None });
             inner.leaves.len() - 1
         };
         self.record(Op::Input(Input { index, ty }), &[])

@@ -428,6 +428,8 @@ fn an_example_has_no_value_outside_of_its_closure() {
     assert!(mapped.is_ok());
     let error = (kept.expect("called") + x).value().expect_err("no value").to_string();
     assert!(error.contains("outside it has no value"), "{error}");
+    let own = g.input("example", [2], Kind::Real).value().expect_err("no value either").to_string();
+    assert!(!own.contains("vmap"), "a name alone does not make an example: {own}");
     let at = line!() + 1;
     let error = vmap(&[], |_| Ok(Vec::new())).expect_err("nothing to map over").to_string();
     assert!(error.contains(&format!("errors.rs:{at}")), "{error}");

@@ -73,15 +73,19 @@ pub fn vmap<'g>(
     Ok(mapped)
 }
 
-/// The name of a leaf that stands for one example.
-pub(crate) const EXAMPLE: &str = "example";
-
 /// A leaf that stands for one example of `x`.
 fn stand_in<'g>(x: Var<'g>) -> Var<'g> {
     let ty = x.ty();
     let one = Type { shape: ty.shape.without(0), kind: ty.kind };
     let _blame = x.graph.blame_origin(x.origin());
-    x.graph.new_leaf(EXAMPLE, one, None)
+    let leaf = x.graph.new_leaf("example", one, None);
+    if let Some(new) = x.graph.inner.borrow_mut().leaves.last_mut() {
+        new.advice = Some(
+            "inside the closure given to vmap it stands for one example, outside it has no value; return what is needed \
+             of it",
+        );
+    }
+    leaf
 }
 
 /// As [`vmap`], for values whose leading axes are known to be equal, with poison in the place of errors.

@@ -5,7 +5,6 @@ use chainrule_tensor::{DType, Tensor};
 
 use super::machine::Compiled;
 use super::{buffers, fold, fuse, lower};
-use crate::diff::vmap::EXAMPLE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
@@ -238,10 +237,10 @@ impl Compiler<'_> {
                 if leaf.value.is_none() && !self.inputs.contains(&id) {
                     let kind = ErrorKind::Unbound { name: leaf.name.to_string() };
                     let error = Error::new(kind).placed(node.origin.clone());
-                    let example = *leaf.name == *EXAMPLE;
-                    let hint = "inside the closure given to vmap it stands for one example, outside it has no value; \
-                                return what is needed of it";
-                    return Err(if example { error.hint(hint) } else { error });
+                    return Err(match leaf.advice {
+                        Some(advice) => error.hint(advice),
+                        None => error,
+                    });
                 }
             }
         }
