@@ -8,17 +8,18 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 use smallvec::SmallVec;
 
+use crate::diff::derived::Derived;
 use crate::error::{Error, ErrorKind, Result};
 use crate::origin::{Attribution, Origin, Phase};
 use crate::prim::Op;
 use crate::prim::leaf::{Constant, Input, Poison, Scalar};
-use crate::prim::ruled::Ruling;
 use crate::var::Var;
 
 /// Shape and kind of a node: all that recording needs to know of a value.
@@ -93,10 +94,7 @@ pub(crate) struct Leaf {
 pub(crate) struct Inner {
     pub(crate) nodes: Vec<Node>,
     interned: HashMap<(Op, Args), NodeId>,
-    pub(crate) errors: Vec<Error>,
     pub(crate) leaves: Vec<Leaf>,
-    pub(crate) constants: Vec<Tensor>,
-    pub(crate) rules: Vec<Ruling>,
     pub(crate) attribution: Attribution,
     /// How many recordings are going on that will not stay.
     scratches: usize,
@@ -120,12 +118,19 @@ pub(crate) struct Inner {
 #[derive(Default)]
 pub struct Graph {
     pub(crate) inner: RefCell<Inner>,
+    /// What has been made of bodies, shared with the graphs that were made to do so.
+    pub(crate) derived: Rc<RefCell<Derived>>,
 }
 
 impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
         Graph::default()
+    }
+
+    /// An empty graph in which to derive what this one needs.
+    pub(crate) fn beside(&self) -> Graph {
+        Graph { inner: RefCell::default(), derived: self.derived.clone() }
     }
 
     /// Number of recorded nodes.
@@ -152,6 +157,16 @@ impl Graph {
         self.new_leaf(name, Type { shape: shape.into(), kind }, None)
     }
 
+    /// A leaf that never has a value, only stands for one; `advice` says what to do where one is needed.
+    #[track_caller]
+    pub(crate) fn placeholder(&self, name: &str, ty: Type, advice: &'static str) -> Var<'_> {
+        let leaf = self.new_leaf(name, ty, None);
+        if let Some(new) = self.inner.borrow_mut().leaves.last_mut() {
+            new.advice = Some(advice);
+        }
+        leaf
+    }
+
     #[track_caller]
     pub(crate) fn new_leaf(&self, name: &str, ty: Type, value: Option<Tensor>) -> Var<'_> {
         let index = {
@@ -170,12 +185,7 @@ impl Graph {
         if let (true, Some(scalar)) = (value.shape().is_empty(), Scalar::of(&value)) {
             return self.record(Op::Scalar(scalar), &[]);
         }
-        let index = {
-            let mut inner = self.inner.borrow_mut();
-            inner.constants.push(value);
-            inner.constants.len() - 1
-        };
-        self.record(Op::Constant(Constant { index, ty }), &[])
+        self.record(Op::Constant(Constant { value: Arc::new(value), ty }), &[])
     }
 
     /// Records `op` applied to `args`: infers its type, or records a poisoned node that carries the error.
@@ -240,8 +250,7 @@ impl Graph {
     pub fn poison(&self, error: Error) -> Var<'_> {
         let origin = self.origin(Location::caller());
         let mut inner = self.inner.borrow_mut();
-        inner.errors.push(error);
-        let op = Op::Poison(Poison { index: inner.errors.len() - 1 });
+        let op = Op::Poison(Poison(Arc::new(error)));
         let id = NodeId(inner.nodes.len() as u32);
         inner.nodes.push(Node { op, args: Args::new(), ty: Type::real(()), origin });
         Var { graph: self, id }
@@ -249,21 +258,13 @@ impl Graph {
 
     /// What `record` gives, none of which stays in the graph: no variable recorded by it may be used afterwards.
     pub(crate) fn scratch<R>(&self, record: impl FnOnce() -> R) -> R {
-        let lengths = |inner: &Inner| {
-            [
-                inner.nodes.len(),
-                inner.errors.len(),
-                inner.leaves.len(),
-                inner.constants.len(),
-                inner.rules.len(),
-            ]
-        };
+        let lengths = |inner: &Inner| [inner.nodes.len(), inner.leaves.len()];
         let before = lengths(&self.inner.borrow());
         self.inner.borrow_mut().scratches += 1;
         let made = record();
         let inner = &mut *self.inner.borrow_mut();
         inner.scratches -= 1;
-        let [nodes, errors, leaves, constants, rules] = before;
+        let [nodes, leaves] = before;
         for (i, node) in inner.nodes.drain(nodes..).enumerate() {
             if let Entry::Occupied(known) = inner.interned.entry((node.op, node.args))
                 && known.get().index() == nodes + i
@@ -271,10 +272,7 @@ impl Graph {
                 known.remove();
             }
         }
-        inner.errors.truncate(errors);
         inner.leaves.truncate(leaves);
-        inner.constants.truncate(constants);
-        inner.rules.truncate(rules);
         made
     }
 
@@ -295,7 +293,7 @@ impl Graph {
     pub(crate) fn error_of(&self, id: NodeId) -> Option<Error> {
         let inner = self.inner.borrow();
         match &inner.nodes[id.index()].op {
-            Op::Poison(p) => Some(inner.errors[p.index].clone()),
+            Op::Poison(p) => Some((*p.0).clone()),
             _ => None,
         }
     }

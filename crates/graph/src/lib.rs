@@ -41,6 +41,7 @@
 //! planning and running · `check` the gradient check · `text` dumps, DOT, equations · `picture` SVG.
 #![forbid(unsafe_code)]
 
+mod body;
 pub mod check;
 mod diff;
 mod error;
@@ -53,6 +54,7 @@ mod prim;
 mod text;
 mod var;
 
+pub use body::Body;
 pub use chainrule_tensor::kernels::Kind;
 pub use chainrule_tensor::kernels::order::Order;
 pub use diff::grad::hvp;

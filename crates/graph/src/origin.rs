@@ -117,14 +117,6 @@ impl Graph {
         BlameGuard { graph: self }
     }
 
-    /// What `record` gives while no attribution holds, so that each node has the line that it is recorded on.
-    pub(crate) fn unattributed<R>(&self, record: impl FnOnce() -> R) -> R {
-        let blame = std::mem::take(&mut self.inner.borrow_mut().attribution.blame);
-        let made = record();
-        self.inner.borrow_mut().attribution.blame = blame;
-        made
-    }
-
     /// Says where a function was passed that is called while the guard lives. A library function called through a
     /// value, such as a loss given to a trainer, has no line of the user's to blame but this one.
     pub fn passed_at(&self, here: &'static Location<'static>) -> PassedGuard<'_> {

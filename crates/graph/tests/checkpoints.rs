@@ -133,3 +133,38 @@ fn a_checkpoint_for_many_examples_can_be_differentiated() {
         assert!(close(&value(each), &value(plain)) && close(&value(h), &value(plain)));
     }
 }
+
+#[test]
+fn a_checkpoint_costs_what_its_segment_costs() {
+    // One argument more is a few nodes more, nested or not, and the run repeats no product for it.
+    let counts = |k: usize| {
+        let g = Graph::new();
+        let x = g.leaf("x", draw(&(-1.0..1.0), &[4, 4], 1));
+        let w: Vec<Var<'_>> =
+            (0..k).map(|i| g.leaf("w", draw(&(-0.3..0.3), &[4, 4], 2 + i as u64))).collect();
+        let y = w.iter().fold(x, |y, w| y.matmul(*w).tanh().checkpoint(&[y]));
+        let d = y.checkpoint(&[x]).sum(&[]).grad(&w).expect("connected");
+        let plan = g.compile(&[], &d).expect("compiles").to_string();
+        (g.len(), plan.matches("matmul(").count())
+    };
+    let [(few, products), (many, more)] = [8, 64].map(counts);
+    assert!(many < 9 * few, "{few} nodes for 8 arguments, {many} for 64");
+    // Forward, and again for the outer checkpoint, and again for each inner one; and two for the gradient.
+    assert!(products <= 5 * 8 && more <= 5 * 64, "{products} products for 8 layers, {more} for 64");
+}
+
+#[test]
+fn checkpoints_nest_as_deep_as_one_likes() {
+    let g = Graph::new();
+    let x = g.leaf("x", [0.3, -0.8]);
+    let deep = |checkpointed: bool| {
+        let mut y = x;
+        for _ in 0..100 {
+            y = (y * 0.9).sin();
+            y = if checkpointed { y.checkpoint(&[x]) } else { y };
+        }
+        y.sum(&[])
+    };
+    let (plain, nested) = (deep(false), deep(true));
+    same_derivatives(nested, plain, &[x], &[g.constant([1.0, 0.5])]);
+}

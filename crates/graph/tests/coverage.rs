@@ -163,8 +163,8 @@ fn operation(family: &str, sample: &Sample) -> Op {
 fn title(family: &str, op: &Op) -> String {
     match family {
         "Reduce" => format!("{} over axes", op.name()),
-        "Ruled" if op.name() == "checkpoint" => "checkpoint".into(),
-        "Ruled" => format!("custom {}", op.label().rsplit(['[', ']']).nth(1).unwrap_or_default()),
+        "Call" if op.name() == "checkpoint" => "checkpoint".into(),
+        "Call" => format!("custom {}", op.label().rsplit(['[', ']']).nth(1).unwrap_or_default()),
         "Custom" => "custom operation".into(),
         _ => op.name().into(),
     }

@@ -13,6 +13,7 @@ use crate::diff::copy::between;
 use crate::diff::jvp::jvp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
+use crate::exec::expand::expand;
 use crate::ir::NodeId;
 use crate::prim::Op;
 use crate::var::Var;
@@ -222,6 +223,12 @@ impl Checker {
         probe: &Probe,
         points: &[Points],
     ) -> Result<()> {
+        let all: Vec<NodeId> = parameters.iter().chain([&loss]).map(|v| v.id).collect();
+        // A formula without a rule of its own has no derivative of its own to blame: what is in it has.
+        if let Some(opened) = expand(loss.graph, &all, Op::is_plain_call) {
+            let parameters: Vec<Var<'_>> = parameters.iter().map(|p| opened.var(*p)).collect();
+            return self.blame(report, opened.var(loss), &parameters, probe, points);
+        }
         let graph = loss.graph;
         let ids: Vec<NodeId> = parameters.iter().map(|p| p.id).collect();
         let in_question = |v: &Verdict, p: &Points| match v {

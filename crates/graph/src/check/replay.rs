@@ -19,9 +19,7 @@ use crate::prim::Op;
 /// The operands with respect to which `node` has a derivative rule.
 pub(super) fn operands(graph: &Graph, node: NodeId) -> Vec<NodeId> {
     let node = graph.node(node);
-    // Argument 0 of a formula with a rule of its own is its value.
-    let skipped = usize::from(matches!(node.op, Op::Ruled(_)));
-    node.args[skipped..].to_vec()
+    node.args[..node.op.given(node.args.len())].to_vec()
 }
 
 /// An operation, ready to be evaluated and differentiated by its own rule.
@@ -51,8 +49,8 @@ pub(super) struct Scene {
 }
 
 impl Replay {
-    /// `node` of `source`, copied.
-    pub(super) fn new(source: &Graph, node: NodeId) -> Result<Replay> {
+    /// `node` of `source`, copied. What it takes besides its operands has its value in `values`.
+    pub(super) fn new(source: &Graph, node: NodeId, values: &HashMap<NodeId, Tensor>) -> Result<Replay> {
         let fresh = Graph::new();
         let mut inputs = operands(source, node);
         inputs.sort();
@@ -65,7 +63,10 @@ impl Replay {
         // A Cholesky factor is a function of symmetric matrices only: no element moves without its mirror image.
         let symmetric = matches!(source.node(node).op, Op::Cholesky(_));
         let taken = leaves.iter().map(|x| if symmetric { 0.5 * (*x + x.t()) } else { *x });
-        let replaced: HashMap<_, _> = inputs.iter().copied().zip(taken).collect();
+        let mut replaced: HashMap<_, _> = inputs.iter().copied().zip(taken).collect();
+        for id in source.node(node).args {
+            replaced.entry(id).or_insert_with(|| fresh.constant(values[&id].clone()));
+        }
         let y = fresh.copy_from(source, &[node], &replaced)[0];
         let shape = y.shape();
         let ct = fresh.input("ct", &shape, Kind::Real);

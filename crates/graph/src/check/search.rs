@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::exec::compile::{Optimise, Precision};
 use crate::ir::{Graph, NodeId, Type};
 use crate::prim::Op;
-use crate::prim::ruled::formula;
 use crate::var::Var;
 
 /// A culprit, where it stands, and how it was found.
@@ -92,14 +91,9 @@ struct Step {
 /// The nodes by which `loss` depends on `wrong`, in order. A formula with a rule of its own is one step.
 fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
     let inner = graph.inner.borrow();
-    let sources = |id: usize| -> Vec<NodeId> {
+    let sources = |id: usize| -> &[NodeId] {
         let node = &inner.nodes[id];
-        match &node.op {
-            // A checkpoint has no rule of its own, so what is in it counts.
-            op if op.is_checkpoint() => vec![formula(graph.var(node.args[0])).id],
-            Op::Ruled(_) => node.args[1..].to_vec(),
-            _ => node.args.to_vec(),
-        }
+        &node.args[..node.op.given(node.args.len())]
     };
     let mut needed = vec![false; loss.index() + 1];
     needed[loss.index()] = true;
@@ -113,15 +107,13 @@ fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
     let mut found = Vec::new();
     for i in (0..needed.len()).filter(|i| needed[*i]) {
         let node = &inner.nodes[i];
-        let mut varying: Vec<NodeId> = sources(i).into_iter().filter(|a| varies[a.index()]).collect();
+        let mut varying: Vec<NodeId> = sources(i).iter().copied().filter(|a| varies[a.index()]).collect();
         varying.dedup();
         if varying.is_empty() || node.ty.kind != Kind::Real {
             continue;
         }
         varies[i] = true;
-        if !node.op.is_checkpoint() {
-            found.push(Step { node: NodeId(i as u32), varying });
-        }
+        found.push(Step { node: NodeId(i as u32), varying });
     }
     found
 }
@@ -159,7 +151,7 @@ fn values(
     let mut wanted: HashSet<NodeId> = HashSet::new();
     for node in nodes {
         wanted.insert(node);
-        wanted.extend(operands(graph, node));
+        wanted.extend(graph.node(node).args);
     }
     let mut wanted: Vec<NodeId> = wanted.into_iter().collect();
     wanted.sort();
@@ -212,7 +204,7 @@ impl Search<'_> {
         let name = (node.op.clone(), types, pattern);
         let mut replay = match self.replays.remove(&name) {
             Some(replay) => replay,
-            None => Replay::new(self.graph, step.node)?,
+            None => Replay::new(self.graph, step.node, &self.values)?,
         };
         let values: Vec<Tensor> = inputs.iter().map(|id| self.values[id].clone()).collect();
         let key = self.key.at(step.node.index() as u64);
@@ -247,8 +239,8 @@ impl Search<'_> {
                 None => known.push(Suspect::found(self.graph, step.node, operand, finding)),
             }
         }
-        // Rules and custom operations are of one node only.
-        if !matches!(node.op, Op::Ruled(_) | Op::Custom(_)) {
+        // A custom operation is of one node only, as is what takes more than its operands.
+        if !matches!(node.op, Op::Custom(_)) && node.args.len() == all.len() {
             self.replays.insert(name, replay);
         }
         Ok(())

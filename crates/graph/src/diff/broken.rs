@@ -3,11 +3,15 @@
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind};
+use crate::exec::expand::expand;
 use crate::ir::{Graph, NodeId};
-use crate::prim::Rule;
+use crate::prim::{Op, Rule};
 
 /// The error for a variable `x` that `y` does not depend on differentiably.
 pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
+    if let Some(plain) = expand(graph, &[y, x], Op::is_plain_call) {
+        return where_broken(&plain.graph, plain.place(y), plain.place(x));
+    }
     let inner = graph.inner.borrow();
     let nodes = &inner.nodes;
     let name = inner.called(x);

@@ -8,16 +8,6 @@ use crate::var::Var;
 
 /// The nodes that `outputs` are made of and that depend on `from`, in order; `from` themselves are left out.
 pub(crate) fn between(graph: &Graph, from: &[NodeId], outputs: &[NodeId]) -> Vec<NodeId> {
-    between_by(graph, from, outputs, |node| &node.args)
-}
-
-/// As [`between`], where a node depends on what `operands` says.
-pub(crate) fn between_by(
-    graph: &Graph,
-    from: &[NodeId],
-    outputs: &[NodeId],
-    operands: impl Fn(&Node) -> &[NodeId],
-) -> Vec<NodeId> {
     let inner = graph.inner.borrow();
     let Some(last) = outputs.iter().map(|o| o.index()).max() else { return Vec::new() };
     let first = from.iter().map(|f| f.index()).min().unwrap_or(last + 1);
@@ -26,14 +16,14 @@ pub(crate) fn between_by(
     let is_from = |i: usize| from.iter().any(|f| f.index() == i);
     for i in (first..=last).rev().filter(|i| !is_from(*i)) {
         if needed[i] {
-            operands(&inner.nodes[i]).iter().for_each(|a| needed[a.index()] = true);
+            inner.nodes[i].args.iter().for_each(|a| needed[a.index()] = true);
         }
     }
     let mut depends = vec![false; last + 1];
     from.iter().filter(|f| f.index() <= last).for_each(|f| depends[f.index()] = true);
     let mut found = Vec::new();
     for i in first..=last {
-        if needed[i] && !depends[i] && operands(&inner.nodes[i]).iter().any(|a| depends[a.index()]) {
+        if needed[i] && !depends[i] && inner.nodes[i].args.iter().any(|a| depends[a.index()]) {
             depends[i] = true;
             found.push(NodeId(i as u32));
         }
@@ -90,18 +80,7 @@ impl Graph {
                     let leaf = source.inner.borrow().leaves[p.index].clone();
                     self.new_leaf(&leaf.name, node.ty.clone(), leaf.value)
                 }
-                Op::Constant(p) => {
-                    let value = source.inner.borrow().constants[p.index].clone();
-                    self.constant(value)
-                }
-                Op::Poison(p) => {
-                    let error = source.inner.borrow().errors[p.index].clone();
-                    self.poison(error)
-                }
-                Op::Ruled(p) => {
-                    let ruling = source.inner.borrow().rules[p.index].clone();
-                    self.under_rule(p.name, &args, ruling)
-                }
+                Op::Poison(p) => self.poison((*p.0).clone()),
                 op => self.record(op.clone(), &args),
             };
             map.insert(id, new);

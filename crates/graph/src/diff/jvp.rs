@@ -1,19 +1,15 @@
 //! Forward mode: tangents from left to right.
 
+use std::collections::HashMap;
 use std::panic::Location;
 
-use super::captured::{refuse_captured, value_under_rule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId};
 use crate::origin::{Origin, Phase};
-use crate::prim::pushforward::Pushforward;
-use crate::prim::{Cotangents, Rule, Site};
+use crate::prim::{Rule, Site};
 use crate::var::Var;
 
-use super::linearity::linear_since;
-
 use chainrule_tensor::kernels::Kind;
-use smallvec::SmallVec;
 
 /// The derivative of `outputs` along `tangents` (the rates of change of `inputs`): one tangent per output.
 ///
@@ -50,14 +46,13 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
         }
     }
     let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
-    let found: Vec<Var<'g>> =
-        outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect();
+    let found: Vec<Var<'g>> = outputs.iter().map(|y| found.of(*y).unwrap_or_else(|| y.like(0.0))).collect();
     graph.admit("jvp", &found)?;
     Ok(found)
 }
 
 /// What tangents are recorded for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Mode {
     /// To be computed.
     Forward,
@@ -77,7 +72,20 @@ pub(crate) fn refuse_discrete(role: &str, x: Var<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::Gradient(why)).placed(here).operand(name, x.ty(), x.origin()))
 }
 
-/// Records the tangent of every node that lies between `inputs` and `outputs`; by node position.
+/// The tangents of nodes, by position, and those of the further results of nodes that have several.
+pub(crate) struct Tangents<'g> {
+    first: Vec<Option<Var<'g>>>,
+    all: HashMap<NodeId, Vec<Option<Var<'g>>>>,
+}
+
+impl<'g> Tangents<'g> {
+    /// The tangent of `y`; `None` if it does not vary.
+    pub(crate) fn of(&self, y: Var<'g>) -> Option<Var<'g>> {
+        self.first.get(y.id.index()).copied().flatten()
+    }
+}
+
+/// Records the tangent of every node that lies between `inputs` and `outputs`.
 ///
 /// # Errors
 /// A formula with a rule of its own that uses an input behind the back of its rule.
@@ -87,39 +95,42 @@ pub(crate) fn record_tangents<'g>(
     inputs: &[Var<'g>],
     tangents: &[Var<'g>],
     mode: Mode,
-) -> Result<Vec<Option<Var<'g>>>> {
-    let Way { varies, wanted } = between(graph, outputs, inputs);
-    refuse_captured(graph, inputs, &varies, &wanted)?;
-    let mut t: Vec<Option<Var<'g>>> = vec![None; wanted.len()];
+) -> Result<Tangents<'g>> {
+    let wanted = between(graph, outputs, inputs);
+    let mut t = Tangents { first: vec![None; wanted.len()], all: HashMap::new() };
     for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
         let id = NodeId(i as u32);
-        let from_args = tangent_of(graph, id, &t, mode);
+        let from_args = tangent_of(graph, id, &mut t, mode)?;
         let origin = graph.var(id).origin();
         let _blame = graph.blame_origin(Origin { phase: later(origin.phase, Phase::Tangent), ..origin });
         let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
-        t[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
+        t.first[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
     }
     Ok(t)
 }
 
-/// The tangent of one node from those of its arguments, by node position; `None` if none of them varies.
-pub(crate) fn tangent_of<'g>(
+/// The tangent of one node from those of its arguments; `None` if none of them varies.
+fn tangent_of<'g>(
     graph: &'g Graph,
     id: NodeId,
-    t: &[Option<Var<'g>>],
+    known: &mut Tangents<'g>,
     mode: Mode,
-) -> Option<Var<'g>> {
+) -> Result<Option<Var<'g>>> {
     let node = graph.node(id);
-    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| t[a.index()]).collect();
+    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| known.first[a.index()]).collect();
+    let several = |known: &Tangents<'g>, i: usize| known.all.get(&node.args[0])?.get(i).copied().flatten();
+    if let Rule::Part(i) = node.op.rule() {
+        return Ok(several(known, i));
+    }
     if t.iter().all(Option::is_none) {
-        return None;
+        return Ok(None);
     }
     let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
     let _blame =
         graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin.clone() });
     let site = Site { x: &x, y: graph.var(id) };
-    match node.op.rule() {
-        Rule::Flat(_) => None,
+    Ok(match node.op.rule() {
+        Rule::Flat(_) | Rule::Part(_) => None,
         Rule::Nonlinear(tangent) => Some(tangent(&t, &site)),
         Rule::Linear(_) => {
             let args: Vec<_> = (0..x.len())
@@ -136,14 +147,14 @@ pub(crate) fn tangent_of<'g>(
             let of_others = others.iter().any(Option::is_some).then(|| tangent(&others, &site));
             of_linear.into_iter().chain(of_others).reduce(|a, b| a + b)
         }
-        Rule::Vjp(..) if mode == Mode::Reverse => {
-            let varying: SmallVec<[usize; 4]> = (0..t.len()).filter(|i| t[*i].is_some()).collect();
-            let args: Vec<Var<'g>> = t.iter().flatten().copied().chain([site.y]).collect();
-            Some(graph.record(Pushforward { varying }.into(), &args))
+        Rule::Structured(op) => {
+            let found = op.tangents(&t, mode, &site)?;
+            graph.admit("grad", &found.iter().flatten().copied().collect::<Vec<_>>())?;
+            let first = found[0];
+            known.all.insert(id, found);
+            first
         }
-        Rule::Vjp(_, Some(tangent)) => Some(tangent(&t, &site)),
-        Rule::Vjp(cotangents, None) => Some(pushforward(&cotangents, &node, &t, &site)),
-    }
+    })
 }
 
 /// The sum over `arguments`, in each of which the node is linear, of its tangents.
@@ -162,38 +173,6 @@ fn each_linear<'g>(
     arguments.iter().filter_map(one).reduce(|a, b| a + b)
 }
 
-/// The tangent of a node whose derivative is given as a vjp: the transpose of that vjp, which is itself a recorded
-/// function, linear in the cotangent.
-fn pushforward<'g>(
-    cotangents: &Cotangents<'_>,
-    node: &Node,
-    t: &[Option<Var<'g>>],
-    site: &Site<'_, 'g>,
-) -> Var<'g> {
-    let graph = site.y.graph;
-    let mark = graph.len();
-    let ct = graph.new_leaf("cotangent", site.y.ty(), None);
-    let ends: Vec<_> =
-        cotangents(ct, site).into_iter().zip(t).filter_map(|(c, t)| Some((c?, (*t)?))).collect();
-    if let Some((poisoned, _)) = ends.iter().find(|(c, _)| c.is_poisoned()) {
-        return *poisoned;
-    }
-    let made: Vec<Var<'g>> = ends.iter().map(|(made, _)| *made).collect();
-    let what = format!("the vjp of `{}` is not linear in its cotangent", node.op.name());
-    let linear = linear_since(graph, &what, mark, &[ct], &made);
-    match linear.and_then(|()| super::transpose::transpose(graph, mark, &[ct], ends.into_iter())) {
-        Ok(found) => found[0].unwrap_or_else(|| site.y.like(0.0)),
-        Err(error) => {
-            let hint = format!(
-                "`{}` has a vjp that is not linear in its cotangent; give it a custom_jvp, or use \
-                 reverse mode only",
-                node.op.name()
-            );
-            graph.poison(error.hint(hint))
-        }
-    }
-}
-
 /// `op` applied to tangents; additions of a constant zero fall away.
 fn linear<'g>(graph: &'g Graph, op: &crate::prim::Op, args: &[Var<'g>]) -> Var<'g> {
     match op {
@@ -207,15 +186,8 @@ pub(crate) fn later(a: Phase, b: Phase) -> Phase {
     if a == Phase::Backward { a } else { b }
 }
 
-/// What lies between inputs and outputs, by node position.
-struct Way {
-    /// Whether a node depends on an input through differentiable operations.
-    varies: Vec<bool>,
-    /// Whether it does and an output depends on it so.
-    wanted: Vec<bool>,
-}
-
-fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Way {
+/// Whether a node depends on an input through differentiable operations, and an output on it so; by node position.
+fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<bool> {
     let inner = graph.inner.borrow();
     let mut varies = vec![false; inner.nodes.len()];
     for x in inputs {
@@ -223,10 +195,7 @@ fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Way {
     }
     let first = inputs.iter().map(|x| x.id.index()).min().unwrap_or(inner.nodes.len());
     for (i, node) in inner.nodes.iter().enumerate().skip(first) {
-        let of_arguments =
-            node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_));
-        // What a formula uses behind the back of its rule counts, so as not to be overlooked.
-        varies[i] |= of_arguments || value_under_rule(graph, node).is_some_and(|y| varies[y.id.index()]);
+        varies[i] |= node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_));
     }
     let mut needed = vec![false; inner.nodes.len()];
     for y in outputs {
@@ -239,6 +208,5 @@ fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Way {
             }
         }
     }
-    let wanted = varies.iter().zip(&needed).map(|(varies, needed)| *varies && *needed).collect();
-    Way { varies, wanted }
+    varies.iter().zip(&needed).map(|(varies, needed)| *varies && *needed).collect()
 }

@@ -1,10 +1,12 @@
 //! Whether a derivative rule of the user's is linear in the tangents or cotangents that it is given.
 
+use std::collections::HashMap;
+
 use chainrule_tensor::Tensor;
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, Inner, Node, NodeId};
+use crate::ir::{Graph, Node, NodeId};
 use crate::prim::{Op, Rule};
 use crate::var::Var;
 
@@ -21,34 +23,6 @@ enum Form {
     Other(usize),
 }
 
-/// Fails unless `rule` is linear in its arguments together, which are of the types of the reals in `x`; a discrete one
-/// stands for itself. `what` begins the message: that such a rule is not linear in its tangents.
-///
-/// The rule is recorded over leaves of its own: the tangents at hand may be constants, or what the rule multiplies
-/// them with.
-pub(crate) fn refuse_nonlinear<'g>(
-    what: &str,
-    x: &[Var<'g>],
-    rule: impl Fn(&[Var<'g>]) -> Var<'g>,
-) -> Result<()> {
-    let Some(first) = x.first() else { return Ok(()) };
-    let graph = first.graph;
-    let record = || {
-        let mark = graph.len();
-        let seed = |x: &Var<'g>| match x.kind() {
-            Kind::Real => graph.new_leaf("tangent", x.ty(), None),
-            _ => *x,
-        };
-        let seeds: Vec<Var<'g>> = x.iter().map(seed).collect();
-        linear_since(graph, what, mark, &seeds, &[rule(&seeds)])
-    };
-    graph.scratch(|| match record() {
-        Ok(()) => Ok(()),
-        // What is recorded for a derivative has the line of its node; once more, with the lines of the rule.
-        Err(_) => graph.unattributed(record),
-    })
-}
-
 /// Fails unless each of `ends`, recorded since `mark`, is linear in the leaves `seeds` together, or poisoned.
 pub(crate) fn linear_since(
     graph: &Graph,
@@ -61,23 +35,10 @@ pub(crate) fn linear_since(
     graph.admit("custom rule", &known)?;
     let inner = graph.inner.borrow();
     let nodes = &inner.nodes;
-    let mut forms: Vec<Form> = Vec::with_capacity(nodes.len() - mark);
-    for (i, node) in nodes.iter().enumerate().skip(mark) {
-        let of = |id: &NodeId| match id.index().checked_sub(mark) {
-            Some(k) => forms[k],
-            None => fixed(&inner, *id),
-        };
-        let form = match node.op {
-            Op::Input(_) if seeds.iter().any(|s| s.id.index() == i) => Form::Linear,
-            _ => form(i, &inner, of),
-        };
-        forms.push(form);
-    }
+    let seeds = seeds.iter().map(|s| (s.id.index(), Form::Linear)).collect();
+    let forms = Forms::of(nodes, mark, seeds);
     for end in known {
-        let form = match end.id.index().checked_sub(mark) {
-            Some(k) => forms[k],
-            None => fixed(&inner, end.id),
-        };
+        let form = forms.at(end.id);
         let (at, why) = match form {
             Form::Zero | Form::Linear => continue,
             Form::Fixed => (end.id.index(), "the result does not depend on them, and is not 0".to_owned()),
@@ -92,51 +53,97 @@ pub(crate) fn linear_since(
     Ok(())
 }
 
-/// The form of the node at `i` from those of its arguments.
-fn form(i: usize, inner: &Inner, of: impl Fn(&NodeId) -> Form) -> Form {
-    let node = &inner.nodes[i];
-    let forms: Vec<Form> = node.args.iter().map(of).collect();
-    if let Some(other) = forms.iter().find(|f| matches!(f, Form::Other(_))) {
-        return *other;
-    }
-    let varying: Vec<usize> = (0..forms.len()).filter(|k| forms[*k] == Form::Linear).collect();
-    if varying.is_empty() {
-        return fixed(inner, NodeId(i as u32));
-    }
-    match node.op.rule() {
-        Rule::Linear(_) => {
-            // The condition of a choice may be whatever does not depend on the seeds.
-            let real = |k: &usize| inner.nodes[node.args[*k].index()].ty.kind == Kind::Real;
-            let affine = (0..forms.len()).filter(real).any(|k| forms[k] == Form::Fixed);
-            if affine { Form::Other(i) } else { Form::Linear }
-        }
-        Rule::Multilinear(arguments, _) | Rule::Mixed(arguments, ..) => match varying[..] {
-            _ if arguments.iter().any(|k| forms[*k] == Form::Zero) => Form::Zero,
-            [only] if arguments.contains(&only) => Form::Linear,
-            _ => Form::Other(i),
-        },
-        _ => Form::Other(i),
-    }
+/// The forms of the nodes of a list from `mark` on.
+struct Forms<'a> {
+    nodes: &'a [Node],
+    mark: usize,
+    known: Vec<Form>,
+    /// Those of all results of nodes that have several.
+    several: HashMap<usize, Vec<Form>>,
 }
 
-/// The form of a node that no seed reaches.
-fn fixed(inner: &Inner, id: NodeId) -> Form {
-    if is_zero(inner, id, 8) { Form::Zero } else { Form::Fixed }
+impl<'a> Forms<'a> {
+    /// The forms from those of the leaves in `given`, by position.
+    fn of(nodes: &'a [Node], mark: usize, given: HashMap<usize, Form>) -> Forms<'a> {
+        let mut forms = Forms { nodes, mark, known: Vec::new(), several: HashMap::new() };
+        for i in mark..nodes.len() {
+            let form = given.get(&i).copied().unwrap_or_else(|| forms.form(i));
+            forms.known.push(form);
+        }
+        forms
+    }
+
+    fn at(&self, id: NodeId) -> Form {
+        match id.index().checked_sub(self.mark) {
+            Some(k) => self.known[k],
+            None => self.fixed(id),
+        }
+    }
+
+    /// The form of the node at `i` from those of its arguments.
+    fn form(&mut self, i: usize) -> Form {
+        let node = &self.nodes[i];
+        if let Rule::Part(k) = node.op.rule() {
+            let of_all = self.several.get(&node.args[0].index());
+            return of_all.map_or_else(|| self.at(node.args[0]), |all| all[k]);
+        }
+        let forms: Vec<Form> = node.args.iter().map(|a| self.at(*a)).collect();
+        if let Some(other) = forms.iter().find(|f| matches!(f, Form::Other(_))) {
+            return *other;
+        }
+        let varying: Vec<usize> = (0..forms.len()).filter(|k| forms[*k] == Form::Linear).collect();
+        if varying.is_empty() {
+            return self.fixed(NodeId(i as u32));
+        }
+        if let Op::Call(call) = &node.op {
+            let inside = call.body.nodes();
+            let given = forms.iter().copied().enumerate().take(call.body.parameters()).collect();
+            let inside = Forms::of(inside, 0, given);
+            // What is inside stands here, as far as this list goes.
+            let here = |y: &NodeId| match inside.at(*y) {
+                Form::Other(_) => Form::Other(i),
+                form => form,
+            };
+            let all: Vec<Form> = call.body.results().iter().map(here).collect();
+            let first = all[0];
+            self.several.insert(i, all);
+            return first;
+        }
+        match node.op.rule() {
+            Rule::Linear(_) => {
+                // The condition of a choice may be whatever does not depend on the seeds.
+                let real = |k: &usize| self.nodes[node.args[*k].index()].ty.kind == Kind::Real;
+                let affine = (0..forms.len()).filter(real).any(|k| forms[k] == Form::Fixed);
+                if affine { Form::Other(i) } else { Form::Linear }
+            }
+            Rule::Multilinear(arguments, _) | Rule::Mixed(arguments, ..) => match varying[..] {
+                _ if arguments.iter().any(|k| forms[*k] == Form::Zero) => Form::Zero,
+                [only] if arguments.contains(&only) => Form::Linear,
+                _ => Form::Other(i),
+            },
+            _ => Form::Other(i),
+        }
+    }
+
+    /// The form of a node that no seed reaches.
+    fn fixed(&self, id: NodeId) -> Form {
+        if is_zero(self.nodes, id, 8) { Form::Zero } else { Form::Fixed }
+    }
 }
 
 /// Whether the node is 0 by what it is made of, looking back through no more than `depth` operations.
-fn is_zero(inner: &Inner, id: NodeId, depth: usize) -> bool {
-    let node = &inner.nodes[id.index()];
-    let zero = |k: &usize| depth > 0 && is_zero(inner, node.args[*k], depth - 1);
+fn is_zero(nodes: &[Node], id: NodeId, depth: usize) -> bool {
+    let node = &nodes[id.index()];
+    let zero = |k: &usize| depth > 0 && is_zero(nodes, node.args[*k], depth - 1);
     match (&node.op, node.op.rule()) {
         (Op::Scalar(s), _) => s.real() == Some(0.0),
-        (Op::Constant(p), _) => match &inner.constants[p.index] {
+        (Op::Constant(p), _) => match &*p.value {
             Tensor::F32(a) => a.iter().all(|x| *x == 0.0),
             Tensor::F64(a) => a.iter().all(|x| *x == 0.0),
             _ => false,
         },
         (_, Rule::Linear(_)) => {
-            let real = |k: &usize| inner.nodes[node.args[*k].index()].ty.kind == Kind::Real;
+            let real = |k: &usize| nodes[node.args[*k].index()].ty.kind == Kind::Real;
             node.ty.kind == Kind::Real && (0..node.args.len()).filter(real).all(|k| zero(&k))
         }
         (_, Rule::Multilinear(arguments, _) | Rule::Mixed(arguments, ..)) => arguments.iter().any(zero),

@@ -5,9 +5,10 @@
 //! gradient is the vjp of a scalar with cotangent 1, and a Hessian-vector product the jvp of a gradient.
 
 pub(crate) mod broken;
-mod captured;
 pub(crate) mod checkpoint;
 pub(crate) mod copy;
+mod custom;
+pub(crate) mod derived;
 pub(crate) mod grad;
 pub(crate) mod jacobian;
 pub(crate) mod jvp;

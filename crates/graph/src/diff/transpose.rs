@@ -1,5 +1,6 @@
 //! Reverse mode: linear nodes transposed from right to left.
 
+use std::collections::HashMap;
 use std::panic::Location;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -61,9 +62,9 @@ pub fn vjp<'g>(
     };
     let seeds: Vec<Var<'g>> = inputs.iter().map(seed).collect();
     let tangents = record_tangents(graph, outputs, inputs, &seeds, Mode::Reverse)?;
-    let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents[y.id.index()]).collect();
+    let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents.of(*y)).collect();
     graph.admit("vjp", &reached)?;
-    let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents[y.id.index()]?, *ct)));
+    let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents.of(*y)?, *ct)));
     let found = transpose(graph, mark, &seeds, ends)?;
     graph.admit("vjp", &found.iter().flatten().copied().collect::<Vec<_>>())?;
     Ok(found)
@@ -93,26 +94,54 @@ pub(crate) fn transpose<'g>(
             add(&mut ct, tangent.id, cotangent);
         }
     }
+    // What arrives at the further results of nodes that have several.
+    let mut several: HashMap<NodeId, Vec<Option<Var<'g>>>> = HashMap::new();
     for i in (mark..end).rev().filter(|i| linear[i - mark]) {
-        let Some(arriving) = ct[i - mark] else { continue };
-        let node = graph.node(NodeId(i as u32));
-        if matches!(node.op, Op::Input(_)) {
+        let id = NodeId(i as u32);
+        let arriving = ct[i - mark];
+        let node = graph.node(id);
+        if matches!(node.op, Op::Input(_)) || arriving.is_none() && !several.contains_key(&id) {
             continue;
         }
         let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
-        let site = Site { x: &x, y: graph.var(NodeId(i as u32)) };
-        let varying: Vec<usize> = (0..x.len())
-            .filter(|k| node.args[*k].index() >= mark && linear[node.args[*k].index() - mark])
-            .collect();
+        let site = Site { x: &x, y: graph.var(id) };
+        let is_linear = |a: &NodeId| a.index() >= mark && linear[a.index() - mark];
+        let varying: Vec<usize> = (0..x.len()).filter(|k| is_linear(&node.args[*k])).collect();
         let rule = node.op.rule();
-        let Some(transpose) = linear_in(&rule, &varying) else {
-            let why = format!("{} is not linear in the tangents that it is applied to", node.op.name());
-            return Err(Error::new(ErrorKind::Gradient(why)).placed(node.origin.clone()));
-        };
         let _blame = graph.blame_origin(Origin { phase: Phase::Backward, ..node.origin.clone() });
-        for k in varying {
-            let part = transpose(k, arriving, &site);
-            add(&mut ct, node.args[k], part);
+        match &rule {
+            Rule::Part(k) => {
+                let parts = several.entry(node.args[0]).or_default();
+                parts.resize(parts.len().max(*k), None);
+                parts[k - 1] = arriving;
+            }
+            Rule::Structured(op) => {
+                let mut all = vec![arriving];
+                all.extend(several.remove(&id).unwrap_or_default());
+                all.resize(
+                    1 + node
+                        .op
+                        .further(&x.iter().map(|x| x.ty()).collect::<Vec<_>>().iter().collect::<Vec<_>>())
+                        .len(),
+                    None,
+                );
+                let mask: Vec<bool> = node.args.iter().map(is_linear).collect();
+                for (k, part) in op.cotangents(&all, &mask, &site)?.into_iter().enumerate() {
+                    part.into_iter().for_each(|part| add(&mut ct, node.args[k], part));
+                }
+            }
+            rule => {
+                let Some(transpose) = linear_in(rule, &varying) else {
+                    let why =
+                        format!("{} is not linear in the tangents that it is applied to", node.op.name());
+                    return Err(Error::new(ErrorKind::Gradient(why)).placed(node.origin.clone()));
+                };
+                for k in varying {
+                    let Some(arriving) = arriving else { continue };
+                    let part = transpose(k, arriving, &site);
+                    add(&mut ct, node.args[k], part);
+                }
+            }
         }
     }
     Ok(seeds.iter().map(|s| ct[s.id.index() - mark]).collect())
@@ -126,7 +155,7 @@ fn linear_in<'r, 'p>(rule: &'r Rule<'p>, varying: &[usize]) -> Option<&'r Transp
             let one = matches!(varying, [only] if arguments.contains(only));
             one.then_some(transpose)
         }
-        Rule::Nonlinear(_) | Rule::Vjp(..) | Rule::Flat(_) => None,
+        Rule::Nonlinear(_) | Rule::Structured(_) | Rule::Part(_) | Rule::Flat(_) => None,
     }
 }
 

@@ -78,22 +78,9 @@ fn stand_in<'g>(x: Var<'g>) -> Var<'g> {
     let ty = x.ty();
     let one = Type { shape: ty.shape.without(0), kind: ty.kind };
     let _blame = x.graph.blame_origin(x.origin());
-    let leaf = x.graph.new_leaf("example", one, None);
-    if let Some(new) = x.graph.inner.borrow_mut().leaves.last_mut() {
-        new.advice = Some(
-            "inside the closure given to vmap it stands for one example, outside it has no value; return what is needed \
-             of it",
-        );
-    }
-    leaf
-}
-
-/// As [`vmap`], for values whose leading axes are known to be equal, with poison in the place of errors.
-pub(crate) fn rows<'g>(examples: &[Var<'g>], f: impl FnOnce(&[Var<'g>]) -> Vec<Var<'g>>) -> Vec<Var<'g>> {
-    let graph = examples[0].graph;
-    let inputs: Vec<Var<'g>> = examples.iter().map(|x| stand_in(*x)).collect();
-    let outputs = f(&inputs);
-    batched(graph, examples[0].shape()[0], &outputs, &inputs, examples)
+    let advice = "inside the closure given to vmap it stands for one example, outside it has no value; return what is \
+                  needed of it";
+    x.graph.placeholder("example", one, advice)
 }
 
 /// Records `outputs` for `n` examples, with `examples` in the place of `inputs`.

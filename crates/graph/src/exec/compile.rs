@@ -3,6 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Tensor};
 
+use super::expand::expand;
 use super::machine::Compiled;
 use super::{buffers, fold, fuse, lower};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,8 +41,13 @@ impl Precision {
     /// f32 if the bound reals of the graph are all f32 and there is one, else f64.
     pub(crate) fn of_leaves(graph: &Graph) -> Precision {
         let inner = graph.inner.borrow();
-        let bound = inner.leaves.iter().filter_map(|l| l.value.as_ref()).chain(&inner.constants);
-        let mut reals = bound.map(Tensor::dtype).filter(|d| d.is_real()).peekable();
+        let constant = |node: &'_ crate::ir::Node| match &node.op {
+            Op::Constant(p) => Some(p.value.dtype()),
+            _ => None,
+        };
+        let bound = inner.leaves.iter().filter_map(|l| l.value.as_ref()).map(Tensor::dtype);
+        let constants = inner.nodes.iter().filter_map(constant);
+        let mut reals = bound.chain(constants).filter(|d| d.is_real()).peekable();
         if reals.peek().is_some() && reals.all(|d| d == DType::F32) { Precision::F32 } else { Precision::F64 }
     }
 }
@@ -175,10 +181,35 @@ impl Compiler<'_> {
             // Every node has a step and a buffer of its own, which stay what they are until the end of the run.
             self.optimise = Optimise::NONE;
         }
-        let graph = self.graph;
-        let wanted: Vec<NodeId> =
-            self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();
         self.check_leaves()?;
+        let needed: Vec<NodeId> =
+            self.needed().chain(self.inputs.iter().copied()).chain(self.state.iter().map(|s| s.0)).collect();
+        match expand(self.graph, &needed, |_| true) {
+            None => self.plan(),
+            Some(expanded) => {
+                let now = |id: &NodeId| expanded.place(*id);
+                let plain = Compiler {
+                    graph: &expanded.graph,
+                    inputs: self.inputs.iter().map(now).collect(),
+                    outputs: self.outputs.iter().map(now).collect(),
+                    state: self.state.iter().map(|(old, new)| (now(old), now(new))).collect(),
+                    refused: None,
+                    ..self
+                };
+                plain.plan()
+            }
+        }
+    }
+
+    /// The nodes whose values are asked for.
+    fn needed(&self) -> impl Iterator<Item = NodeId> {
+        self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1))
+    }
+
+    /// The plan of a graph without calls.
+    fn plan(self) -> Result<Compiled> {
+        let graph = self.graph;
+        let wanted: Vec<NodeId> = self.needed().collect();
         let live = fuse::live(graph, &wanted);
         let folded = if self.optimise.fold { fold::fold(&self, &live)? } else { fold::Folded::new() };
         let live = if folded.is_empty() { live } else { fuse::live_above(graph, &wanted, &folded) };

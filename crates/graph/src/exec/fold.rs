@@ -60,8 +60,8 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
         let layouts: Vec<_> =
             node.args.iter().map(|a| Layout::contiguous(inner.nodes[a.index()].ty.shape.clone())).collect();
         match node.op.lower(&layouts, &node.ty) {
-            Lowering::Leaf => {}
-            Lowering::View(_) => node.args.iter().for_each(|a| needed[a.index()] = true),
+            Lowering::Leaf | Lowering::Call => {}
+            Lowering::View(_) | Lowering::Part(_) => node.args.iter().for_each(|a| needed[a.index()] = true),
             Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => {
                 frontier.push(id)
             }

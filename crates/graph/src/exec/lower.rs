@@ -145,7 +145,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
             let leaf = &inner.leaves[p.index];
             leaf.value.clone().map(|value| (value, Some(leaf.name.to_string())))
         }
-        Op::Constant(p) => Some((inner.constants[p.index].clone(), None)),
+        Op::Constant(p) => Some(((*p.value).clone(), None)),
         _ => None,
     };
     let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));

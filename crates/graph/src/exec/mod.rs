@@ -8,6 +8,7 @@ pub(crate) mod anomaly;
 pub(crate) mod buffers;
 pub(crate) mod compile;
 pub(crate) mod elementwise;
+pub(crate) mod expand;
 pub(crate) mod fold;
 pub(crate) mod function;
 pub(crate) mod fuse;

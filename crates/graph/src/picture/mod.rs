@@ -24,7 +24,9 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
+use crate::exec::expand::{Expanded, expand};
 use crate::ir::{Graph, NodeId};
+use crate::prim::Op;
 use crate::var::Var;
 
 /// A picture of a graph, made by [`Graph::picture`]; [`svg`](Picture::svg) draws it.
@@ -145,8 +147,31 @@ impl<'g> Picture<'g> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        let sketch = nodes::sketch(self)?;
+        let asked = self.outputs.iter().map(|v| v.id).chain(self.names.keys().copied());
+        let asked: Vec<NodeId> =
+            asked.chain(self.derivatives.iter().flat_map(|d| [d.of, d.wrt, d.found])).collect();
+        // A formula without a rule of its own is drawn as what it is made of.
+        let sketch = match expand(self.graph, &asked, Op::is_plain_call) {
+            None => nodes::sketch(self)?,
+            Some(plain) => nodes::sketch(&self.of(&plain))?,
+        };
         Ok(draw(sketch, self.depth))
+    }
+
+    /// The same picture of a graph in another form.
+    fn of<'p>(&self, plain: &'p Expanded) -> Picture<'p> {
+        let at = |id: &NodeId| plain.place(*id);
+        let derivative = |d: &Derivative| Derivative { of: at(&d.of), wrt: at(&d.wrt), found: at(&d.found) };
+        Picture {
+            graph: &plain.graph,
+            outputs: self.outputs.iter().map(|v| plain.var(*v)).collect(),
+            depth: self.depth,
+            values: self.values,
+            precision: self.precision,
+            names: self.names.iter().map(|(id, name)| (at(id), name.clone())).collect(),
+            derivatives: self.derivatives.iter().map(derivative).collect(),
+            error: None,
+        }
     }
 
     /// The same picture, which cannot be drawn if one of `vars` is poisoned or of another graph.

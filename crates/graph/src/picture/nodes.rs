@@ -25,7 +25,7 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     let precision = picture.precision.unwrap_or_else(|| Precision::of_leaves(graph));
     let reverse = reverse(&nodes, &live);
     let saved = match reverse.contains(&true) {
-        true => graph.saved_for_backward(&picture.outputs, precision)?.values,
+        true => graph.saved(&wanted, precision).values,
         false => Vec::new(),
     };
     let saved = saved.into_iter().map(|v| (v.id, v.bytes)).collect();

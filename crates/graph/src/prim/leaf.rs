@@ -1,12 +1,14 @@
 //! What has no arguments: inputs, constants, counting, and the poison of a failed operation.
 
+use std::hash::{Hash, Hasher};
 use std::panic::Location;
+use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape, Tensor};
 
 use super::{Derivative, Lowering, Op, Primitive, Sample};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::exec::kernel::Kernel;
 use crate::ir::{Graph, Type};
 use crate::var::Var;
@@ -25,9 +27,16 @@ pub struct Scalar {
     bits: u64,
 }
 
-/// A tensor known at recording time, which stands in the graph at `index`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A tensor known at recording time; equal to itself only.
+#[derive(Clone, Debug)]
 pub struct Constant {
+    pub(crate) value: Arc<Tensor>,
+    pub(crate) ty: Type,
+}
+
+/// A parameter of a body; it stands nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Parameter {
     pub(crate) index: usize,
     pub(crate) ty: Type,
 }
@@ -38,11 +47,32 @@ pub struct Iota {
     n: usize,
 }
 
-/// The result of an operation that broke a rule; the error stands in the graph at `index`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Poison {
-    pub(crate) index: usize,
+/// The result of an operation that broke a rule, with the error; equal to itself only.
+#[derive(Clone, Debug)]
+pub struct Poison(pub(crate) Arc<Error>);
+
+/// Equality and hash by identity, for what is too large to compare.
+macro_rules! identity {
+    ($type:ident, |$p:ident| $arc:expr) => {
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                let of = |$p: &$type| Arc::as_ptr(&$arc);
+                std::ptr::eq(of(self), of(other))
+            }
+        }
+
+        impl Eq for $type {}
+
+        impl Hash for $type {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                let $p = self;
+                std::ptr::hash(Arc::as_ptr(&$arc), state);
+            }
+        }
+    };
 }
+identity!(Constant, |p| p.value);
+identity!(Poison, |p| p.0);
 
 impl Graph {
     /// Integers that count along `axis` of `shape` and are equal along all others.
@@ -103,6 +133,7 @@ macro_rules! leaf {
             }
             fn attributes(&self) -> String {
                 let $p = self;
+                let _ = $p;
                 $attributes
             }
             fn infer(&self, _: &[&Type]) -> Result<Type, ErrorKind> {
@@ -123,7 +154,8 @@ macro_rules! leaf {
 }
 
 leaf!(Input, "input", |p| p.index.to_string(), p.ty.clone(), Lowering::Leaf);
-leaf!(Constant, "constant", |p| p.index.to_string(), p.ty.clone(), Lowering::Leaf);
+leaf!(Constant, "constant", |p| String::new(), p.ty.clone(), Lowering::Leaf);
+leaf!(Parameter, "parameter", |p| p.index.to_string(), p.ty.clone(), Lowering::Leaf);
 leaf!(
     Scalar,
     "scalar",
@@ -145,7 +177,7 @@ leaf!(
 leaf!(
     Poison,
     "poison",
-    |p| p.index.to_string(),
+    |p| String::new(),
     {
         let _ = p;
         Type::real(())

@@ -8,6 +8,7 @@ pub(crate) mod arg;
 pub(crate) mod barrier;
 pub(crate) mod binary;
 pub(crate) mod broadcast;
+pub(crate) mod call;
 pub(crate) mod cast;
 pub(crate) mod cholesky;
 pub(crate) mod compare;
@@ -20,6 +21,7 @@ pub(crate) mod gather;
 pub(crate) mod leaf;
 pub(crate) mod matmul;
 pub(crate) mod pad;
+pub(crate) mod part;
 pub(crate) mod permute;
 pub(crate) mod pushforward;
 pub(crate) mod random;
@@ -27,7 +29,6 @@ pub(crate) mod range;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod rows;
-pub(crate) mod ruled;
 pub(crate) mod scatter;
 pub(crate) mod select;
 pub(crate) mod slice;
@@ -37,8 +38,10 @@ pub(crate) mod stop;
 pub(crate) mod unary;
 
 use chainrule_tensor::Layout;
+use chainrule_tensor::kernels::Kind;
 
-use crate::error::ErrorKind;
+use crate::diff::jvp::Mode;
+use crate::error::{Error, ErrorKind};
 use crate::exec::elementwise::Instruction;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
@@ -85,8 +88,6 @@ pub(crate) struct Site<'a, 'g> {
 type TransposeRule<P> = for<'a, 'g> fn(&P, i: usize, ct: Var<'g>, &Site<'a, 'g>) -> Var<'g>;
 /// Records the tangent of the result from those of the arguments.
 type TangentRule<P> = for<'a, 'g> fn(&P, t: &[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g>;
-/// Records the cotangents of all arguments from that of the result.
-type VjpRule<P> = for<'a, 'g> fn(&P, ct: Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>>;
 
 /// The one derivative rule of a primitive `P`.
 pub(crate) enum Derivative<P> {
@@ -101,11 +102,38 @@ pub(crate) enum Derivative<P> {
     /// Linear in each of the listed arguments, as above, and smooth in the others: the second function records the
     /// tangent from those of the others (division, solving a linear system).
     Mixed(&'static [usize], TransposeRule<P>, TangentRule<P>),
-    /// Given as a vjp: the cotangent of each argument from that of the result. Forward mode takes the tangent where
-    /// one is given, else transposes the vjp, which must then be linear in the cotangent.
-    Vjp(VjpRule<P>, Option<TangentRule<P>>),
+    /// Differentiated as a whole, all results and arguments at once.
+    Structured(fn(&P) -> &dyn Structured),
+    /// This result of its one argument, with the derivative that that one has.
+    Part(fn(&P) -> usize),
     /// No derivative, for the reason given.
     Flat(&'static str),
+}
+
+/// The derivative of what has several results, or formulas within.
+pub(crate) trait Structured {
+    /// Records the tangent of each result from those of the arguments (`None` where an argument does not vary).
+    ///
+    /// # Errors
+    /// Whatever keeps a formula within, or a rule of the user's, from being differentiated.
+    fn tangents<'g>(
+        &self,
+        t: &[Option<Var<'g>>],
+        mode: Mode,
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>, Error>;
+
+    /// Records the cotangent of each argument from those of the results, of an operation that is linear in the
+    /// arguments `linear` together.
+    ///
+    /// # Errors
+    /// A formula within that is not.
+    fn cotangents<'g>(
+        &self,
+        ct: &[Option<Var<'g>>],
+        linear: &[bool],
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>, Error>;
 }
 
 /// How a primitive is carried out.
@@ -118,6 +146,10 @@ pub(crate) enum Lowering {
     Kernel(Kernel),
     /// A value known before the plan runs: an input, a constant.
     Leaf,
+    /// A formula, which the planner records in its place.
+    Call,
+    /// This result of its argument.
+    Part(usize),
 }
 
 /// What the rest of the crate may ask of a primitive.
@@ -130,6 +162,10 @@ pub(crate) trait Primitive {
     }
     /// The type of the result, or the rule that the arguments break.
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind>;
+    /// The types of the results behind the first, for what has several.
+    fn further(&self, _: &[&Type]) -> Vec<Type> {
+        Vec::new()
+    }
     /// The one derivative rule.
     fn derivative(&self) -> Derivative<Self>
     where
@@ -174,6 +210,9 @@ macro_rules! primitives {
             pub(crate) fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
                 match self { $(Op::$name(p) => p.infer(args)),* }
             }
+            pub(crate) fn further(&self, args: &[&Type]) -> Vec<Type> {
+                match self { $(Op::$name(p) => p.further(args)),* }
+            }
             pub(crate) fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
                 match self { $(Op::$name(p) => p.batch(rows)),* }
             }
@@ -198,10 +237,8 @@ macro_rules! primitives {
                         Box::new(move |i, ct, s| f(p, i, ct, s)),
                         Box::new(move |t, s| g(p, t, s)),
                     ),
-                    Derivative::Vjp(f, None) => Rule::Vjp(Box::new(move |ct, s| f(p, ct, s)), None),
-                    Derivative::Vjp(f, Some(g)) => {
-                        Rule::Vjp(Box::new(move |ct, s| f(p, ct, s)), Some(Box::new(move |t, s| g(p, t, s))))
-                    }
+                    Derivative::Structured(f) => Rule::Structured(f(p)),
+                    Derivative::Part(f) => Rule::Part(f(p)),
                     Derivative::Flat(why) => Rule::Flat(why),
                 }),* }
             }
@@ -223,20 +260,19 @@ macro_rules! primitives {
 pub(crate) type Transpose<'p> = Box<dyn for<'a, 'g> Fn(usize, Var<'g>, &Site<'a, 'g>) -> Var<'g> + 'p>;
 pub(crate) type Tangent<'p> = Box<dyn for<'a, 'g> Fn(&[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g> + 'p>;
 
-pub(crate) type Cotangents<'p> = Box<dyn for<'a, 'g> Fn(Var<'g>, &Site<'a, 'g>) -> Vec<Option<Var<'g>>> + 'p>;
-
 /// A [`Derivative`] with its primitive's attributes bound.
 pub(crate) enum Rule<'p> {
     Linear(Transpose<'p>),
     Multilinear(&'static [usize], Transpose<'p>),
     Nonlinear(Tangent<'p>),
     Mixed(&'static [usize], Transpose<'p>, Tangent<'p>),
-    Vjp(Cotangents<'p>, Option<Tangent<'p>>),
+    Structured(&'p dyn Structured),
+    Part(usize),
     Flat(&'static str),
 }
 
 primitives! {
-    leaf::Input, leaf::Scalar, leaf::Constant, leaf::Iota, leaf::Poison,
+    leaf::Input, leaf::Scalar, leaf::Constant, leaf::Parameter, leaf::Iota, leaf::Poison,
     unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, concat::Concat, flip::Flip,
@@ -244,10 +280,20 @@ primitives! {
     gather::Gather, scatter::ScatterAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
-    custom::Custom, ruled::Ruled, pushforward::Pushforward,
+    custom::Custom, call::Call, pushforward::Pushforward, part::Part,
 }
 
 impl Op {
+    /// How many arguments, from the first on, the derivative says something about.
+    pub(crate) fn given(&self, arguments: usize) -> usize {
+        if let Op::Call(call) = self { call.given() } else { arguments }
+    }
+
+    /// Whether this is a formula without a rule of the user's.
+    pub(crate) fn is_plain_call(&self) -> bool {
+        matches!(self, Op::Call(call) if matches!(call.rule, call::Rule::Own | call::Rule::Recompute))
+    }
+
     /// Why this operation has no derivative; `None` if it has one.
     pub fn flat(&self) -> Option<&'static str> {
         match self.rule() {

@@ -1,34 +1,73 @@
-//! The tangent of a node whose derivative is given as a vjp, until it is transposed.
+//! The tangent of an operation whose derivative is given as a vjp, until it is transposed.
 
 use chainrule_tensor::Layout;
-use smallvec::SmallVec;
 
-use super::{Derivative, Lowering, Primitive, Rule, Sample, Site};
-use crate::error::{Error, ErrorKind};
+use super::{Derivative, Lowering, Primitive, Sample, Site, Structured};
+use crate::body::Body;
+use crate::diff::derived::tangent_of_vjp;
+use crate::diff::jvp::Mode;
+use crate::error::{ErrorKind, Result};
 use crate::ir::Type;
 use crate::var::Var;
 
-/// J·t of the node that is the last argument; the arguments before are the tangents of its arguments `varying`.
+/// J·t, where `rule` gives Jᵀ·ct. The arguments are the tangents of the arguments `varying`, then what the rule takes
+/// but for the cotangent: the arguments (as many as are `given`), the result, and what it uses besides.
 ///
-/// Reverse mode records it and transposes it at once, by the node's vjp. It is never carried out: forward mode
-/// records the transpose of the vjp instead.
+/// Reverse mode records it and transposes it at once, by the rule. It is never carried out: forward mode records the
+/// transpose of the rule instead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pushforward {
-    pub(crate) varying: SmallVec<[usize; 4]>,
+    pub(crate) name: &'static str,
+    pub(crate) rule: Body,
+    pub(crate) given: usize,
+    pub(crate) varying: Vec<usize>,
 }
 
 impl Pushforward {
-    /// The cotangent of tangent `i`: that of the node's argument it belongs to.
-    fn pull<'g>(&self, i: usize, ct: Var<'g>, site: &Site<'_, 'g>) -> Var<'g> {
-        let Some(node) = site.x.last() else { return ct };
-        let recorded = node.graph.node(node.id);
-        let x: Vec<Var<'g>> = recorded.args.iter().map(|a| node.graph.var(*a)).collect();
-        let Rule::Vjp(cotangents, _) = recorded.op.rule() else {
-            return ct.fail(Error::new(ErrorKind::Gradient(format!("{} has no vjp", recorded.op.name()))));
-        };
-        let found = cotangents(ct, &Site { x: &x, y: *node });
-        let argument = self.varying[i];
-        found.get(argument).copied().flatten().unwrap_or_else(|| x[argument].like(0.0))
+    /// J·t for `tangents`, one for each argument that varies.
+    ///
+    /// # Errors
+    /// In forward mode: a rule that is not linear in its cotangent.
+    pub(crate) fn record<'g>(self, tangents: &[Var<'g>], fixed: &[Var<'g>], mode: Mode) -> Result<Var<'g>> {
+        let graph = fixed[0].graph;
+        if mode == Mode::Reverse {
+            return Ok(graph.record(self.into(), &[tangents, fixed].concat()));
+        }
+        let y = fixed[self.given];
+        let args = [fixed, tangents].concat();
+        let body = tangent_of_vjp(graph, self.name, &self.rule, self.given, &self.varying)?;
+        Ok(body.map_or_else(|| y.like(0.0), |body| graph.inline(&body, &args)[0]))
+    }
+}
+
+impl Structured for Pushforward {
+    fn tangents<'g>(
+        &self,
+        t: &[Option<Var<'g>>],
+        mode: Mode,
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>> {
+        // Linear in the tangents; those of what it takes besides are of no order that reverse mode asks for.
+        let n = self.varying.len();
+        let varying = (0..n).filter(|i| t[*i].is_some()).map(|i| self.varying[i]).collect();
+        let push = Pushforward { varying, ..self.clone() };
+        let tangents: Vec<Var<'g>> = t[..n].iter().flatten().copied().collect();
+        push.record(&tangents, &site.x[n..], mode).map(|found| vec![Some(found)])
+    }
+
+    fn cotangents<'g>(
+        &self,
+        ct: &[Option<Var<'g>>],
+        linear: &[bool],
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>> {
+        let graph = site.y.graph;
+        let fixed = &site.x[self.varying.len()..];
+        let (before, captures) = fixed.split_at(self.given + 1);
+        let Some(ct) = ct[0] else { return Ok(vec![None; linear.len()]) };
+        let args: Vec<Var<'g>> = before.iter().chain([&ct]).chain(captures).copied().collect();
+        let found = graph.inline(&self.rule, &args);
+        Ok((0..linear.len()).map(|i| Some(found[*self.varying.get(i)?])).collect())
     }
 }
 
@@ -38,11 +77,11 @@ impl Primitive for Pushforward {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
-        Ok(args[args.len() - 1].clone())
+        Ok(args[self.varying.len() + self.given].clone())
     }
 
     fn derivative(&self) -> Derivative<Self> {
-        Derivative::Linear(|p, i, ct, s| p.pull(i, ct, s))
+        Derivative::Structured(|p| p)
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {

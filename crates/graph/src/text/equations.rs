@@ -8,10 +8,10 @@ use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 
 use crate::diff::transpose::vjp;
 use crate::error::Result;
+use crate::exec::expand::expand;
 use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::Origin;
 use crate::prim::Op;
-use crate::prim::ruled::formula;
 use crate::var::Var;
 
 /// One line: `dv1 = 3 · dJ`.
@@ -61,7 +61,14 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
         self.graph.admit("equations", wrt)?;
-        self.graph.scratch(|| self.write_equations(wrt))
+        let all: Vec<NodeId> = wrt.iter().chain([&self]).map(|v| v.id).collect();
+        match expand(self.graph, &all, Op::is_plain_call) {
+            None => self.graph.scratch(|| self.write_equations(wrt)),
+            Some(plain) => {
+                let wrt: Vec<Var<'_>> = wrt.iter().map(|x| plain.var(*x)).collect();
+                plain.var(self).write_equations(&wrt)
+            }
+        }
     }
 
     fn write_equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
@@ -91,9 +98,7 @@ impl<'g> Var<'g> {
             defined.push(graph.var(id));
         }
         let end = graph.leaf("dJ", 1.0);
-        // What stands in a formula with a rule of its own has no derivative, even if something else uses it.
-        let ruled = writer.under_rules(&live);
-        let smooth = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id && !ruled.contains(&v.id);
+        let smooth = |v: &&Var<'g>| v.kind() == Kind::Real && v.id != self.id;
         // Each after all that use it.
         let mut targets: Vec<Var<'g>> = defined.iter().filter(smooth).chain(wrt).copied().collect();
         targets.sort_by_key(|v| std::cmp::Reverse(v.id));
@@ -149,22 +154,6 @@ impl<'g> Writer<'g> {
                 return self.take(name);
             }
         }
-    }
-
-    /// The values from which formulas with a rule of their own are made: the rule takes their place in the derivative.
-    fn under_rules(&self, live: &[NodeId]) -> HashSet<NodeId> {
-        let mut under = HashSet::new();
-        for node in live.iter().map(|id| &self.nodes[id.index()]).filter(|n| matches!(n.op, Op::Ruled(_))) {
-            let mut open = vec![node.args[0]];
-            let mut seen: HashSet<NodeId> = node.args[1..].iter().copied().collect();
-            while let Some(id) = open.pop() {
-                if seen.insert(id) {
-                    under.insert(id);
-                    open.extend(&self.nodes[id.index()].args);
-                }
-            }
-        }
-        under
     }
 
     fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
@@ -351,10 +340,6 @@ impl<'g> Writer<'g> {
             }
             op => {
                 let mut inside: Vec<String> = args.iter().map(|a| self.term(*a)).collect();
-                if let (Op::Ruled(_), Some(value)) = (op, inside.first_mut()) {
-                    // The rule says how it is differentiated; that it is stopped first goes without saying.
-                    *value = self.term(formula(self.graph.var(args[0])).id);
-                }
                 let attributes = op.attributes();
                 // What names no quantity would read like an operand.
                 if !attributes.is_empty() && !attributes.contains('=') {

@@ -7,6 +7,7 @@ use chainrule_tensor::Layout;
 
 use crate::error::Result;
 use crate::exec::compile::Precision;
+use crate::exec::expand::expand;
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::{Origin, Phase};
 use crate::prim::Lowering;
@@ -57,10 +58,21 @@ impl Graph {
     #[track_caller]
     pub fn saved_for_backward(&self, outputs: &[Var<'_>], precision: Precision) -> Result<Saved> {
         self.admit("saved_for_backward", outputs)?;
-        let nodes = self.nodes();
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
+        Ok(match expand(self, &wanted, |_| true) {
+            Some(plain) => {
+                let wanted: Vec<NodeId> = wanted.iter().map(|id| plain.place(*id)).collect();
+                plain.graph.saved(&wanted, precision)
+            }
+            None => self.saved(&wanted, precision),
+        })
+    }
+
+    /// As [`saved_for_backward`](Graph::saved_for_backward), where a call is one operation.
+    pub(crate) fn saved(&self, wanted: &[NodeId], precision: Precision) -> Saved {
+        let nodes = self.nodes();
         let mut readers: BTreeMap<NodeId, usize> = BTreeMap::new();
-        for id in crate::exec::fuse::live(self, &wanted) {
+        for id in crate::exec::fuse::live(self, wanted) {
             let node = &nodes[id.index()];
             if node.origin.phase == Phase::Forward {
                 continue;
@@ -90,7 +102,7 @@ impl Graph {
         };
         let mut values: Vec<SavedValue> = readers.into_iter().map(value).collect();
         values.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.id.cmp(&b.id)));
-        Ok(Saved { values })
+        Saved { values }
     }
 }
 
