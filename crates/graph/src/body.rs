@@ -1,6 +1,6 @@
 //! A formula as a value: a recorded function that refers to nothing outside itself.
 
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -64,6 +64,26 @@ impl Body {
         self.0.results.iter().map(|id| &self.0.nodes[id.index()].ty)
     }
 
+    /// The same formula with other results.
+    pub(crate) fn with_results(&self, results: Vec<NodeId>) -> Body {
+        Body::new(self.0.nodes.clone(), self.0.parameters, results)
+    }
+
+    /// Whether a node or result is made of parameter `i`.
+    pub(crate) fn uses(&self, i: usize) -> bool {
+        let parameter = NodeId(i as u32);
+        self.0.results.contains(&parameter) || self.0.nodes.iter().any(|node| node.args.contains(&parameter))
+    }
+
+    /// Whether a result is made of parameter `i`, result `k` aside.
+    pub(crate) fn uses_but_for_result(&self, i: usize, k: usize) -> bool {
+        let mut depends = vec![false; self.0.nodes.len()];
+        for (at, node) in self.0.nodes.iter().enumerate() {
+            depends[at] = at == i || node.args.iter().any(|a| depends[a.index()]);
+        }
+        self.0.results.iter().enumerate().any(|(at, y)| at != k && depends[y.index()])
+    }
+
     /// The same function, recorded for a derivative.
     pub(crate) fn in_phase(&self, phase: Phase) -> Body {
         let staged = |node: &Node| match node.origin.phase {
@@ -107,6 +127,33 @@ impl Graph {
     /// The formula that makes `results` of `parameters`. What it uses besides, and what does not depend on them,
     /// becomes a further parameter; numbers and what is made of numbers only come along.
     pub(crate) fn outline<'g>(&'g self, parameters: &[Var<'g>], results: &[Var<'g>]) -> Outline<'g> {
+        self.outlined(parameters, results, |nodes, numbers| {
+            let first = parameters.iter().map(|x| x.id).min();
+            inside(nodes, numbers, first, results)
+        })
+    }
+
+    /// The formula that makes `results`, as far as it has been recorded since the graph had `mark` nodes.
+    pub(crate) fn outline_since<'g>(&'g self, mark: usize, results: &[Var<'g>]) -> Outline<'g> {
+        self.outlined(&[], results, |nodes, _| {
+            let mut open: BinaryHeap<NodeId> = results.iter().map(|y| y.id).collect();
+            let mut seen = BTreeSet::new();
+            while let Some(id) = open.pop() {
+                let node = &nodes[id.index()];
+                if id.index() >= mark && !matches!(node.op, Op::Input(_)) && seen.insert(id) {
+                    open.extend(&node.args);
+                }
+            }
+            seen.into_iter().collect()
+        })
+    }
+
+    fn outlined<'g>(
+        &'g self,
+        parameters: &[Var<'g>],
+        results: &[Var<'g>],
+        inside: impl FnOnce(&[Node], &HashMap<NodeId, NodeId>) -> Vec<NodeId>,
+    ) -> Outline<'g> {
         let inner = self.inner.borrow();
         let nodes = &inner.nodes;
         let mut outliner = Outliner { nodes, numbers: HashMap::new(), made: Vec::new() };
@@ -114,8 +161,7 @@ impl Graph {
             let at = outliner.parameter(x.id);
             outliner.numbers.entry(x.id).or_insert(at);
         }
-        let first = parameters.iter().map(|x| x.id).min();
-        let inside = inside(nodes, &outliner.numbers, first, results);
+        let inside = inside(nodes, &outliner.numbers);
         let mut captures = Vec::new();
         let used = inside.iter().flat_map(|id| nodes[id.index()].args.iter().copied());
         let dependent: HashSet<NodeId> = inside.iter().copied().collect();
@@ -128,7 +174,9 @@ impl Graph {
             }
         }
         let parameters = outliner.made.len();
-        inside.into_iter().for_each(|id| _ = outliner.number(id));
+        for id in inside {
+            outliner.number(id);
+        }
         let results = results.iter().map(|y| outliner.number(y.id)).collect();
         Outline { body: Body::new(outliner.made, parameters, results), captures }
     }
@@ -142,6 +190,13 @@ impl Graph {
             values.push(self.record(node.op.clone(), &args));
         }
         body.results().iter().map(|y| values[y.index()]).collect()
+    }
+}
+
+impl Graph {
+    /// Whether a node is a number or constant, or one in another form.
+    pub(crate) fn is_made_of_numbers(&self, id: NodeId) -> bool {
+        made_of_numbers(&self.inner.borrow().nodes, id, 8)
     }
 }
 

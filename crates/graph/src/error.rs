@@ -22,6 +22,8 @@ struct Details {
     kind: ErrorKind,
     at: Option<Origin>,
     operands: Vec<(String, Type, Origin)>,
+    /// The steps of loops in which it happened, the innermost first.
+    steps: Vec<String>,
     hint: Option<String>,
 }
 
@@ -148,7 +150,7 @@ impl ErrorKind {
 impl Error {
     /// An error of `kind` with no place yet.
     pub fn new(kind: impl Into<ErrorKind>) -> Self {
-        Error(Box::new(Details { kind: kind.into(), at: None, operands: Vec::new(), hint: None }))
+        Error(Box::new(Details { kind: kind.into(), at: None, operands: Vec::new(), steps: Vec::new(), hint: None }))
     }
 
     /// The class of failure, to match on.
@@ -170,6 +172,12 @@ impl Error {
     /// The same error, with one more operand: what it is, its type, and where it was made.
     pub fn operand(mut self, what: impl Into<String>, ty: Type, origin: Origin) -> Self {
         self.0.operands.push((what.into(), ty, origin));
+        self
+    }
+
+    /// The same error, in a step of a loop.
+    pub(crate) fn in_step(mut self, step: String) -> Self {
+        self.0.steps.push(step);
         self
     }
 
@@ -196,6 +204,9 @@ impl fmt::Display for Error {
         }
         for (what, ty, origin) in &self.0.operands {
             write!(f, "\n   |  {what}: {ty} made at {origin}")?;
+        }
+        for step in &self.0.steps {
+            write!(f, "\n   |  in {step}")?;
         }
         if let Some(hint) = &self.0.hint {
             write!(f, "\n   = hint: {hint}")?;

@@ -96,6 +96,8 @@ pub(crate) struct Inner {
     interned: HashMap<(Op, Args), NodeId>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) attribution: Attribution,
+    /// The numbers of the steps of the loops that are being recorded, the innermost last.
+    pub(crate) steps: Vec<NodeId>,
     /// How many recordings are going on that will not stay.
     scratches: usize,
 }

@@ -43,6 +43,7 @@
 
 mod body;
 pub mod check;
+mod control;
 mod diff;
 mod error;
 mod exec;
@@ -55,6 +56,7 @@ mod text;
 mod var;
 
 pub use body::Body;
+pub use control::{Keep, Scan, WhileLoop, call, cond, scan, while_loop};
 pub use chainrule_tensor::kernels::Kind;
 pub use chainrule_tensor::kernels::order::Order;
 pub use diff::grad::hvp;

@@ -6,6 +6,8 @@ mod anomaly;
 mod check;
 /// Checkpoints change no derivative.
 mod checkpoints;
+/// Loops and choices equal what they stand for, in all modes and under every transform.
+mod control;
 /// What is checked of every primitive, counted: the page `docs/coverage.md`.
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.

@@ -13,5 +13,7 @@ pub(crate) mod grad;
 pub(crate) mod jacobian;
 pub(crate) mod jvp;
 pub(crate) mod linearity;
+mod branch;
+mod loops;
 pub(crate) mod transpose;
 pub(crate) mod vmap;

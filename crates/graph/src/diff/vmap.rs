@@ -7,6 +7,7 @@ use super::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::Origin;
+use crate::prim::Rule;
 use crate::prim::rows::{Rows, repeat};
 use crate::var::Var;
 
@@ -93,11 +94,21 @@ pub(crate) fn batched<'g>(
 ) -> Vec<Var<'g>> {
     let ids: Vec<NodeId> = outputs.iter().map(|y| y.id).collect();
     let replaced: HashMap<NodeId, Var<'g>> = inputs.iter().zip(examples).map(|(i, x)| (i.id, *x)).collect();
-    let found = rerecord(graph, &ids, replaced, |_, node, new: &[Option<Var<'g>>]| {
+    let mut several: HashMap<NodeId, Vec<Var<'g>>> = HashMap::new();
+    let found = rerecord(graph, &ids, replaced, |id, node, new: &[Option<Var<'g>>]| {
         let _blame = graph.blame_origin(node.origin.clone());
+        let rule = node.op.rule();
+        if let (Rule::Part(i), Some(all)) = (&rule, node.args.first().and_then(|a| several.get(a))) {
+            return all[*i];
+        }
         let args = node.args.iter().zip(new);
         let args = args.map(|(old, new)| new.map_or((graph.var(*old), false), |v| (v, true))).collect();
-        node.op.batch(&Rows::new(n, args))
+        let rows = Rows::new(n, args);
+        let all = if let Rule::Structured(op) = rule { op.batch_all(&rows) } else { None };
+        let Some(all) = all else { return node.op.batch(&rows) };
+        let first = all[0];
+        several.insert(id, all);
+        first
     });
     found.into_iter().zip(outputs).map(|(new, y)| new.unwrap_or_else(|| repeat(*y, n))).collect()
 }

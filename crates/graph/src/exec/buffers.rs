@@ -51,7 +51,13 @@ impl Plan {
         let given: Vec<usize> =
             self.inputs.iter().map(|i| i.0).chain(self.constants.iter().map(|c| c.0)).collect();
         let own = self.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
-        own.map(|(_, (kind, len))| precision.width(*kind) * len).try_fold(0, usize::checked_add)
+        let own = own.map(|(_, (kind, len))| Some(precision.width(*kind) * len));
+        let within = self.steps.iter().map(|step| match &step.kernel {
+            Kernel::Loop(cycle) => cycle.bytes(precision),
+            Kernel::Branch(choice) => choice.bytes(precision),
+            _ => Some(0),
+        });
+        own.chain(within).try_fold(0, |sum: usize, more| sum.checked_add(more?))
     }
 
     /// Fails if the system refuses the memory that runs need, which would end the program later.

@@ -3,6 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Tensor};
 
+use super::buffers::Plan;
 use super::expand::expand;
 use super::machine::Compiled;
 use super::{buffers, fold, fuse, lower};
@@ -177,6 +178,14 @@ impl Compiler<'_> {
         if let Some(error) = self.refused.take() {
             return Err(error);
         }
+        let precision = self.precision;
+        let plan = self.plan()?;
+        plan.refuse_too_large(precision)?;
+        Ok(Compiled::new(plan, precision))
+    }
+
+    /// The plan, whatever memory it needs.
+    pub(crate) fn plan(mut self) -> Result<Plan> {
         if self.anomaly {
             // Every node has a step and a buffer of its own, which stay what they are until the end of the run.
             self.optimise = Optimise::NONE;
@@ -185,7 +194,7 @@ impl Compiler<'_> {
         let needed: Vec<NodeId> =
             self.needed().chain(self.inputs.iter().copied()).chain(self.state.iter().map(|s| s.0)).collect();
         match expand(self.graph, &needed, |_| true) {
-            None => self.plan(),
+            None => self.plan_plain(),
             Some(expanded) => {
                 let now = |id: &NodeId| expanded.place(*id);
                 let plain = Compiler {
@@ -196,7 +205,7 @@ impl Compiler<'_> {
                     refused: None,
                     ..self
                 };
-                plain.plan()
+                plain.plan_plain()
             }
         }
     }
@@ -207,7 +216,7 @@ impl Compiler<'_> {
     }
 
     /// The plan of a graph without calls.
-    fn plan(self) -> Result<Compiled> {
+    fn plan_plain(self) -> Result<Plan> {
         let graph = self.graph;
         let wanted: Vec<NodeId> = self.needed().collect();
         let live = fuse::live(graph, &wanted);
@@ -216,9 +225,7 @@ impl Compiler<'_> {
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);
         let program = lower::lower(&self, &order, folded)?;
-        let plan = buffers::assign(program, self.optimise.reuse);
-        plan.refuse_too_large(self.precision)?;
-        Ok(Compiled::new(plan, self.precision))
+        Ok(buffers::assign(program, self.optimise.reuse))
     }
 
     fn check_leaves(&self) -> Result<()> {

@@ -44,6 +44,8 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
         let node = &inner.nodes[id.index()];
         constant[id.index()] = match &node.op {
             Op::Input(p) => !compiler.varies(id) && inner.leaves[p.index].value.is_some(),
+            // All results of a loop are made at once, when the plan runs.
+            Op::Loop(_) | Op::Branch(_) => false,
             _ => node.args.iter().all(|a| constant[a.index()]),
         };
         if !constant[id.index()] {
@@ -60,8 +62,8 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
         let layouts: Vec<_> =
             node.args.iter().map(|a| Layout::contiguous(inner.nodes[a.index()].ty.shape.clone())).collect();
         match node.op.lower(&layouts, &node.ty) {
-            Lowering::Leaf | Lowering::Call => {}
-            Lowering::View(_) | Lowering::Part(_) => node.args.iter().for_each(|a| needed[a.index()] = true),
+            Lowering::Leaf | Lowering::Formulas => {}
+            Lowering::View(_) | Lowering::Part => node.args.iter().for_each(|a| needed[a.index()] = true),
             Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => {
                 frontier.push(id)
             }

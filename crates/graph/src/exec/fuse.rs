@@ -65,8 +65,8 @@ pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded
             node.args.iter().map(|a| Layout::contiguous(nodes[a.index()].ty.shape.clone())).collect();
         match node.op.lower(&layouts, &node.ty) {
             Lowering::Elementwise(_) => Form::Elementwise,
-            Lowering::Kernel(_) | Lowering::Call => Form::Kernel,
-            Lowering::View(_) | Lowering::Part(_) => Form::View,
+            Lowering::Kernel(_) | Lowering::Formulas => Form::Kernel,
+            Lowering::View(_) | Lowering::Part => Form::View,
             Lowering::Leaf => Form::Leaf,
         }
     };

@@ -14,6 +14,8 @@ use crate::error::ErrorKind;
 use crate::prim::custom::CustomOp;
 use crate::prim::solve;
 
+use super::within::{Choice, Cycle};
+
 /// One kernel with all that is known of it at planning time.
 pub(crate) enum Kernel {
     /// A fused elementwise program.
@@ -46,6 +48,12 @@ pub(crate) enum Kernel {
     Cholesky { dims: [usize; 2] },
     /// The signs or log-magnitudes of the determinants of a batch of matrices.
     Determinant { sign: bool, dims: [usize; 2] },
+    /// A key made of each key and number.
+    FoldIn,
+    /// A plan that is repeated.
+    Loop(Box<Cycle>),
+    /// One of two plans.
+    Branch(Box<Choice>),
     /// The user's operation on arguments of these shapes.
     Custom { op: Arc<dyn CustomOp>, args: Vec<Shape>, out: Shape },
 }
@@ -78,6 +86,9 @@ impl Kernel {
             Kernel::Solve { part, .. } => solve::name(*part),
             Kernel::Cholesky { .. } => "cholesky",
             Kernel::Determinant { .. } => "determinant",
+            Kernel::FoldIn => "fold_in",
+            Kernel::Loop(cycle) => cycle.name,
+            Kernel::Branch(_) => "cond",
             Kernel::Custom { op, .. } => op.name(),
         }
     }
@@ -133,6 +144,9 @@ impl Kernel {
             }
             (Kernel::Uniform { stream }, [In::Int(key)], [Out::Real(y)]) => {
                 random::uniform([key[0] as u64, key[1] as u64, *stream], y);
+            }
+            (Kernel::FoldIn, [In::Int(keys), In::Int(numbers)], [Out::Int(y)]) => {
+                random::fold_in(keys, numbers, y);
             }
             (Kernel::InRange { end, what }, [In::Int(x)], [Out::Int(y)]) => {
                 if let Some(i) = x.iter().position(|v| !(0..*end).contains(v)) {

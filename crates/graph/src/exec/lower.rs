@@ -2,6 +2,7 @@
 
 mod fused;
 mod watch;
+mod within;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Scal
 use chainrule_tensor::{Layout, Shape, Tensor};
 
 use super::anomaly::{Leaf, Watch};
-use super::compile::Compiler;
+use super::compile::{Compiler, Optimise, Precision};
 use super::fold::Folded;
 use super::fuse::Work;
 use super::kernel::Kernel;
@@ -100,6 +101,11 @@ struct Lowerer<'a> {
     /// The names of the graph's leaves.
     names: Vec<Arc<str>>,
     places: HashMap<NodeId, Place>,
+    /// The nodes that are further results of others, by those and by number, and where the results are.
+    parts: HashMap<NodeId, HashMap<usize, NodeId>>,
+    part_places: HashMap<(NodeId, usize), Place>,
+    precision: Precision,
+    optimise: Optimise,
     /// Nodes whose value is needed outside the group that computes it.
     shared: Vec<bool>,
     /// Whether leaves and steps are watched.
@@ -114,6 +120,10 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         nodes: &inner.nodes,
         names: inner.leaves.iter().map(|l| l.name.clone()).collect(),
         places: HashMap::new(),
+        parts: HashMap::new(),
+        part_places: HashMap::new(),
+        precision: compiler.precision,
+        optimise: compiler.optimise,
         shared: shared(&inner.nodes, compiler, order),
         out: Lowered {
             buffers: Vec::new(),
@@ -160,10 +170,20 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
         }
         lowerer.watch_number(*id, user);
     }
+    for id in order.iter().flat_map(Work::nodes) {
+        if let Op::Part(part) = &inner.nodes[id.index()].op {
+            let whole = inner.nodes[id.index()].args[0];
+            lowerer.parts.entry(whole).or_default().insert(part.index, *id);
+        }
+    }
     for work in order {
         match work {
             Work::Fused(group) => lowerer.fused(group),
-            Work::Kernel(id) => lowerer.kernel(*id),
+            Work::Kernel(id) => match &inner.nodes[id.index()].op {
+                Op::Loop(l) => lowerer.looped(*id, l)?,
+                Op::Branch(b) => lowerer.branch(*id, b)?,
+                _ => lowerer.kernel(*id),
+            },
             Work::View(id) => lowerer.view(*id),
         }
     }
@@ -194,6 +214,10 @@ fn shared(nodes: &[Node], compiler: &Compiler<'_>, order: &[Work]) -> Vec<bool> 
     }
     let mut shared = vec![false; nodes.len()];
     for id in order.iter().flat_map(Work::nodes) {
+        // A further result is no use of the first.
+        if matches!(nodes[id.index()].op, Op::Part(_)) {
+            continue;
+        }
         for a in &nodes[id.index()].args {
             shared[a.index()] |= unit[a.index()] != unit[id.index()];
         }
@@ -275,6 +299,11 @@ impl Lowerer<'_> {
 
     fn view(&mut self, id: NodeId) {
         let node = &self.nodes[id.index()];
+        if let Op::Part(part) = &node.op {
+            let place = self.part_places[&(node.args[0], part.index)].clone();
+            self.places.insert(id, place);
+            return;
+        }
         let place = match self.place(node.args[0]) {
             Place::Immediate(value) => Place::Immediate(value),
             Place::At(buffer, layout) => match node.op.lower(&[layout], &node.ty) {

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::anomaly::{Leaf, LeafPlace};
 use super::buffers::{Plan, Slot};
 use super::compile::Precision;
+use super::kernel::Kernel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::type_of;
 
@@ -24,17 +25,26 @@ pub struct Compiled {
 }
 
 enum Store {
-    F32(Vec<Buffer<f32>>),
-    F64(Vec<Buffer<f64>>),
+    F32(Memory<f32>),
+    F64(Memory<f64>),
+}
+
+/// What a plan works in.
+pub(crate) struct Memory<T> {
+    pub(crate) buffers: Vec<Buffer<T>>,
+    /// For each step, what the plans within it work in.
+    within: Vec<Vec<Memory<T>>>,
 }
 
 /// The content of one buffer.
-enum Buffer<T> {
+pub(crate) enum Buffer<T> {
     Real(Vec<T>),
     Int(Vec<i64>),
     Truth(Vec<bool>),
     /// A constant or an argument, read where it lies.
     Tensor(Tensor),
+    /// This argument of a plan within another, read where it lies.
+    Lent(usize),
     /// Lent to the running step, or an argument between runs.
     Absent,
 }
@@ -42,8 +52,8 @@ enum Buffer<T> {
 impl Compiled {
     pub(crate) fn new(plan: Plan, precision: Precision) -> Self {
         let store = match precision {
-            Precision::F32 => Store::F32(buffers(&plan)),
-            Precision::F64 => Store::F64(buffers(&plan)),
+            Precision::F32 => Store::F32(Memory::new(&plan)),
+            Precision::F64 => Store::F64(Memory::new(&plan)),
         };
         let outputs = plan
             .outputs
@@ -105,10 +115,10 @@ impl Compiled {
 
     /// The present value of each state, in the order given to the compiler.
     pub fn state(&self) -> Vec<Tensor> {
-        fn go<T: Real>(plan: &Plan, store: &[Buffer<T>]) -> Vec<Tensor> {
+        fn go<T: Real>(plan: &Plan, store: &Memory<T>) -> Vec<Tensor> {
             let of = |(buffer, start): &(usize, Tensor)| {
                 let mut out = prepared::<T>(start);
-                write(&mut out, store[*buffer].slice(start.size()));
+                write(&mut out, store.buffers[*buffer].slice(start.size()));
                 out
             };
             plan.state.iter().map(of).collect()
@@ -136,8 +146,8 @@ impl Compiled {
             }
         }
         match &mut self.store {
-            Store::F32(store) => load(&mut *store, state.iter().map(|s| s.0).zip(values)),
-            Store::F64(store) => load(&mut *store, state.iter().map(|s| s.0).zip(values)),
+            Store::F32(store) => load(&mut store.buffers, state.iter().map(|s| s.0).zip(values)),
+            Store::F64(store) => load(&mut store.buffers, state.iter().map(|s| s.0).zip(values)),
         }
         Ok(())
     }
@@ -189,24 +199,52 @@ impl fmt::Debug for Compiled {
     }
 }
 
+impl<T: Real> Memory<T> {
+    /// For a plan that is run by itself: arguments are put into their buffers.
+    fn new(plan: &Plan) -> Self {
+        let within = plan.steps.iter().map(|step| match &step.kernel {
+            Kernel::Loop(cycle) => cycle.memories(),
+            Kernel::Branch(choice) => choice.memories(),
+            _ => Vec::new(),
+        });
+        Memory { buffers: buffers(plan), within: within.collect() }
+    }
+
+    /// For a plan within another: arguments are lent.
+    pub(crate) fn within(plan: &Plan) -> Self {
+        let mut memory = Memory::new(plan);
+        for (i, (buffer, ..)) in plan.inputs.iter().enumerate() {
+            memory.buffers[*buffer] = Buffer::Lent(i);
+        }
+        memory
+    }
+
+    pub(crate) fn read<'a>(&'a self, slot: Slot, lent: &[Slice<'a, T>]) -> Slice<'a, T> {
+        match &self.buffers[slot.buffer] {
+            Buffer::Lent(i) => lent[*i].start(slot.len),
+            own => own.slice(slot.len),
+        }
+    }
+}
+
 impl<T: Real> Buffer<T> {
-    fn slice(&self, len: usize) -> Slice<'_, T> {
+    pub(crate) fn slice(&self, len: usize) -> Slice<'_, T> {
         match self {
             Buffer::Real(v) => Slice::Real(&v[..len]),
             Buffer::Int(v) => Slice::Int(&v[..len]),
             Buffer::Truth(v) => Slice::Truth(&v[..len]),
             Buffer::Tensor(t) => lend(t),
             // Lent out: the step works on it in place and does not look at this slice.
-            Buffer::Absent => Slice::Real(&[]),
+            Buffer::Absent | Buffer::Lent(_) => Slice::Real(&[]),
         }
     }
 
-    fn slice_mut(&mut self, len: usize) -> SliceMut<'_, T> {
+    pub(crate) fn slice_mut(&mut self, len: usize) -> SliceMut<'_, T> {
         match self {
             Buffer::Real(v) => SliceMut::Real(&mut v[..len]),
             Buffer::Int(v) => SliceMut::Int(&mut v[..len]),
             Buffer::Truth(v) => SliceMut::Truth(&mut v[..len]),
-            Buffer::Tensor(_) | Buffer::Absent => {
+            Buffer::Tensor(_) | Buffer::Lent(_) | Buffer::Absent => {
                 unreachable!("steps write only to buffers of the plan's own")
             }
         }
@@ -259,28 +297,33 @@ fn load<'a, T: Real>(store: &mut [Buffer<T>], values: impl Iterator<Item = (usiz
 
 fn replay<T: Real>(
     plan: &Plan,
-    store: &mut [Buffer<T>],
+    store: &mut Memory<T>,
     arguments: &[Tensor],
     results: &mut [Tensor],
     run: u64,
 ) -> Result<()> {
     for ((buffer, ..), argument) in plan.inputs.iter().zip(arguments) {
-        store[*buffer] = Buffer::Tensor(prepared::<T>(argument));
+        store.buffers[*buffer] = Buffer::Tensor(prepared::<T>(argument));
     }
-    let done = leaves(plan, store, arguments, run).and_then(|()| steps(plan, store, run));
+    let done = leaves(plan, &store.buffers, arguments, run).and_then(|()| steps(plan, store, &[], run));
     for (buffer, ..) in &plan.inputs {
-        store[*buffer] = Buffer::Absent;
+        store.buffers[*buffer] = Buffer::Absent;
     }
     done?;
     for ((slot, ..), result) in plan.outputs.iter().zip(results) {
-        write(result, store[slot.buffer].slice(slot.len));
+        write(result, store.buffers[slot.buffer].slice(slot.len));
     }
-    for (from, to) in &plan.carries {
-        let mut home = std::mem::replace(&mut store[*to], Buffer::Absent);
-        copy_slice(store[from.buffer].slice(from.len), home.slice_mut(from.len));
-        store[*to] = home;
-    }
+    finish(plan, store, &[]);
     Ok(())
+}
+
+/// Brings home the next value of each state that was not computed in its place.
+pub(crate) fn finish<T: Real>(plan: &Plan, store: &mut Memory<T>, lent: &[Slice<'_, T>]) {
+    for (from, to) in &plan.carries {
+        let mut home = std::mem::replace(&mut store.buffers[*to], Buffer::Absent);
+        copy_slice(store.read(*from, lent), home.slice_mut(from.len));
+        store.buffers[*to] = home;
+    }
 }
 
 /// In anomaly mode: fails if what the steps start from is not what they can work with.
@@ -296,32 +339,45 @@ fn leaves<T: Real>(plan: &Plan, store: &[Buffer<T>], arguments: &[Tensor], run: 
     plan.leaves.iter().find_map(bad).map_or(Ok(()), Err)
 }
 
-fn steps<T: Real>(plan: &Plan, store: &mut [Buffer<T>], run: u64) -> Result<()> {
-    for step in &plan.steps {
+/// Carries out all steps; `lent` are the arguments of a plan within another.
+pub(crate) fn steps<T: Real>(
+    plan: &Plan,
+    store: &mut Memory<T>,
+    lent: &[Slice<'_, T>],
+    run: u64,
+) -> Result<()> {
+    for (i, step) in plan.steps.iter().enumerate() {
+        let taken = step.outputs.iter();
         let mut taken: SmallVec<[Buffer<T>; 4]> =
-            step.outputs.iter().map(|s| std::mem::replace(&mut store[s.buffer], Buffer::Absent)).collect();
+            taken.map(|s| std::mem::replace(&mut store.buffers[s.buffer], Buffer::Absent)).collect();
+        let mut within = std::mem::take(&mut store.within[i]);
         let done = {
             let inputs: SmallVec<[Slice<'_, T>; 16]> =
-                step.inputs.iter().map(|s| store[s.buffer].slice(s.len)).collect();
+                step.inputs.iter().map(|s| store.read(*s, lent)).collect();
             let mut outputs: SmallVec<[SliceMut<'_, T>; 4]> =
                 taken.iter_mut().zip(&step.outputs).map(|(b, s)| b.slice_mut(s.len)).collect();
-            step.kernel.run(&inputs, &mut outputs)
+            match &step.kernel {
+                Kernel::Loop(cycle) => cycle.run(&mut within, &inputs, &mut outputs, run),
+                Kernel::Branch(choice) => choice.run(&mut within, &inputs, &mut outputs, run),
+                kernel => kernel.run(&inputs, &mut outputs).map_err(|kind| step.failed(kind)),
+            }
         };
+        store.within[i] = within;
         for (slot, buffer) in step.outputs.iter().zip(taken) {
-            store[slot.buffer] = buffer;
+            store.buffers[slot.buffer] = buffer;
         }
-        done.map_err(|kind| step.failed(kind))?;
+        done?;
         if let (Some(watch), [made]) = (&step.about.watch, &step.outputs[..]) {
             let inputs: Vec<Slice<'_, T>> =
-                step.inputs.iter().map(|s| store[s.buffer].slice(s.len)).collect();
-            let found = watch.look(store[made.buffer].slice(made.len), &inputs, run, &step.about.origin);
+                step.inputs.iter().map(|s| store.read(*s, lent)).collect();
+            let found = watch.look(store.buffers[made.buffer].slice(made.len), &inputs, run, &step.about.origin);
             found.map_or(Ok(()), Err)?;
         }
     }
     Ok(())
 }
 
-fn copy_slice<T: Real>(from: Slice<'_, T>, to: SliceMut<'_, T>) {
+pub(crate) fn copy_slice<T: Real>(from: Slice<'_, T>, to: SliceMut<'_, T>) {
     match (from, to) {
         (Slice::Real(from), SliceMut::Real(to)) => to.copy_from_slice(from),
         (Slice::Int(from), SliceMut::Int(to)) => to.copy_from_slice(from),

@@ -16,3 +16,4 @@ pub(crate) mod kernel;
 pub(crate) mod lower;
 pub(crate) mod machine;
 pub(crate) mod operation;
+pub(crate) mod within;

@@ -193,6 +193,10 @@ impl Primitive for Call {
         self.body.result_types().skip(1).cloned().collect()
     }
 
+    fn bodies(&self) -> Vec<&Body> {
+        vec![&self.body]
+    }
+
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Structured(|p| p)
     }
@@ -212,7 +216,7 @@ impl Primitive for Call {
     }
 
     fn lower(&self, _: &[Layout], _: &Type) -> Lowering {
-        Lowering::Call
+        Lowering::Formulas
     }
 
     fn samples() -> Vec<Sample> {

@@ -7,6 +7,7 @@
 pub(crate) mod arg;
 pub(crate) mod barrier;
 pub(crate) mod binary;
+pub(crate) mod branch;
 pub(crate) mod broadcast;
 pub(crate) mod call;
 pub(crate) mod cast;
@@ -17,8 +18,10 @@ pub(crate) mod cumulate;
 pub(crate) mod custom;
 pub(crate) mod determinant;
 pub(crate) mod flip;
+pub(crate) mod fold_in;
 pub(crate) mod gather;
 pub(crate) mod leaf;
+pub(crate) mod loops;
 pub(crate) mod matmul;
 pub(crate) mod pad;
 pub(crate) mod part;
@@ -40,6 +43,7 @@ pub(crate) mod unary;
 use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
 
+use crate::body::Body;
 use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::exec::elementwise::Instruction;
@@ -134,6 +138,11 @@ pub(crate) trait Structured {
         linear: &[bool],
         site: &Site<'_, 'g>,
     ) -> Result<Vec<Option<Var<'g>>>, Error>;
+
+    /// The batching rule for all results at once; `None` where [`Primitive::batch`] is the rule.
+    fn batch_all<'g>(&self, _: &Rows<'g>) -> Option<Vec<Var<'g>>> {
+        None
+    }
 }
 
 /// How a primitive is carried out.
@@ -146,10 +155,10 @@ pub(crate) enum Lowering {
     Kernel(Kernel),
     /// A value known before the plan runs: an input, a constant.
     Leaf,
-    /// A formula, which the planner records in its place.
-    Call,
-    /// This result of its argument.
-    Part(usize),
+    /// Formulas within, which the planner records in their place, or makes plans of within the plan.
+    Formulas,
+    /// A further result of its argument.
+    Part,
 }
 
 /// What the rest of the crate may ask of a primitive.
@@ -162,6 +171,10 @@ pub(crate) trait Primitive {
     }
     /// The type of the result, or the rule that the arguments break.
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind>;
+    /// The formulas within.
+    fn bodies(&self) -> Vec<&Body> {
+        Vec::new()
+    }
     /// The types of the results behind the first, for what has several.
     fn further(&self, _: &[&Type]) -> Vec<Type> {
         Vec::new()
@@ -209,6 +222,10 @@ macro_rules! primitives {
             }
             pub(crate) fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
                 match self { $(Op::$name(p) => p.infer(args)),* }
+            }
+            /// The formulas within: what a call calls, what a loop repeats, what a choice chooses from.
+            pub fn bodies(&self) -> Vec<&Body> {
+                match self { $(Op::$name(p) => p.bodies()),* }
             }
             pub(crate) fn further(&self, args: &[&Type]) -> Vec<Type> {
                 match self { $(Op::$name(p) => p.further(args)),* }
@@ -279,8 +296,8 @@ primitives! {
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, sort::ArgSort,
     gather::Gather, scatter::ScatterAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
-    random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
-    custom::Custom, call::Call, pushforward::Pushforward, part::Part,
+    random::Uniform, fold_in::FoldIn, range::InRange, stop::StopGradient, barrier::Barrier,
+    custom::Custom, call::Call, loops::Loop, branch::Branch, pushforward::Pushforward, part::Part,
 }
 
 impl Op {

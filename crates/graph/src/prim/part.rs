@@ -52,7 +52,7 @@ impl Primitive for Part {
     }
 
     fn lower(&self, _: &[Layout], _: &Type) -> Lowering {
-        Lowering::Part(self.index)
+        Lowering::Part
     }
 
     fn samples() -> Vec<Sample> {

@@ -1,5 +1,7 @@
 //! Random numbers as a function of an explicit key.
 
+use std::panic::Location;
+
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape};
 
@@ -21,10 +23,14 @@ impl<'g> Var<'g> {
     /// Uniform reals in [0, 1) of `shape`, drawn with this key: a pair of integers such as (seed, step).
     ///
     /// The same key and stream name give the same numbers in every run, at any thread count, so a graph with
-    /// randomness can be differentiated, checked and replayed. Different names give independent streams.
+    /// randomness can be differentiated, checked and replayed. Different names give independent streams. Within
+    /// [`scan`](crate::scan) and [`while_loop`](crate::while_loop) each step draws other numbers: its number is
+    /// [folded into](Var::fold_in) the key.
     #[track_caller]
     pub fn uniform(self, stream: &str, shape: impl Into<Shape>) -> Var<'g> {
-        self.record(Op::Uniform(Uniform { stream: stream_number(stream), shape: shape.into() }), &[])
+        let _here = self.graph.blame_line(Location::caller());
+        let op = Op::Uniform(Uniform { stream: stream_number(stream), shape: shape.into() });
+        self.in_this_step().record(op, &[])
     }
 }
 

@@ -51,6 +51,30 @@ pub enum Slice<'a, T: Real> {
     Truth(&'a [bool]),
 }
 
+impl<'a, T: Real> Slice<'a, T> {
+    /// The number of elements.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match self {
+            Slice::Real(x) => x.len(),
+            Slice::Int(x) => x.len(),
+            Slice::Truth(x) => x.len(),
+        }
+    }
+
+    /// The first `len` elements.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn start(self, len: usize) -> Slice<'a, T> {
+        match self {
+            Slice::Real(x) => Slice::Real(&x[..len]),
+            Slice::Int(x) => Slice::Int(&x[..len]),
+            Slice::Truth(x) => Slice::Truth(&x[..len]),
+        }
+    }
+}
+
 /// A mutably borrowed buffer of any kind, reals at width `T`.
 #[derive(Debug)]
 pub enum SliceMut<'a, T: Real> {
@@ -60,4 +84,25 @@ pub enum SliceMut<'a, T: Real> {
     Int(&'a mut [i64]),
     /// Truth values.
     Truth(&'a mut [bool]),
+}
+
+impl<T: Real> SliceMut<'_, T> {
+    /// The number of elements.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match self {
+            SliceMut::Real(x) => x.len(),
+            SliceMut::Int(x) => x.len(),
+            SliceMut::Truth(x) => x.len(),
+        }
+    }
+
+    /// The same elements, borrowed for a shorter time.
+    pub fn reborrow(&mut self) -> SliceMut<'_, T> {
+        match self {
+            SliceMut::Real(x) => SliceMut::Real(x),
+            SliceMut::Int(x) => SliceMut::Int(x),
+            SliceMut::Truth(x) => SliceMut::Truth(x),
+        }
+    }
 }

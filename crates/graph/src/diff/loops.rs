@@ -1,0 +1,550 @@
+//! Loops, differentiated and for many examples: each is a loop again.
+
+use std::collections::HashMap;
+
+use chainrule_tensor::kernels::Kind;
+
+use super::jvp::Mode;
+use super::transpose::transpose;
+use super::vmap::batched;
+use crate::body::{Body, Outline};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Graph, NodeId, Type};
+use crate::origin::Phase;
+use crate::prim::loops::Loop;
+use crate::prim::rows::{Rows, repeat};
+use crate::prim::{Op, Site, Structured};
+use crate::var::Var;
+
+use super::derived::tangent_body;
+
+impl Structured for Loop {
+    /// One loop that carries values and tangents.
+    fn tangents<'g>(
+        &self,
+        t: &[Option<Var<'g>>],
+        mode: Mode,
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>> {
+        let graph = site.y.graph;
+        let (x, t) = (self.split(site.x), self.split(t));
+        let given = [t.carries, t.slices, t.captures].concat();
+        let mut varies: Vec<bool> = given.iter().map(Option::is_some).collect();
+        // A carry varies if it does at first, or does after some step.
+        let (tangent, reached) = loop {
+            let Some((tangent, reached)) = tangent_body(graph, &self.body, &varies, mode)? else {
+                return Ok(vec![None; 1 + self.body.results().len()]);
+            };
+            let more: Vec<usize> = (0..self.carries).filter(|i| reached[*i] && !varies[*i]).collect();
+            if more.is_empty() {
+                break (tangent, reached);
+            }
+            more.into_iter().for_each(|i| varies[i] = true);
+        };
+        let n = self.carries;
+        let stacked: Vec<bool> = reached[n..].to_vec();
+        let body = self.with_tangents(graph, &tangent, &varies, &reached)?;
+        let carried = (0..n).filter(|i| varies[*i]);
+        let start = carried.clone().map(|i| t.carries[i].unwrap_or_else(|| x.carries[i].like(0.0)));
+        let start: Vec<Var<'g>> = start.collect();
+        let args: Vec<Var<'g>> = [
+            x.carries,
+            &start,
+            x.slices,
+            &t.slices.iter().flatten().copied().collect::<Vec<_>>(),
+            x.count,
+            x.captures,
+            &t.captures.iter().flatten().copied().collect::<Vec<_>>(),
+            x.test_captures,
+        ]
+        .concat();
+        let test = self.test.as_ref().map(|test| after_carries(graph, test, n, &start)).transpose()?;
+        let made = Loop {
+            body,
+            carries: n + start.len(),
+            slices: self.slices + t.slices.iter().flatten().count(),
+            test,
+            ..self.clone()
+        };
+        let found = made.record(graph, &args)?;
+        let (mut carries, mut stacks) = (found[1 + n..].iter(), found[1 + made.carries..].iter());
+        let carries = (0..n).map(|i| if varies[i] { carries.next().copied() } else { None });
+        let stacks = stacked.iter().map(|reached| if *reached { stacks.next().copied() } else { None });
+        Ok(std::iter::once(None).chain(carries).chain(stacks).collect())
+    }
+
+    /// A loop over the part that does not depend on the tangents, which stacks what the other part needs of it, and a
+    /// loop in the other direction over the transpose of that other part.
+    fn cotangents<'g>(
+        &self,
+        ct: &[Option<Var<'g>>],
+        linear: &[bool],
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>> {
+        let graph = site.y.graph;
+        let x = self.split(site.x);
+        let asked = self.split(linear);
+        let mut mask = [asked.carries, asked.slices, asked.captures].concat();
+        // A carry that becomes a tangent in some step is one from the beginning: it begins as 0.
+        loop {
+            let depends = depends(&self.body, &mask);
+            let more: Vec<usize> = (0..self.carries).filter(|i| depends[*i] && !mask[*i]).collect();
+            if more.is_empty() {
+                break;
+            }
+            more.into_iter().for_each(|i| mask[i] = true);
+        }
+        let arriving: Vec<Option<Var<'g>>> = ct[1..].to_vec();
+        let split = Split::of(graph, self, &mask, &arriving)?;
+
+        // Forwards: what does not depend on the tangents.
+        let fixed = |all: &[Var<'g>], from: usize| -> Vec<Var<'g>> {
+            all.iter().enumerate().filter(|(i, _)| !mask[from + i]).map(|(_, x)| *x).collect()
+        };
+        let (carries, slices) = (fixed(x.carries, 0), fixed(x.slices, self.carries));
+        let captures = fixed(x.captures, self.carries + self.slices);
+        let needs_loop = split.stacked > 0 || self.test.is_some();
+        let (count, stacks) = if needs_loop {
+            if self.length == usize::MAX {
+                let why = "a while_loop without bound has no derivative in reverse mode, which stores its steps";
+                let error = Error::new(ErrorKind::Gradient(why.into())).placed(site.y.origin());
+                return Err(error.hint("give it a bound with WhileLoop::most, or use forward mode"));
+            }
+            let of_test = [&mask[..self.carries], &vec![false; x.test_captures.len()]].concat();
+            if self.test.as_ref().is_some_and(|test| reaches(test, &of_test)[0]) {
+                let why = "whether the loop goes on depends on what it shall be linear in";
+                return Err(Error::new(ErrorKind::Gradient(why.into())).placed(site.y.origin()));
+            }
+            let test = self.test.as_ref().map(|test| without_carries(graph, test, &mask[..self.carries]));
+            let forwards = Loop {
+                body: split.primal,
+                carries: carries.len(),
+                slices: slices.len(),
+                test: test.transpose()?,
+                ..self.clone()
+            };
+            let args = [&carries, &slices, x.count, &captures, x.test_captures].concat();
+            let made = forwards.record(graph, &args)?;
+            (made[0], made[1 + forwards.carries..].to_vec())
+        } else {
+            (site.y, Vec::new())
+        };
+
+        // Backwards: the transpose of the rest.
+        let zero = |ty: &Type| graph.constant(0.0).broadcast_to(ty.shape.clone());
+        let types: Vec<Type> = self.body.parameter_types().cloned().collect();
+        let linear_of = |range: std::ops::Range<usize>| range.filter(|i| mask[*i]).collect::<Vec<_>>();
+        let carried = linear_of(0..self.carries);
+        let summed = linear_of(self.carries + self.slices..types.len());
+        let sliced = linear_of(self.carries..self.carries + self.slices);
+        let start = carried.iter().map(|i| arriving[*i].unwrap_or_else(|| zero(&types[*i])));
+        let start: Vec<Var<'g>> = start.chain(summed.iter().map(|i| zero(&types[*i]))).collect();
+        let arriving_stacks = arriving[self.carries..].iter().flatten().copied();
+        let slices: Vec<Var<'g>> = arriving_stacks
+            .chain(stacks)
+            .chain(split.slices.iter().map(|i| site.x[*i]))
+            .collect();
+        let invariant = graph.inline(&split.invariant, &captures);
+        let counted = self.counted || self.test.is_some();
+        let count: &[Var<'g>] = if self.test.is_some() { &[count] } else { x.count };
+        let backwards = Loop {
+            body: split.transposed,
+            carries: start.len(),
+            slices: slices.len(),
+            length: self.length,
+            reverse: !self.reverse,
+            counted,
+            test: None,
+        };
+        let args = [&start[..], &slices, count, &invariant].concat();
+        let found = backwards.record(graph, &args)?;
+        let places = carried.into_iter().chain(summed).chain(sliced);
+        let by_place: HashMap<usize, Var<'g>> = places.zip(found[1..].iter().copied()).collect();
+        // The number of steps stands between slices and captures among the arguments.
+        let behind = self.carries + self.slices;
+        let place = |i: usize| match i {
+            i if i < behind => Some(i),
+            i => i.checked_sub(usize::from(self.counted)).filter(|i| *i >= behind && *i < types.len()),
+        };
+        Ok((0..linear.len()).map(|i| by_place.get(&place(i)?).copied().filter(|_| linear[i])).collect())
+    }
+
+    fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Vec<Var<'g>>> {
+        Some(self.batched(rows).unwrap_or_else(|error| {
+            vec![rows.graph().poison(error); 1 + self.body.results().len()]
+        }))
+    }
+}
+
+/// Which results of `body` depend on parameters in `mask`.
+fn depends(body: &Body, mask: &[bool]) -> Vec<bool> {
+    let mut depends = mask.to_vec();
+    for node in &body.nodes()[body.parameters()..] {
+        let any = node.args.iter().any(|a| depends[a.index()]);
+        depends.push(any && node.op.flat().is_none());
+    }
+    body.results().iter().map(|y| depends[y.index()]).collect()
+}
+
+/// A test of `n` carries as one of the same carries with `more` behind them.
+fn after_carries(graph: &Graph, test: &Body, n: usize, more: &[Var<'_>]) -> Result<Body> {
+    let types: Vec<Type> = test.parameter_types().cloned().collect();
+    let (carries, captures) = types.split_at(n);
+    let all = carries.iter().cloned().chain(more.iter().map(|t| t.ty())).chain(captures.iter().cloned());
+    Body::trace(graph, all, |g, x| Ok(g.inline(test, &[&x[..n], &x[n + more.len()..]].concat())))
+}
+
+/// A test as one of those carries only that are not in `mask`, on which it does not depend.
+fn without_carries(graph: &Graph, test: &Body, mask: &[bool]) -> Result<Body> {
+    let left_out = |i: usize| mask.get(i) == Some(&true);
+    let types: Vec<Type> = test.parameter_types().cloned().collect();
+    let kept = types.iter().enumerate().filter(|(i, _)| !left_out(*i)).map(|(_, ty)| ty.clone());
+    Body::trace(graph, kept, |g, x| {
+        let mut x = x.iter().copied();
+        let stand = |(i, ty): (usize, &Type)| match left_out(i) {
+            true => Some(g.new_leaf("tangent", ty.clone(), None)),
+            false => x.next(),
+        };
+        let all: Vec<Var<'_>> = types.iter().enumerate().filter_map(stand).collect();
+        Ok(g.inline(test, &all))
+    })
+}
+
+impl Loop {
+    /// All results of this loop over `args`.
+    pub(crate) fn record<'g>(&self, graph: &'g Graph, args: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
+        let made = graph.record(self.clone().into(), args);
+        made.checked()?;
+        Ok(made.results())
+    }
+
+    /// The body, with the tangents of those carries, slices and captures that vary beside them.
+    fn with_tangents(&self, graph: &Graph, tangent: &Body, varies: &[bool], reached: &[bool]) -> Result<Body> {
+        let types: Vec<Type> = self.body.parameter_types().cloned().collect();
+        let (c, s) = (self.carries, self.carries + self.slices);
+        let groups = [0..c, c..s, s..types.len()];
+        let mut all = Vec::new();
+        for group in &groups {
+            all.extend(types[group.clone()].iter().cloned());
+            all.extend(group.clone().filter(|i| varies[*i]).map(|i| types[i].clone()));
+        }
+        Body::trace(graph, all, |g, given| {
+            let mut given = given.iter().copied();
+            let (mut x, mut t) = (Vec::new(), Vec::new());
+            for group in &groups {
+                x.extend(given.by_ref().take(group.len()));
+                t.extend(given.by_ref().take(group.clone().filter(|i| varies[*i]).count()));
+            }
+            let ys = g.inline(&self.body, &x);
+            let mut found = g.inline(tangent, &[x, t].concat()).into_iter();
+            let mut dys: Vec<Option<Var<'_>>> =
+                reached.iter().map(|reached| if *reached { found.next() } else { None }).collect();
+            for i in (0..c).filter(|i| varies[*i]) {
+                // It varies before some step, but no longer after this one.
+                dys[i] = dys[i].or_else(|| Some(ys[i].like(0.0)));
+            }
+            let (carries, stacks) = dys.split_at(c);
+            let carries = ys[..c].iter().copied().chain(carries.iter().flatten().copied());
+            Ok(carries.chain(stacks.iter().flatten().copied()).collect())
+        })
+    }
+}
+
+/// The two halves of a loop's body.
+struct Split {
+    /// What does not depend on the tangents: new carries, and `stacked` values that the other half needs.
+    primal: Body,
+    stacked: usize,
+    /// The transpose of the rest, over cotangents of carries, sums for captures; arriving cotangents, stacked values,
+    /// slices; and what is invariant.
+    transposed: Body,
+    /// The positions of the slices it uses.
+    slices: Vec<usize>,
+    /// What it uses that is the same in all steps, as a function of those captures that are no tangents.
+    invariant: Body,
+}
+
+impl Split {
+    fn of(graph: &Graph, l: &Loop, mask: &[bool], arriving: &[Option<Var<'_>>]) -> Result<Split> {
+        let g = &graph.beside();
+        let types: Vec<Type> = l.body.parameter_types().cloned().collect();
+        let leaf = |ty: &Type| g.new_leaf("parameter", ty.clone(), None);
+        let fixed: Vec<Option<Var<'_>>> =
+            types.iter().zip(mask).map(|(ty, linear)| (!linear).then(|| leaf(ty))).collect();
+        let mark = g.len();
+        let mut seeds = Vec::new();
+        let x: Vec<Var<'_>> = types
+            .iter()
+            .zip(&fixed)
+            .map(|(ty, fixed)| {
+                fixed.unwrap_or_else(|| {
+                    seeds.push(leaf(ty));
+                    seeds[seeds.len() - 1]
+                })
+            })
+            .collect();
+        let ys = g.inline(&l.body, &x);
+        g.admit("scan", &ys)?;
+        let linear_carries: Vec<usize> = (0..l.carries).filter(|i| mask[*i]).collect();
+        let stacks: Vec<usize> = (l.carries..ys.len()).filter(|i| arriving[*i].is_some()).collect();
+        let cts: Vec<Var<'_>> = linear_carries.iter().map(|i| leaf(&types[*i])).collect();
+        let summed: Vec<usize> = (l.carries + l.slices..types.len()).filter(|i| mask[*i]).collect();
+        let sums: Vec<Var<'_>> = summed.iter().map(|i| leaf(&types[*i])).collect();
+        let stack_cts: Vec<Var<'_>> = stacks.iter().map(|i| leaf(&ys[*i].ty())).collect();
+        let ends = linear_carries.iter().chain(&stacks).map(|i| ys[*i]);
+        let found = transpose(g, mark, &seeds, ends.zip(cts.iter().chain(&stack_cts).copied()))?;
+        g.admit("scan", &found.iter().flatten().copied().collect::<Vec<_>>())?;
+        let linear: Vec<usize> = (0..types.len()).filter(|i| mask[*i]).collect();
+        let by_place: HashMap<usize, Option<Var<'_>>> = linear.into_iter().zip(found).collect();
+        let or_zero = |i: usize| by_place[&i].unwrap_or_else(|| x[i].like(0.0));
+        let carries = linear_carries.iter().map(|i| or_zero(*i));
+        let captures = summed.iter().zip(&sums).map(|(i, sum)| by_place[i].map_or(*sum, |ct| *sum + ct));
+        let slices = (l.carries..l.carries + l.slices).filter(|i| mask[*i]).map(or_zero);
+        let results: Vec<Var<'_>> = carries.chain(captures).chain(slices).collect();
+
+        // What the transpose uses of the forward half.
+        let given: Vec<Var<'_>> = cts.iter().chain(&sums).chain(&stack_cts).copied().collect();
+        let used = g.outline(&given, &results).captures;
+        let mut roots: Vec<Var<'_>> = used.into_iter().map(|v| root(g, v)).collect();
+        roots.sort_by_key(|v| v.id);
+        roots.dedup_by_key(|v| v.id);
+        let place = |v: &Var<'_>| fixed.iter().position(|x| x.is_some_and(|x| x.id == v.id));
+        let is_slice = |v: &Var<'_>| place(v).filter(|i| (l.carries..l.carries + l.slices).contains(i));
+        let varying: Vec<Var<'_>> =
+            fixed[..l.carries + l.slices].iter().flatten().copied().collect();
+        let changes = changing(g, &varying);
+        let (per_step, invariant): (Vec<_>, Vec<_>) = roots.into_iter().partition(|v| changes[v.id.index()]);
+        let (sliced, stacked): (Vec<_>, Vec<_>) = per_step.into_iter().partition(|v| is_slice(v).is_some());
+
+        let parameters = [&given[..], &stacked, &sliced, &invariant].concat();
+        let Outline { body: transposed, captures: stray } = g.outline(&parameters, &results);
+        debug_assert!(stray.is_empty(), "the transpose uses {stray:?} besides");
+        let kept: Vec<Var<'_>> = fixed.iter().flatten().copied().collect();
+        let fixed_carries = (0..l.carries).filter(|i| !mask[*i]).map(|i| ys[i]);
+        let primal = g.outline(&kept, &fixed_carries.chain(stacked.iter().copied()).collect::<Vec<_>>()).body;
+        let captures: Vec<Var<'_>> = fixed[l.carries + l.slices..].iter().flatten().copied().collect();
+        let invariant = g.outline(&captures, &invariant).body;
+        let slices = sliced.iter().filter_map(is_slice).collect();
+        let transposed = transposed.in_phase(Phase::Backward);
+        Ok(Split { primal, stacked: stacked.len(), transposed, slices, invariant })
+    }
+}
+
+/// What a value is cheaply made of: storing that instead costs no more, and one value may serve several.
+fn root<'g>(graph: &'g Graph, mut v: Var<'g>) -> Var<'g> {
+    loop {
+        let node = graph.node(v.id);
+        let cheap = matches!(
+            node.op,
+            Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Permute(_)
+        );
+        let mut made_of: Vec<NodeId> =
+            node.args.iter().copied().filter(|a| !graph.is_made_of_numbers(*a)).collect();
+        made_of.dedup();
+        match made_of[..] {
+            [only] if cheap => v = graph.var(only),
+            _ => return v,
+        }
+    }
+}
+
+/// Which nodes depend on one of `from`, by position.
+fn changing(graph: &Graph, from: &[Var<'_>]) -> Vec<bool> {
+    let nodes = graph.nodes();
+    let mut changes = vec![false; nodes.len()];
+    from.iter().for_each(|v| changes[v.id.index()] = true);
+    for (i, node) in nodes.iter().enumerate() {
+        changes[i] |= node.args.iter().any(|a| changes[a.index()]);
+    }
+    changes
+}
+
+impl Loop {
+    /// All results for many examples, with their axis first.
+    fn batched<'g>(&self, rows: &Rows<'g>) -> Result<Vec<Var<'g>>> {
+        let (graph, n) = (rows.graph(), rows.n);
+        let (x, axes): (Vec<Var<'g>>, Vec<bool>) = rows.args().iter().copied().unzip();
+        let (x, axes) = (self.split(&x), self.split(&axes));
+        let mut mask = [axes.carries, axes.slices, axes.captures].concat();
+        let test_axes = |mask: &[bool]| [&mask[..self.carries], axes.test_captures].concat();
+        loop {
+            let depends = reaches(&self.body, &mask);
+            // Where examples stop at different steps, all that is carried is one per example.
+            let apart = axes.count.contains(&true)
+                || self.test.as_ref().is_some_and(|test| reaches(test, &test_axes(&mask))[0]);
+            let more: Vec<usize> = (0..self.carries).filter(|i| !mask[*i] && (depends[*i] || apart)).collect();
+            if more.is_empty() {
+                break;
+            }
+            more.into_iter().for_each(|i| mask[i] = true);
+        }
+        let apart = axes.count.contains(&true)
+            || self.test.as_ref().is_some_and(|test| reaches(test, &test_axes(&mask))[0]);
+        let start = x.carries.iter().zip(&mask).zip(axes.carries);
+        let start: Vec<Var<'g>> =
+            start.map(|((x, mask), axis)| if *mask && !axis { repeat(*x, n) } else { *x }).collect();
+        // Steps first, examples second.
+        let slices = x.slices.iter().zip(axes.slices);
+        let mut slices: Vec<Var<'g>> = slices.map(|(x, axis)| if *axis { swapped(*x) } else { *x }).collect();
+        let test_mask = test_axes(&mask);
+        let mut batch = Batch { of: self, graph, n, mask, test_mask, alive: None };
+        let mut made = self.clone();
+        let mut carries = start;
+        let mut captures = x.captures.to_vec();
+        let mut test_captures = x.test_captures.to_vec();
+        if apart {
+            let zeros = repeat(graph.constant(chainrule_tensor::Tensor::from(0_i64)), n);
+            carries.push(zeros);
+            made.carries += 1;
+            if let [count] = x.count {
+                batch.alive = Some(Alive::Count);
+                slices.push(graph.iota([self.length], 0));
+                made.slices += 1;
+                made.counted = false;
+                captures.push(*count);
+            } else {
+                batch.alive = Some(Alive::Test);
+                captures.extend(x.test_captures);
+            }
+        }
+        made.body = batch.body()?;
+        made.test = batch.test()?;
+        if made.test.is_none() {
+            test_captures.clear();
+        }
+        let count = if made.counted { x.count } else { &[] };
+        let found = made.record(graph, &[&carries[..], &slices, count, &captures, &test_captures].concat())?;
+        let stacks = reaches(&self.body, &batch.mask)[self.carries..].to_vec();
+        let count = if apart { found[made.carries] } else { repeat(found[0], n) };
+        let carries = (0..self.carries).map(|i| if batch.mask[i] { found[1 + i] } else { repeat(found[1 + i], n) });
+        let stacks = stacks.iter().enumerate().map(|(i, axis)| {
+            let y = found[1 + made.carries + i];
+            if *axis || apart { swapped(y) } else { repeat(y, n) }
+        });
+        let carries: Vec<Var<'g>> = carries.collect();
+        Ok(std::iter::once(count).chain(carries).chain(stacks).collect())
+    }
+}
+
+/// Which results of `body` are other ones for each example, given which parameters are.
+fn reaches(body: &Body, mask: &[bool]) -> Vec<bool> {
+    let mut reaches = mask.to_vec();
+    for node in &body.nodes()[body.parameters()..] {
+        reaches.push(node.args.iter().any(|a| reaches[a.index()]));
+    }
+    body.results().iter().map(|y| reaches[y.index()]).collect()
+}
+
+/// The first two axes in each other's place.
+fn swapped(x: Var<'_>) -> Var<'_> {
+    let axes: Vec<isize> = [1, 0].into_iter().chain(2..x.rank() as isize).collect();
+    x.permute(&axes)
+}
+
+/// What tells whether an example takes a step, where they stop apart.
+enum Alive {
+    /// Its own number of steps, the last capture; the number of the step is the last slice.
+    Count,
+    /// The test, whose captures are the last ones.
+    Test,
+}
+
+/// A loop for many examples in the making.
+struct Batch<'a, 'g> {
+    of: &'a Loop,
+    graph: &'g Graph,
+    n: usize,
+    /// Which parameters of the body are other ones for each example, and which of the test.
+    mask: Vec<bool>,
+    test_mask: Vec<bool>,
+    alive: Option<Alive>,
+}
+
+impl Batch<'_, '_> {
+    fn ty(&self, ty: &Type, axis: bool) -> Type {
+        if axis { ty.shaped(ty.shape.with_leading(self.n)) } else { ty.clone() }
+    }
+
+    /// `body` over `x`, each result with the axis of examples if it differs between them or `all` shall have it.
+    fn map<'s>(&self, g: &'s Graph, body: &Body, x: &[Var<'s>], mask: &[bool], all: bool) -> Vec<Var<'s>> {
+        let (mut stand, mut ones, mut many) = (Vec::new(), Vec::new(), Vec::new());
+        for ((x, axis), ty) in x.iter().zip(mask).zip(body.parameter_types()) {
+            if *axis {
+                ones.push(g.new_leaf("example", ty.clone(), None));
+                many.push(*x);
+            }
+            stand.extend(if *axis { ones.last() } else { Some(x) });
+        }
+        let ys = g.inline(body, &stand);
+        let mapped = batched(g, self.n, &ys, &ones, &many);
+        let each = ys.iter().zip(mapped).zip(reaches(body, mask));
+        each.map(|((one, many), reached)| if reached || all { many } else { *one }).collect()
+    }
+
+    fn types(&self, body: &Body, mask: &[bool]) -> Vec<Type> {
+        body.parameter_types().zip(mask).map(|(ty, axis)| self.ty(ty, *axis)).collect()
+    }
+
+    /// The body for all examples. Where they stop apart it counts the steps of each behind the carries, and leaves the
+    /// carries of those that have stopped as they are.
+    fn body(&self) -> Result<Body> {
+        let l = self.of;
+        let (c, s) = (l.carries, l.carries + l.slices);
+        let types = self.types(&l.body, &self.mask);
+        let test_types = l.test.as_ref().map_or_else(Vec::new, |test| self.types(test, &self.test_mask));
+        let int = |shape: &[usize]| Type { shape: shape.into(), kind: Kind::Int };
+        let (steps, number, end): (&[Type], &[Type], &[Type]) = match self.alive {
+            None => (&[], &[], &[]),
+            Some(Alive::Count) => (&[int(&[self.n])], &[int(&[])], &[int(&[self.n])]),
+            Some(Alive::Test) => (&[int(&[self.n])], &[], &test_types[c..]),
+        };
+        let all = [&types[..c], steps, &types[c..s], number, &types[s..], end].concat();
+        Body::trace(self.graph, all, |g, given| {
+            let (carries, rest) = given.split_at(c);
+            let (taken, rest) = rest.split_at(steps.len());
+            let (slices, rest) = rest.split_at(l.slices);
+            let (number, rest) = rest.split_at(number.len());
+            let (captures, end) = rest.split_at(types.len() - s);
+            let x = [carries, slices, captures].concat();
+            let made = self.map(g, &l.body, &x, &self.mask, self.alive.is_some());
+            let alive = match (&self.alive, &l.test) {
+                (Some(Alive::Count), _) => number[0].broadcast_to([self.n]).less(end[0]),
+                (Some(Alive::Test), Some(test)) => {
+                    self.map(g, test, &[carries, end].concat(), &self.test_mask, true)[0]
+                }
+                _ => {
+                    let reached = reaches(&l.body, &self.mask);
+                    // A carry that is one per example stays so.
+                    let keeps = |i: usize| i < c && self.mask[i] && !reached[i];
+                    let each = made.into_iter().enumerate();
+                    return Ok(each.map(|(i, y)| if keeps(i) { repeat(y, self.n) } else { y }).collect());
+                }
+            };
+            let mut results: Vec<Var<'_>> = Vec::new();
+            for (i, y) in made.iter().enumerate() {
+                let ones = std::iter::repeat_n(1, y.rank() - 1);
+                let shape: Vec<isize> = std::iter::once(self.n as isize).chain(ones).collect();
+                let stopped = if i < c { carries[i] } else { y.like(0.0) };
+                results.push(alive.reshape(&shape).select(*y, stopped));
+            }
+            results.insert(c, taken[0] + alive.int());
+            Ok(results)
+        })
+    }
+
+    /// The test for all examples: whether one of them goes on.
+    fn test(&self) -> Result<Option<Body>> {
+        let Some(test) = &self.of.test else { return Ok(None) };
+        let c = self.of.carries;
+        let types = self.types(test, &self.test_mask);
+        let steps = self.alive.as_ref().map(|_| Type { shape: [self.n].into(), kind: Kind::Int });
+        let behind = usize::from(steps.is_some());
+        let all = types[..c].iter().cloned().chain(steps).chain(types[c..].iter().cloned());
+        let made = Body::trace(self.graph, all, |g, given| {
+            let x = [&given[..c], &given[c + behind..]].concat();
+            let alive = self.map(g, test, &x, &self.test_mask, false)[0];
+            Ok(vec![if behind == 1 { alive.int().sum(&[]).truth() } else { alive }])
+        })?;
+        Ok(Some(made))
+    }
+}
