@@ -1,9 +1,10 @@
 //! Where the blocks of a run lie: the registers of a thread, and outputs that several threads share.
 
 use super::bind::Fill;
+use super::loops::wrong_kind;
 use super::{BLOCK, Scalar};
 use crate::Real;
-use crate::kernels::{Slice, SliceMut};
+use crate::kernels::{Kind, Slice, SliceMut};
 
 /// One register, aligned to the widest vector so that none crosses a cache line.
 #[repr(align(64))]
@@ -36,15 +37,23 @@ impl<T: Real> Scratch<T> {
     }
 
     /// Sets the first `n` elements of a register to one value.
-    pub(super) fn fill(&mut self, register: usize, fill: Fill, inputs: &[Slice<'_, T>], n: usize) {
+    pub(super) fn fill(
+        &mut self,
+        register: usize,
+        kind: Kind,
+        fill: Fill,
+        inputs: &[Slice<'_, T>],
+        n: usize,
+    ) {
         match fill {
             Fill::Constant(Scalar::Real(x)) => self.real[register].0[..n].fill(T::from_f64(x)),
             Fill::Constant(Scalar::Int(x)) => self.int[register].0[..n].fill(x),
             Fill::Constant(Scalar::Truth(x)) => self.truth[register].0[..n].fill(x),
-            Fill::Element { input, at } => match inputs[input] {
-                Slice::Real(x) => self.real[register].0[..n].fill(x[at]),
-                Slice::Int(x) => self.int[register].0[..n].fill(x[at]),
-                Slice::Truth(x) => self.truth[register].0[..n].fill(x[at]),
+            Fill::Element { input, at } => match (kind, inputs[input]) {
+                (Kind::Real, Slice::Real(x)) => self.real[register].0[..n].fill(x[at]),
+                (Kind::Int, Slice::Int(x)) => self.int[register].0[..n].fill(x[at]),
+                (Kind::Truth, Slice::Truth(x)) => self.truth[register].0[..n].fill(x[at]),
+                _ => wrong_kind(),
             },
         }
     }
