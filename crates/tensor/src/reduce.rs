@@ -48,7 +48,8 @@ reductions! {
 }
 
 impl Tensor {
-    /// The mean, of reals; NaN over nothing.
+    /// The mean, of reals: the sum divided by the number of elements, also where the sum leaves the range of floats
+    /// and the mean does not. NaN over nothing.
     ///
     /// # Errors
     /// As [`sum`](Tensor::sum).
@@ -86,7 +87,16 @@ impl Tensor {
             return Err(refused(name, self.dtype(), "cast it to f32 or f64 first"));
         }
         let n: usize = shape::axes(name, axes, self.shape())?.iter().map(|a| self.shape()[*a]).product();
-        self.sum(axes, reduced)?.div(&Tensor::from(n as f64).cast(self.dtype()))
+        let number = |x: f64| Tensor::from(x).cast(self.dtype());
+        let mean = self.sum(axes, reduced)?.div(&number(n as f64))?;
+        let infinite = mean.abs()?.equal(&number(f64::INFINITY))?;
+        if !infinite.any(&[], Axes::Drop)?.item::<bool>()? {
+            return Ok(mean);
+        }
+        // A power of two loses no digit of numbers so great.
+        let scale = 1.0 / n.next_power_of_two() as f64;
+        let scaled = self.mul(&number(scale))?.sum(axes, reduced)?.div(&number(n as f64 * scale))?;
+        infinite.select(&scaled, &mean)
     }
 
     /// Where the greatest element lies along `axis`, which disappears: the first in a tie, the first NaN if there
