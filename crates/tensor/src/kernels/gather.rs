@@ -1,6 +1,6 @@
 //! Elements picked by index, and added back by index.
 
-use std::ops::Add;
+use super::Plus;
 
 /// The lengths of a gather: `x` is [batch, n, inner], `index` is [batch, picked], and the result [batch, picked,
 /// inner]. Each entry of `index` is a position on the axis of length `n`; a negative one counts from its end.
@@ -67,7 +67,7 @@ pub fn gather<E: Copy>(x: &[E], index: &[i64], lengths: Lengths, out: &mut [E]) 
 ///
 /// # Panics
 /// If a buffer is shorter than `lengths` say.
-pub fn scatter_add<E: Copy + Default + Add<Output = E>>(
+pub fn scatter_add<E: Default + Plus>(
     updates: &[E],
     index: &[i64],
     lengths: Lengths,
@@ -79,7 +79,7 @@ pub fn scatter_add<E: Copy + Default + Add<Output = E>>(
         out[to..to + inner]
             .iter_mut()
             .zip(&updates[from..from + inner])
-            .for_each(|(out, u)| *out = *out + *u);
+            .for_each(|(out, u)| *out = out.plus(*u));
     })
 }
 

@@ -40,6 +40,26 @@ pub enum Kind {
     Truth,
 }
 
+/// Addition as all kernels mean it: integers wrap, in every build.
+pub trait Plus: Copy {
+    /// `self + other`.
+    fn plus(self, other: Self) -> Self;
+}
+
+impl<T: Real> Plus for T {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+}
+
+impl Plus for i64 {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+}
+
 /// A borrowed buffer of any kind, reals at width `T`.
 #[derive(Clone, Copy, Debug)]
 pub enum Slice<'a, T: Real> {

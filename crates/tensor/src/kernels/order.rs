@@ -1,7 +1,7 @@
 //! Orders along an axis: running sums and sorting.
 
+use super::Plus;
 use std::cmp::Ordering;
-use std::ops::Add;
 
 /// Running sums along the middle of three axes: `out[i] = x[0] + … + x[i]`, added in this order.
 ///
@@ -9,11 +9,11 @@ use std::ops::Add;
 /// If a buffer is shorter than `dims` say.
 ///
 /// ```
-/// let mut out = [0; 4];
+/// let mut out = [0_i64; 4];
 /// chainrule_tensor::kernels::order::cumsum(&[1, 2, 3, 4], [1, 2, 2], &mut out);
 /// assert_eq!(out, [1, 2, 4, 6]);
 /// ```
-pub fn cumsum<E: Copy + Add<Output = E>>(x: &[E], [outer, n, inner]: [usize; 3], out: &mut [E]) {
+pub fn cumsum<E: Plus>(x: &[E], [outer, n, inner]: [usize; 3], out: &mut [E]) {
     let size = outer * n * inner;
     out[..size].copy_from_slice(&x[..size]);
     if inner == 0 || n == 0 {
@@ -22,7 +22,7 @@ pub fn cumsum<E: Copy + Add<Output = E>>(x: &[E], [outer, n, inner]: [usize; 3],
     for block in out[..size].chunks_exact_mut(n * inner) {
         for i in inner..n * inner {
             let before = block[i - inner];
-            block[i] = before + block[i];
+            block[i] = before.plus(block[i]);
         }
     }
 }
