@@ -8,6 +8,8 @@ mod allocation;
 mod bad_input;
 /// Automatic differentiation equals the lectures' formulas.
 mod lectures;
+/// What the prelude brings into scope gets in nobody's way.
+mod prelude;
 /// The code keeps its shape: file lengths, directions of dependencies, examples in the README.
 mod tidy;
 /// Training: seeds, threads, dropout, optimisers, refusals.

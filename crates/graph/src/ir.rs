@@ -207,7 +207,11 @@ impl Graph {
                 let mut error = Error::new(kind).placed(place.clone());
                 for (i, a) in args.iter().enumerate() {
                     let names = ["left", "right"];
-                    let what = if args.len() == 2 { names[i].into() } else { format!("operand {i}") };
+                    let what = match args.len() {
+                        1 => "operand".into(),
+                        2 => names[i].into(),
+                        _ => format!("operand {i}"),
+                    };
                     let made = self.inner.borrow().made_at(a.id, &place);
                     error = error.operand(what, a.ty(), made);
                 }

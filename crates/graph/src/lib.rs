@@ -72,4 +72,4 @@ pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
 pub use text::equations::{Equation, Equations};
 pub use text::saved::{Saved, SavedValue};
-pub use var::{Operand, Var};
+pub use var::{Operand, OperandValue, Var};

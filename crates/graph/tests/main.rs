@@ -14,8 +14,12 @@ mod errors;
 mod laws;
 /// Compositions equal their definitions.
 mod math;
+/// Literals and kinds: one rule, whatever the value; what decides the width of reals.
+mod operands;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
+/// Mistakes inside compositions and under rules of the user's stay errors.
+mod poison;
 /// Every primitive's samples: both modes, all plans, both widths.
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.

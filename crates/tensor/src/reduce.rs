@@ -103,7 +103,7 @@ impl Tensor {
     /// is one.
     ///
     /// # Errors
-    /// As [`max`](Tensor::max); reals only.
+    /// As [`max`](Tensor::max); truth values are refused.
     ///
     /// ```
     /// # use chainrule_tensor::Tensor;
@@ -119,7 +119,7 @@ impl Tensor {
     /// one.
     ///
     /// # Errors
-    /// As [`min`](Tensor::min); reals only.
+    /// As [`min`](Tensor::min); truth values are refused.
     pub fn argmin(&self, axis: isize) -> Result<Tensor> {
         self.arg("argmin", false, axis)
     }
@@ -195,10 +195,11 @@ impl Tensor {
         let dims = [size(&own[..axis]), own[axis], size(&own[axis + 1..])];
         let x = self.to_contiguous();
         let mut out = vec![0_i64; dims[0] * dims[2]];
-        match (x.as_slice::<f32>(), x.as_slice::<f64>()) {
-            (Some(x), _) => arg_reduce(max, x, dims, &mut out),
-            (_, Some(x)) => arg_reduce(max, x, dims, &mut out),
-            _ => return Err(refused(op, self.dtype(), "cast it to f32 or f64 first")),
+        match (x.as_slice::<f32>(), x.as_slice::<f64>(), x.as_slice::<i64>()) {
+            (Some(x), ..) => arg_reduce(max, x, dims, &mut out),
+            (_, Some(x), _) => arg_reduce(max, x, dims, &mut out),
+            (.., Some(x)) => arg_reduce(max, x, dims, &mut out),
+            _ => return Err(refused(op, self.dtype(), "cast it to i64 first")),
         }
         Tensor::from_vec(out, own.without(axis))
     }

@@ -114,6 +114,10 @@ pub(crate) fn tangent_of<'g>(
     if t.iter().all(Option::is_none) {
         return None;
     }
+    // A rule indexes the axes of what it is given.
+    if let Some(poisoned) = t.iter().flatten().find(|t| t.is_poisoned()) {
+        return Some(*poisoned);
+    }
     let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
     let _blame =
         graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin.clone() });

@@ -95,6 +95,8 @@ pub(crate) fn transpose<'g>(
     }
     for i in (mark..end).rev().filter(|i| linear[i - mark]) {
         let Some(arriving) = ct[i - mark] else { continue };
+        // A rule indexes the axes of what it is given.
+        graph.admit("vjp", &[arriving])?;
         let node = graph.node(NodeId(i as u32));
         if matches!(node.op, Op::Input(_)) {
             continue;

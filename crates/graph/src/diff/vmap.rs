@@ -109,8 +109,11 @@ pub(crate) fn batched<'g>(
     let found = rerecord(graph, &ids, replaced, |_, node, new: &[Option<Var<'g>>]| {
         let _blame = graph.blame_origin(node.origin.clone());
         let args = node.args.iter().zip(new);
-        let args = args.map(|(old, new)| new.map_or((graph.var(*old), false), |v| (v, true))).collect();
-        node.op.batch(&Rows::new(n, args))
+        let args = args.map(|(old, new)| new.map_or((graph.var(*old), false), |v| (v, true)));
+        let args: Vec<(Var<'g>, bool)> = args.collect();
+        // A rule indexes the axes of what it is given.
+        let poisoned = args.iter().find(|(v, _)| v.is_poisoned());
+        poisoned.map_or_else(|| node.op.batch(&Rows::new(n, args.clone())), |(v, _)| *v)
     });
     found.into_iter().zip(outputs).map(|(new, y)| new.unwrap_or_else(|| repeat(*y, n))).collect()
 }

@@ -37,11 +37,16 @@ impl Precision {
         }
     }
 
-    /// f32 if the bound reals of the graph are all f32 and there is one, else f64.
+    /// f32 if the reals among the values of leaves and constants are all f32 and there is one, else f64.
     pub(crate) fn of_leaves(graph: &Graph) -> Precision {
         let inner = graph.inner.borrow();
         let bound = inner.leaves.iter().filter_map(|l| l.value.as_ref()).chain(&inner.constants);
-        let mut reals = bound.map(Tensor::dtype).filter(|d| d.is_real()).peekable();
+        Precision::of(bound.map(Tensor::dtype))
+    }
+
+    /// f32 if the reals among `given` are all f32 and there is one, else f64: nothing is narrowed unasked.
+    pub(crate) fn of(given: impl Iterator<Item = DType>) -> Precision {
+        let mut reals = given.filter(|d| d.is_real()).peekable();
         if reals.peek().is_some() && reals.all(|d| d == DType::F32) { Precision::F32 } else { Precision::F64 }
     }
 }
@@ -79,7 +84,11 @@ pub struct Compiler<'g> {
 }
 
 impl Graph {
-    /// Plans a function from `inputs` to `outputs`, with all other leaves at their bound values, in f32.
+    /// Plans a function from `inputs` to `outputs`, with all other leaves at their bound values.
+    ///
+    /// Reals are computed in f32 if there are reals among the values of the graph's leaves and constants and all of
+    /// them are f32, else in f64; an input without a value has no say. [`Compiler::precision`] asks for one or the
+    /// other. Arguments are converted to it.
     ///
     /// # Errors
     /// The error of a poisoned output; a needed leaf without value that is not among the inputs.
@@ -90,8 +99,8 @@ impl Graph {
     /// let g = Graph::new();
     /// let x = g.input("x", [3], Kind::Real);
     /// let mut f = g.compile(&[x], &[(x * x).sum(&[])])?;
-    /// let y = f.run(&[Tensor::from([1.0_f32, 2.0, 3.0])])?;
-    /// assert_eq!(y[0].item::<f32>()?, 14.0);
+    /// let y = f.run(&[Tensor::from([1.0, 2.0, 3.0])])?;
+    /// assert_eq!(y[0].item::<f64>()?, 14.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -108,7 +117,7 @@ impl Graph {
             inputs: ids(inputs),
             outputs: ids(outputs),
             state: Vec::new(),
-            precision: Precision::F32,
+            precision: Precision::of_leaves(self),
             optimise: Optimise::ALL,
             anomaly: false,
             refused: self.admit("compile", &[outputs, inputs].concat()).err(),
@@ -128,7 +137,7 @@ impl Compiler<'_> {
         self
     }
 
-    /// The width of reals.
+    /// The width of reals, in place of the one that the graph's values have: f32 for training.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self

@@ -14,8 +14,8 @@ use crate::var::Var;
 
 /// A formula written as a closure, compiled once per signature (the shapes and dtypes of its arguments).
 ///
-/// The closure may use the whole language of [`Var`], derivatives included. Reals are computed in f64 if any
-/// argument is f64, else in f32.
+/// The closure may use the whole language of [`Var`], derivatives included. Reals are computed in f32 if there are
+/// reals among the arguments and all of them are f32, else in f64.
 ///
 /// ```
 /// use chainrule_graph::Function;
@@ -77,8 +77,7 @@ where
             .collect();
         drop(here);
         let outputs = (self.trace)(&graph, &inputs)?;
-        let wide = arguments.iter().any(|a| a.dtype() == DType::F64);
-        let precision = if wide { Precision::F64 } else { Precision::F32 };
+        let precision = Precision::of(arguments.iter().map(Tensor::dtype));
         graph.compiler(&inputs, &outputs).precision(precision).build()
     }
 }

@@ -118,6 +118,9 @@ impl Kernel {
             (Kernel::ArgReduce { max, dims }, [In::Real(x)], [Out::Int(y)]) => {
                 reduce::arg_reduce(*max, x, *dims, y);
             }
+            (Kernel::ArgReduce { max, dims }, [In::Int(x)], [Out::Int(y)]) => {
+                reduce::arg_reduce(*max, x, *dims, y);
+            }
             (Kernel::Place { parts, fill }, inputs, [y]) => {
                 if *fill {
                     clear(y);

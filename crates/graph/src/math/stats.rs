@@ -33,7 +33,7 @@ impl<'g> Var<'g> {
         let own = self.shape();
         self.try_record(shape::axis("prod", axis, &own), |at| {
             if own[at] == 0 {
-                return self.sum(&[axis]) + 1.0;
+                return self.sum(&[axis]) + 1;
             }
             let mut factors = self;
             let mut n = own[at];

@@ -6,7 +6,7 @@ use chainrule_tensor::{Layout, shape};
 
 use super::rows::Rows;
 use super::slice::Slice;
-use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::{Graph, Type};
@@ -31,8 +31,10 @@ impl Graph {
         if let Some(refused) = self.refused("concat", parts) {
             return refused;
         }
-        let checked = shape::axis("concat", axis, &first.shape());
-        first.try_record(checked, |axis| self.record(Op::Concat(Concat { axis }), parts))
+        first.shaped(|own| {
+            let axis = shape::axis("concat", axis, &own)?;
+            Ok(self.record(Op::Concat(Concat { axis }), parts))
+        })
     }
 
     /// `parts` of equal shape along a new axis.
@@ -67,6 +69,7 @@ impl Primitive for Concat {
         if let Some(other) = args.iter().find(|a| a.kind != args[0].kind) {
             return Err(wrong_kind("concat", format!("joins {} with {other}; cast one", args[0])));
         }
+        within("concat", &args[0].shape, self.axis + 1)?;
         let shapes: Vec<&[usize]> = args.iter().map(|a| &a.shape[..]).collect();
         Ok(args[0].shaped(shape::concat(&shapes, self.axis)?))
     }

@@ -25,11 +25,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn slogdet(self) -> (Var<'g>, Var<'g>) {
         let _here = self.graph.blame("slogdet", Location::caller());
-        let part = |sign: bool| {
-            self.try_record(square("slogdet", &self.shape()), |_| {
-                self.record(Op::Determinant(Determinant { sign }), &[])
-            })
-        };
+        let part = |sign: bool| self.shaped(|_| Ok(self.record(Op::Determinant(Determinant { sign }), &[])));
         (part(true), part(false))
     }
 
@@ -60,6 +56,7 @@ impl Primitive for Determinant {
         if ty.kind != Kind::Real {
             return Err(wrong_kind("slogdet", format!("does not take {ty}; cast it with .real() first")));
         }
+        square("slogdet", &ty.shape)?;
         Ok(ty.shaped(ty.shape[..ty.shape.len() - 2].iter().copied().collect::<Shape>()))
     }
 

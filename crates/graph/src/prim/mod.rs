@@ -128,7 +128,7 @@ pub(crate) trait Primitive {
     fn attributes(&self) -> String {
         String::new()
     }
-    /// The type of the result, or the rule that the arguments break.
+    /// The type of the result, or the rule that the arguments break, whatever they are.
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind>;
     /// The one derivative rule.
     fn derivative(&self) -> Derivative<Self>
@@ -261,6 +261,15 @@ impl Op {
         let attributes = self.attributes();
         if attributes.is_empty() { self.name().into() } else { format!("{}[{attributes}]", self.name()) }
     }
+}
+
+/// Fails if `shape` has fewer axes than `rank`, which `op` speaks of: no shape rule relies on what records it.
+pub(crate) fn within(op: &'static str, shape: &[usize], rank: usize) -> Result<(), ErrorKind> {
+    if rank <= shape.len() {
+        return Ok(());
+    }
+    let why = format!("needs at least {rank} axes");
+    Err(chainrule_tensor::Error::shape(op, [shape], why).into())
 }
 
 /// An [`ErrorKind`] for an operand of the wrong kind.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, Graph, Var};
+use chainrule_graph::{Compiled, Graph, Precision, Var};
 use chainrule_tensor::Tensor;
 
 use super::Loss;
@@ -102,6 +102,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
             [_, several] if several > 1 => prediction.argmax(1),
             _ => prediction.greater(0.0).int().reshape(&[-1]),
         };
-        Ok((graph.compile(&inputs, &[loss, prediction, classes])?, paths))
+        let plan = graph.compiler(&inputs, &[loss, prediction, classes]).precision(Precision::F32).build()?;
+        Ok((plan, paths))
     }
 }

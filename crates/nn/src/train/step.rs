@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, ErrorKind, Graph, Var};
+use chainrule_graph::{Compiled, ErrorKind, Graph, Precision, Var};
 use chainrule_tensor::{DType, Tensor};
 
 use super::{Loss, Trainer};
@@ -94,7 +94,7 @@ pub(super) fn compile<M: Layer, L: Loss>(
     }
     updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
     updates.push((clock, ticked));
-    let compiler = graph.compiler(&[x, y], &[objective]).state(&updates);
+    let compiler = graph.compiler(&[x, y], &[objective]).state(&updates).precision(Precision::F32);
     let compiled = compiler.anomaly(trainer.anomaly).build()?;
     let paths = parameters.into_iter().map(|(path, _)| path).collect();
     Ok(Step { compiled, examples: batch.features.shape()[0], paths })

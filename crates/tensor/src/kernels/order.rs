@@ -13,7 +13,7 @@ use super::Additive;
 /// If a buffer is shorter than `dims` say.
 ///
 /// ```
-/// let mut out = [0; 4];
+/// let mut out = [0_i64; 4];
 /// chainrule_tensor::kernels::order::cumsum(&[1, 2, 3, 4], [1, 2, 2], &mut out);
 /// assert_eq!(out, [1, 2, 4, 6]);
 /// ```
