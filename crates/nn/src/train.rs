@@ -22,9 +22,12 @@ pub use evaluate::{Evaluation, Evaluator};
 pub use step::Step;
 
 /// A function from prediction and target to a single number; every function of that form is one.
+/// A closure is wrapped: [`loss::from_fn`](crate::loss::from_fn).
+#[diagnostic::on_unimplemented(
+    note = "a function is a loss if it is `for<'g> fn(Var<'g>, Var<'g>) -> Var<'g>`; wrap a closure: `loss::from_fn(|prediction, target| …)`"
+)]
 pub trait Loss {
     /// Records the loss, the mean over the batch.
-    #[track_caller]
     fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g>;
 }
 
@@ -68,7 +71,10 @@ pub struct Trainer<M, L> {
     model: M,
     loss: L,
     optimiser: Box<dyn Optimiser>,
+    /// Where it was passed.
+    optimiser_at: &'static Location<'static>,
     penalty: Penalty,
+    frozen: Vec<String>,
     epochs: usize,
     batch: usize,
     seed: u64,
@@ -86,7 +92,9 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
             model,
             loss,
             optimiser: Box::new(Adam::new(0.001)),
+            optimiser_at: Location::caller(),
             penalty: Penalty::NONE,
+            frozen: Vec::new(),
             epochs: 10,
             batch: 64,
             seed: 0,
@@ -95,14 +103,41 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     }
 
     /// How gradients change parameters.
+    #[track_caller]
     pub fn optimiser(mut self, optimiser: impl Optimiser + 'static) -> Self {
         self.optimiser = Box::new(optimiser);
+        self.optimiser_at = Location::caller();
         self
     }
 
     /// What is added to the loss for large weights.
     pub fn penalty(mut self, penalty: Penalty) -> Self {
         self.penalty = penalty;
+        self
+    }
+
+    /// Keeps the parameters at the place `path` and below it, or the one parameter `path`, as they are: they have no
+    /// gradient, no penalty and no part in the optimiser. So a head is trained on a body that was given.
+    /// [`fit`](Trainer::fit) fails if the model has no such place.
+    ///
+    /// ```
+    /// use chainrule_graph::Var;
+    /// use chainrule_nn::{Layer, Linear, Params, Scope, Trainer, data::iris, loss, progress::Silent};
+    /// fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+    ///     let h = Linear::new(4).forward(&s.at("body"), x).tanh();
+    ///     Linear::new(3).forward(&s.at("head"), h)
+    /// }
+    /// let trainer = || Trainer::new(model, loss::softmax_cross_entropy).epochs(1);
+    /// let mut params = Params::new();
+    /// trainer().fit(&mut params, &iris()?, None, &mut Silent)?;
+    /// let before = params.clone();
+    /// trainer().freeze("body").fit(&mut params, &iris()?, None, &mut Silent)?;
+    /// assert_eq!(params.get("body.weight"), before.get("body.weight"));
+    /// assert_ne!(params.get("head.weight"), before.get("head.weight"));
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    pub fn freeze(mut self, path: &str) -> Self {
+        self.frozen.push(path.into());
         self
     }
 
@@ -235,7 +270,7 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         let (x, y) = (given(data.features()), given(data.targets()));
         let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
         let [_, objective] = self.objective(&scope, x, y, data.examples());
-        let parameters: Vec<Var<'_>> = scope.traced().into_iter().map(|(_, v)| v).collect();
+        let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
         let report = Checker::default().elements(elements).check(objective, &parameters)?;
         *params = scope.params();
         Ok(report)
@@ -248,7 +283,29 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         if self.penalty == Penalty::NONE {
             return [loss, loss];
         }
-        [loss, loss + self.penalty.of(scope.graph(), &scope.traced(), examples)]
+        match self.learning(scope) {
+            Ok(parameters) => [loss, loss + self.penalty.of(scope.graph(), &parameters, examples)],
+            // Whoever differentiates asks again.
+            Err(_) => [loss, loss],
+        }
+    }
+
+    /// The parameters that a trace has used and that are not frozen.
+    fn learning<'g>(&self, scope: &Scope<'g>) -> Result<Vec<(String, Var<'g>)>> {
+        let mut parameters = scope.traced();
+        for frozen in &self.frozen {
+            let holds = |path: &str| {
+                path.strip_prefix(frozen.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if !scope.traced().iter().any(|(path, _)| holds(path)) {
+                let paths: Vec<String> = scope.traced().into_iter().map(|(path, _)| path).collect();
+                let why = format!("no parameter is at or below `{frozen}`; there are {}", paths.join(", "));
+                return Err(Error::argument("freeze", why));
+            }
+            parameters.retain(|(path, _)| !holds(path));
+        }
+        Ok(parameters)
     }
 
     /// Measures the model on data, without dropout or penalty.

@@ -76,6 +76,7 @@ where
             })
             .collect();
         drop(here);
+        let _passed = graph.passed_at(called);
         let outputs = (self.trace)(&graph, &inputs)?;
         let wide = arguments.iter().any(|a| a.dtype() == DType::F64);
         let precision = if wide { Precision::F64 } else { Precision::F32 };
