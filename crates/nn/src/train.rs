@@ -83,10 +83,27 @@ pub struct Trainer<M, L> {
     made_at: &'static Location<'static>,
 }
 
-impl<M: Layer, L: Loss> Trainer<M, L> {
+// Bounds stand at the methods: at the block they would hide the method and with it the advice on closures.
+impl<M, L> Trainer<M, L> {
     /// With Adam at rate 0.001, no penalty, 10 epochs, batches of 64, seed 0.
+    ///
+    /// Closures are wrapped, the model in [`layer`](crate::layer), the loss in [`loss::from_fn`](crate::loss::from_fn):
+    ///
+    /// ```
+    /// use chainrule_nn::{Layer, Linear, Trainer, layer, loss};
+    /// let (units, weight) = (3, 0.1);
+    /// let trainer = Trainer::new(
+    ///     layer(|s, x| Linear::new(units).forward(&s.at("output"), x).tanh()),
+    ///     loss::from_fn(|z, y| loss::mean_squared_error(z, y) + z.abs().mean(&[]) * weight),
+    /// )
+    /// .epochs(5);
+    /// ```
     #[track_caller]
-    pub fn new(model: M, loss: L) -> Self {
+    pub fn new(model: M, loss: L) -> Self
+    where
+        M: Layer,
+        L: Loss,
+    {
         Trainer {
             made_at: Location::caller(),
             model,
@@ -185,7 +202,11 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         train: &Dataset,
         dev: Option<&Dataset>,
         progress: &mut dyn Progress,
-    ) -> Result<History> {
+    ) -> Result<History>
+    where
+        M: Layer,
+        L: Loss,
+    {
         let mut history = History::new();
         let mut evaluator = self.evaluator();
         let shuffle = Key::new(self.seed).named("shuffle");
@@ -231,6 +252,55 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         Ok(history)
     }
 
+    /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
+    /// the penalty is divided by.
+    ///
+    /// # Errors
+    /// As [`fit`](Trainer::fit).
+    pub fn step(&self, params: Params, batch: &Batch, examples: usize) -> Result<Step>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        step::compile(self, params, batch, examples)
+    }
+
+    /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
+    /// differences in f64, on `data` (a few examples), for up to `elements` elements of each parameter.
+    /// Missing parameters are drawn and added to `params`.
+    ///
+    /// # Errors
+    /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
+    pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        let graph = Graph::new();
+        let given = |value: &Tensor| {
+            let _here = graph.blame("Trainer", self.made_at);
+            graph.constant(value.clone())
+        };
+        let (x, y) = (given(data.features()), given(data.targets()));
+        let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
+        let [_, objective] = self.objective(&scope, x, y, data.examples());
+        let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
+        let report = Checker::default().elements(elements).check(objective, &parameters)?;
+        *params = scope.params();
+        Ok(report)
+    }
+
+    /// Measures the model on data, without dropout or penalty.
+    pub fn evaluator(&self) -> Evaluator<'_, M, L>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        Evaluator::new(&self.model, &self.loss, self.made_at)
+    }
+}
+
+impl<M: Layer, L: Loss> Trainer<M, L> {
     /// Puts the step for this batch's size first, with the state of the one that was first.
     fn turn_to(&self, steps: &mut Vec<Step>, params: &Params, batch: &Batch, examples: usize) -> Result<()> {
         let fits = |s: &Step| s.examples() == batch.features.shape()[0];
@@ -244,36 +314,6 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
             next.set_state(&before.state())?;
         }
         Ok(())
-    }
-
-    /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
-    /// the penalty is divided by.
-    ///
-    /// # Errors
-    /// As [`fit`](Trainer::fit).
-    pub fn step(&self, params: Params, batch: &Batch, examples: usize) -> Result<Step> {
-        step::compile(self, params, batch, examples)
-    }
-
-    /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
-    /// differences in f64, on `data` (a few examples), for up to `elements` elements of each parameter.
-    /// Missing parameters are drawn and added to `params`.
-    ///
-    /// # Errors
-    /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
-    pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report> {
-        let graph = Graph::new();
-        let given = |value: &Tensor| {
-            let _here = graph.blame("Trainer", self.made_at);
-            graph.constant(value.clone())
-        };
-        let (x, y) = (given(data.features()), given(data.targets()));
-        let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
-        let [_, objective] = self.objective(&scope, x, y, data.examples());
-        let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
-        let report = Checker::default().elements(elements).check(objective, &parameters)?;
-        *params = scope.params();
-        Ok(report)
     }
 
     /// Records the loss of a batch, and the same with the penalty.
@@ -306,10 +346,5 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
             parameters.retain(|(path, _)| !holds(path));
         }
         Ok(parameters)
-    }
-
-    /// Measures the model on data, without dropout or penalty.
-    pub fn evaluator(&self) -> Evaluator<'_, M, L> {
-        Evaluator::new(&self.model, &self.loss, self.made_at)
     }
 }
