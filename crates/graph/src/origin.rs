@@ -177,10 +177,12 @@ impl Attribution {
 
     fn is_users(&self, here: &'static Location<'static>) -> bool {
         let file = here.file();
+        if file.starts_with(own()) || self.libraries.iter().any(|folder| file.starts_with(folder)) {
+            return false;
+        }
         // A call through a function value comes from the standard library, as far as the compiler can tell.
         let of_std = |rest: &str| ["core/", "alloc/", "std/"].iter().any(|part| rest.starts_with(part));
-        let standard = file.split_once("/library/").is_some_and(|(_, rest)| of_std(rest));
-        !standard && !file.starts_with(own()) && !self.libraries.iter().any(|folder| file.starts_with(folder))
+        !file.split_once("/library/").is_some_and(|(_, rest)| of_std(rest))
     }
 
     /// Makes `here` the nearest line of the user's, if it is one; a number to take it back by.
