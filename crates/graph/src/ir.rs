@@ -14,6 +14,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 use smallvec::SmallVec;
 
+use crate::diff::vmap::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 use crate::origin::{Attribution, Origin, Phase};
 use crate::prim::Op;
@@ -98,6 +99,8 @@ pub(crate) struct Inner {
     pub(crate) constants: Vec<Tensor>,
     pub(crate) rules: Vec<Ruling>,
     pub(crate) attribution: Attribution,
+    /// The closures that are being mapped over examples, the innermost last.
+    pub(crate) mappings: Vec<Mapping>,
     /// How many recordings are going on that will not stay.
     scratches: usize,
 }
@@ -275,6 +278,7 @@ impl Graph {
                 known.remove();
             }
         }
+        inner.mappings.iter_mut().for_each(|m| m.truncate(nodes));
         inner.errors.truncate(errors);
         inner.leaves.truncate(leaves);
         inner.constants.truncate(constants);

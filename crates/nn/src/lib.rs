@@ -62,7 +62,7 @@ mod train;
 pub use error::{Error, Result};
 pub use history::History;
 pub use init::Init;
-pub use layer::{Dropout, Layer, Linear};
+pub use layer::{Dropout, Layer, Linear, layer};
 pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;
 pub use penalty::Penalty;

@@ -6,6 +6,22 @@ use std::panic::Location;
 use chainrule_graph::{Error, Kind, Var};
 use chainrule_tensor::Error as TensorError;
 
+/// The closure `f`, from prediction and target to a single number, as a loss. A closure is one as it is, but only where
+/// it meets this signature does the compiler find out that it is to work for every graph.
+///
+/// ```
+/// use chainrule_nn::{Linear, Trainer, loss};
+/// let scale = 0.5;
+/// let half = loss::from_fn(|z, y| loss::mean_squared_error(z, y) * scale);
+/// let trainer = Trainer::new(Linear::new(1), half).epochs(3);
+/// ```
+pub fn from_fn<F>(f: F) -> F
+where
+    F: for<'g> Fn(Var<'g>, Var<'g>) -> Var<'g>,
+{
+    f
+}
+
 /// Fails unless both have the same shape: `(m, 1)` against `(m,)` would broadcast to `(m, m)` and train on nonsense.
 #[track_caller]
 fn same_shape<'g>(op: &'static str, prediction: Var<'g>, target: Var<'g>) -> Result<(), Var<'g>> {

@@ -58,6 +58,7 @@ impl<'g> Memory<'g> {
 
     /// Remembers a value of the shape of `like`, which starts at 0 and becomes `next(its value before)` at each
     /// step; returns the new value.
+    #[track_caller]
     pub fn remember(&mut self, name: &str, like: Var<'g>, next: impl FnOnce(Var<'g>) -> Var<'g>) -> Var<'g> {
         let path = format!("{}.{name}", self.parameter);
         let old = self.graph.leaf(&path, Tensor::full(like.shape(), 0.0_f32));

@@ -22,9 +22,12 @@ pub use evaluate::{Evaluation, Evaluator};
 pub use step::Step;
 
 /// A function from prediction and target to a single number; every function of that form is one.
+/// A closure is wrapped: [`loss::from_fn`](crate::loss::from_fn).
+#[diagnostic::on_unimplemented(
+    note = "a function is a loss if it is `for<'g> fn(Var<'g>, Var<'g>) -> Var<'g>`; wrap a closure: `loss::from_fn(|prediction, target| …)`"
+)]
 pub trait Loss {
     /// Records the loss, the mean over the batch.
-    #[track_caller]
     fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g>;
 }
 
@@ -68,7 +71,10 @@ pub struct Trainer<M, L> {
     model: M,
     loss: L,
     optimiser: Box<dyn Optimiser>,
+    /// Where it was passed.
+    optimiser_at: &'static Location<'static>,
     penalty: Penalty,
+    frozen: Vec<String>,
     epochs: usize,
     batch: usize,
     seed: u64,
@@ -77,16 +83,35 @@ pub struct Trainer<M, L> {
     made_at: &'static Location<'static>,
 }
 
-impl<M: Layer, L: Loss> Trainer<M, L> {
+// Bounds stand at the methods: at the block they would hide the method and with it the advice on closures.
+impl<M, L> Trainer<M, L> {
     /// With Adam at rate 0.001, no penalty, 10 epochs, batches of 64, seed 0.
+    ///
+    /// Closures are wrapped, the model in [`layer`](crate::layer), the loss in [`loss::from_fn`](crate::loss::from_fn):
+    ///
+    /// ```
+    /// use chainrule_nn::{Layer, Linear, Trainer, layer, loss};
+    /// let (units, weight) = (3, 0.1);
+    /// let trainer = Trainer::new(
+    ///     layer(|s, x| Linear::new(units).forward(&s.at("output"), x).tanh()),
+    ///     loss::from_fn(|z, y| loss::mean_squared_error(z, y) + z.abs().mean(&[]) * weight),
+    /// )
+    /// .epochs(5);
+    /// ```
     #[track_caller]
-    pub fn new(model: M, loss: L) -> Self {
+    pub fn new(model: M, loss: L) -> Self
+    where
+        M: Layer,
+        L: Loss,
+    {
         Trainer {
             made_at: Location::caller(),
             model,
             loss,
             optimiser: Box::new(Adam::new(0.001)),
+            optimiser_at: Location::caller(),
             penalty: Penalty::NONE,
+            frozen: Vec::new(),
             epochs: 10,
             batch: 64,
             seed: 0,
@@ -95,14 +120,41 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     }
 
     /// How gradients change parameters.
+    #[track_caller]
     pub fn optimiser(mut self, optimiser: impl Optimiser + 'static) -> Self {
         self.optimiser = Box::new(optimiser);
+        self.optimiser_at = Location::caller();
         self
     }
 
     /// What is added to the loss for large weights.
     pub fn penalty(mut self, penalty: Penalty) -> Self {
         self.penalty = penalty;
+        self
+    }
+
+    /// Keeps the parameters at the place `path` and below it, or the one parameter `path`, as they are: they have no
+    /// gradient, no penalty and no part in the optimiser. So a head is trained on a body that was given.
+    /// [`fit`](Trainer::fit) fails if the model has no such place.
+    ///
+    /// ```
+    /// use chainrule_graph::Var;
+    /// use chainrule_nn::{Layer, Linear, Params, Scope, Trainer, data::iris, loss, progress::Silent};
+    /// fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+    ///     let h = Linear::new(4).forward(&s.at("body"), x).tanh();
+    ///     Linear::new(3).forward(&s.at("head"), h)
+    /// }
+    /// let trainer = || Trainer::new(model, loss::softmax_cross_entropy).epochs(1);
+    /// let mut params = Params::new();
+    /// trainer().fit(&mut params, &iris()?, None, &mut Silent)?;
+    /// let before = params.clone();
+    /// trainer().freeze("body").fit(&mut params, &iris()?, None, &mut Silent)?;
+    /// assert_eq!(params.get("body.weight"), before.get("body.weight"));
+    /// assert_ne!(params.get("head.weight"), before.get("head.weight"));
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    pub fn freeze(mut self, path: &str) -> Self {
+        self.frozen.push(path.into());
         self
     }
 
@@ -150,7 +202,11 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         train: &Dataset,
         dev: Option<&Dataset>,
         progress: &mut dyn Progress,
-    ) -> Result<History> {
+    ) -> Result<History>
+    where
+        M: Layer,
+        L: Loss,
+    {
         let mut history = History::new();
         let mut evaluator = self.evaluator();
         let shuffle = Key::new(self.seed).named("shuffle");
@@ -196,6 +252,55 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         Ok(history)
     }
 
+    /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
+    /// the penalty is divided by.
+    ///
+    /// # Errors
+    /// As [`fit`](Trainer::fit).
+    pub fn step(&self, params: Params, batch: &Batch, examples: usize) -> Result<Step>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        step::compile(self, params, batch, examples)
+    }
+
+    /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
+    /// differences in f64, on `data` (a few examples), for up to `elements` elements of each parameter.
+    /// Missing parameters are drawn and added to `params`.
+    ///
+    /// # Errors
+    /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
+    pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        let graph = Graph::new();
+        let given = |value: &Tensor| {
+            let _here = graph.blame("Trainer", self.made_at);
+            graph.constant(value.clone())
+        };
+        let (x, y) = (given(data.features()), given(data.targets()));
+        let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
+        let [_, objective] = self.objective(&scope, x, y, data.examples());
+        let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
+        let report = Checker::default().elements(elements).check(objective, &parameters)?;
+        *params = scope.params();
+        Ok(report)
+    }
+
+    /// Measures the model on data, without dropout or penalty.
+    pub fn evaluator(&self) -> Evaluator<'_, M, L>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        Evaluator::new(&self.model, &self.loss, self.made_at)
+    }
+}
+
+impl<M: Layer, L: Loss> Trainer<M, L> {
     /// Puts the step for this batch's size first, with the state of the one that was first.
     fn turn_to(&self, steps: &mut Vec<Step>, params: &Params, batch: &Batch, examples: usize) -> Result<()> {
         let fits = |s: &Step| s.examples() == batch.features.shape()[0];
@@ -211,36 +316,6 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         Ok(())
     }
 
-    /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
-    /// the penalty is divided by.
-    ///
-    /// # Errors
-    /// As [`fit`](Trainer::fit).
-    pub fn step(&self, params: Params, batch: &Batch, examples: usize) -> Result<Step> {
-        step::compile(self, params, batch, examples)
-    }
-
-    /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
-    /// differences in f64, on `data` (a few examples), for up to `elements` elements of each parameter.
-    /// Missing parameters are drawn and added to `params`.
-    ///
-    /// # Errors
-    /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
-    pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report> {
-        let graph = Graph::new();
-        let given = |value: &Tensor| {
-            let _here = graph.blame("Trainer", self.made_at);
-            graph.constant(value.clone())
-        };
-        let (x, y) = (given(data.features()), given(data.targets()));
-        let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
-        let [_, objective] = self.objective(&scope, x, y, data.examples());
-        let parameters: Vec<Var<'_>> = scope.traced().into_iter().map(|(_, v)| v).collect();
-        let report = Checker::default().elements(elements).check(objective, &parameters)?;
-        *params = scope.params();
-        Ok(report)
-    }
-
     /// Records the loss of a batch, and the same with the penalty.
     fn objective<'g>(&self, scope: &Scope<'g>, x: Var<'g>, y: Var<'g>, examples: usize) -> [Var<'g>; 2] {
         let _passed = scope.graph().passed_at(self.made_at);
@@ -248,11 +323,28 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         if self.penalty == Penalty::NONE {
             return [loss, loss];
         }
-        [loss, loss + self.penalty.of(scope.graph(), &scope.traced(), examples)]
+        match self.learning(scope) {
+            Ok(parameters) => [loss, loss + self.penalty.of(scope.graph(), &parameters, examples)],
+            // Whoever differentiates asks again.
+            Err(_) => [loss, loss],
+        }
     }
 
-    /// Measures the model on data, without dropout or penalty.
-    pub fn evaluator(&self) -> Evaluator<'_, M, L> {
-        Evaluator::new(&self.model, &self.loss, self.made_at)
+    /// The parameters that a trace has used and that are not frozen.
+    fn learning<'g>(&self, scope: &Scope<'g>) -> Result<Vec<(String, Var<'g>)>> {
+        let mut parameters = scope.traced();
+        for frozen in &self.frozen {
+            let holds = |path: &str| {
+                path.strip_prefix(frozen.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if !scope.traced().iter().any(|(path, _)| holds(path)) {
+                let paths: Vec<String> = scope.traced().into_iter().map(|(path, _)| path).collect();
+                let why = format!("no parameter is at or below `{frozen}`; there are {}", paths.join(", "));
+                return Err(Error::argument("freeze", why));
+            }
+            parameters.retain(|(path, _)| !holds(path));
+        }
+        Ok(parameters)
     }
 }

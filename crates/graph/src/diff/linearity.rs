@@ -42,11 +42,7 @@ pub(crate) fn refuse_nonlinear<'g>(
         let seeds: Vec<Var<'g>> = x.iter().map(seed).collect();
         linear_since(graph, what, mark, &seeds, &[rule(&seeds)])
     };
-    graph.scratch(|| match record() {
-        Ok(()) => Ok(()),
-        // What is recorded for a derivative has the line of its node; once more, with the lines of the rule.
-        Err(_) => graph.unattributed(record),
-    })
+    graph.scratch(record)
 }
 
 /// Fails unless each of `ends`, recorded since `mark`, is linear in the leaves `seeds` together, or poisoned.

@@ -76,6 +76,7 @@ where
             })
             .collect();
         drop(here);
+        let _passed = graph.passed_at(called);
         let outputs = (self.trace)(&graph, &inputs)?;
         let precision = Precision::of(arguments.iter().map(Tensor::dtype));
         graph.compiler(&inputs, &outputs).precision(precision).build()

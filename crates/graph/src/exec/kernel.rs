@@ -26,8 +26,8 @@ pub(crate) enum Kernel {
     ArgReduce { max: bool, dims: [usize; 3] },
     /// Each argument copied to its place in the result, after filling it with zeros if places are left.
     Place { parts: Vec<(Layout, Layout)>, fill: bool },
-    /// Uniform reals drawn with the key in the argument.
-    Uniform { stream: u64 },
+    /// Uniform reals drawn with the keys in the argument, of as many words each.
+    Uniform { stream: u64, words: usize },
     /// A copy that fails on an element outside `0..end`.
     InRange { end: i64, what: &'static str },
     /// 0, 1, 2, …
@@ -134,8 +134,11 @@ impl Kernel {
                     }
                 }
             }
-            (Kernel::Uniform { stream }, [In::Int(key)], [Out::Real(y)]) => {
-                random::uniform([key[0] as u64, key[1] as u64, *stream], y);
+            (Kernel::Uniform { stream, words }, [In::Int(keys)], [Out::Real(y)]) => {
+                let each = y.len() / (keys.len() / words).max(1);
+                for (key, y) in keys.chunks_exact(*words).zip(y.chunks_exact_mut(each.max(1))) {
+                    random::uniform(random::words(key, *stream), y);
+                }
             }
             (Kernel::InRange { end, what }, [In::Int(x)], [Out::Int(y)]) => {
                 if let Some(i) = x.iter().position(|v| !(0..*end).contains(v)) {

@@ -1,5 +1,6 @@
 //! One training step as one compiled plan.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 
 use chainrule_graph::{Compiled, ErrorKind, Graph, Precision, Var};
@@ -11,7 +12,7 @@ use crate::data::Batch;
 use crate::error::Result;
 use crate::optim::Memory;
 use crate::params::Params;
-use crate::scope::{Mode, Scope};
+use crate::scope::{self, Mode, Scope};
 
 /// A compiled training step: loss, gradient and update for batches of one size. A run allocates nothing.
 ///
@@ -68,6 +69,8 @@ pub(super) fn compile<M: Layer, L: Loss>(
     examples: usize,
 ) -> Result<Step> {
     let graph = Graph::new();
+    scope::lines_of(&graph);
+    let _made = graph.passed_at(trainer.made_at);
     let x = input(&graph, "features", &batch.features, trainer.made_at);
     let y = input(&graph, "targets", &batch.targets, trainer.made_at);
     // Seed and number of the step: the key of everything random, and Adam's clock.
@@ -75,22 +78,39 @@ pub(super) fn compile<M: Layer, L: Loss>(
     let ticked = clock + graph.constant(Tensor::from([0_i64, 1]));
     let scope = Scope::with_key(&graph, params, Mode::Train, trainer.seed, clock);
     let [loss, objective] = trainer.objective(&scope, x, y, examples);
-    let parameters = scope.traced();
-    let vars: Vec<Var<'_>> = parameters.iter().map(|(_, v)| *v).collect();
+    // An error in the model itself comes before what is said of its parameters.
+    objective.checked()?;
+    let learning = trainer.learning(&scope)?;
+    let vars: Vec<Var<'_>> = learning.iter().map(|(_, v)| *v).collect();
     // A parameter that only the penalty depends on learns nothing.
     let unused = |error: chainrule_graph::Error| match error.kind() {
-        ErrorKind::Disconnected { .. } => error.hint("use it in the model's result, or do not make it"),
+        ErrorKind::Disconnected { name, .. } => {
+            let path = name.trim_matches('`');
+            let place = path.rsplit_once('.').map_or(path, |(place, _)| place);
+            let hint = format!(
+                "let the loss depend on it, or do not make it; if it is to stay as it is, say so: \
+                 Trainer::freeze(\"{place}\")"
+            );
+            error.hint(hint)
+        }
         _ => error,
     };
     if loss.id() != objective.id() {
         loss.grad(&vars).map_err(unused)?;
     }
     let gradients = objective.grad(&vars).map_err(unused)?;
+    let _passed = graph.passed_at(trainer.optimiser_at);
     let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape(&[]).real());
     let mut updates: Vec<(Var<'_>, Var<'_>)> = Vec::new();
-    for ((path, parameter), gradient) in parameters.iter().zip(gradients) {
-        memory.turn_to(path);
-        updates.push((*parameter, trainer.optimiser.next(&mut memory, *parameter, gradient)));
+    let mut gradients: BTreeMap<&str, Var<'_>> =
+        learning.iter().map(|(path, _)| path.as_str()).zip(gradients).collect();
+    let parameters = scope.traced();
+    for (path, parameter) in &parameters {
+        let next = gradients.remove(path.as_str()).map(|gradient| {
+            memory.turn_to(path);
+            trainer.optimiser.next(&mut memory, *parameter, gradient)
+        });
+        updates.push((*parameter, next.unwrap_or(*parameter)));
     }
     updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
     updates.push((clock, ticked));

@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::threads;
-use crate::Real;
+use crate::{Key, Real};
 
 /// Elements that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
@@ -41,6 +41,17 @@ pub fn uniform<T: Real>(key: [u64; 3], out: &mut [T]) {
             }
         }
     });
+}
+
+/// The words that [`uniform`] takes for a key of two numbers or more and a stream: two numbers stand for themselves, each
+/// further one gives a key of its own that is derived from those before.
+pub fn words(key: &[i64], stream: u64) -> [u64; 3] {
+    let number = |i: usize| key.get(i).map_or(0, |x| *x as u64);
+    let mut words = [number(0), number(1), stream];
+    for further in key.iter().skip(2) {
+        words = Key::from_words(words).at(*further as u64).words();
+    }
+    words
 }
 
 #[cfg(test)]
