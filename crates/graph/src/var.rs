@@ -143,16 +143,6 @@ impl<'g> Var<'g> {
         let _here = self.graph.blame_line(Location::caller());
         then(self.shape()).unwrap_or_else(|error| self.fail(error))
     }
-
-    /// As [`shaped`](Var::shaped), where what depends on the shape is known already.
-    #[track_caller]
-    pub(crate) fn try_record<T>(
-        self,
-        checked: chainrule_tensor::Result<T>,
-        then: impl FnOnce(T) -> Var<'g>,
-    ) -> Var<'g> {
-        self.shaped(|_| checked.map(then))
-    }
 }
 
 /// Anything that can stand beside a [`Var`] in a formula: another `Var`, a number, a truth value, a tensor.

@@ -24,6 +24,7 @@ pub(crate) mod permute;
 pub(crate) mod pushforward;
 pub(crate) mod random;
 pub(crate) mod range;
+pub(crate) mod recurrence;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod rows;
@@ -240,7 +241,7 @@ primitives! {
     unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, concat::Concat, flip::Flip,
-    reduce::Reduce, arg::ArgReduce, cumulate::CumSum, sort::ArgSort,
+    reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
     gather::Gather, scatter::ScatterAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,

@@ -133,7 +133,7 @@ impl Primitive for Reduce {
                 let tangent = t[0].unwrap_or_else(|| s.x[0].like(0.0));
                 p.apply(Reduction::Sum, tangent * taken) * (1.0 / p.apply(Reduction::Sum, taken))
             }),
-            Reduction::Prod => Derivative::Flat("products are recorded as a tree of multiplications"),
+            Reduction::Prod => Derivative::Flat("products are recorded as a recurrence"),
         }
     }
 

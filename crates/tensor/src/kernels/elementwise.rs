@@ -99,6 +99,10 @@ operations! {
         Cos "cos",
         /// The angle in −π/2 to π/2 whose tangent is x.
         Atan "atan",
+        /// (eˣ − e⁻ˣ)/2.
+        Sinh "sinh",
+        /// (eˣ + e⁻ˣ)/2.
+        Cosh "cosh",
         /// tanh x.
         Tanh "tanh",
         /// 1/(1 + e⁻ˣ).
@@ -107,6 +111,8 @@ operations! {
         Softplus "softplus",
         /// The error function.
         Erf "erf",
+        /// 1 less the error function.
+        Erfc "erfc",
     }
 }
 

@@ -21,6 +21,7 @@ mod math;
 pub mod matmul;
 pub mod order;
 pub mod random;
+pub mod recurrence;
 pub mod reduce;
 pub mod threads;
 
