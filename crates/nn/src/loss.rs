@@ -1,10 +1,12 @@
 //! Losses: each a single number, the mean over the batch. None of them broadcasts: a shape that does not fit
-//! exactly is an error.
+//! exactly is an error. Each says with [`reads`] what it takes a model's outputs for.
 
 use std::panic::Location;
 
 use chainrule_graph::{Error, Kind, Var};
 use chainrule_tensor::Error as TensorError;
+
+pub use crate::outputs::{Outputs, reads};
 
 /// Fails unless both have the same shape: `(m, 1)` against `(m,)` would broadcast to `(m, m)` and train on nonsense.
 #[track_caller]
@@ -34,6 +36,7 @@ pub fn binary_cross_entropy<'g>(probabilities: Var<'g>, targets: Var<'g>) -> Var
     if let Err(poisoned) = same_shape("binary_cross_entropy", probabilities, targets) {
         return poisoned;
     }
+    reads(probabilities, targets, Outputs::Probabilities);
     let (a, y) = (probabilities, targets.real());
     // 0 · ln 0 counts as 0, in the value and in the derivative.
     let term = |y: Var<'g>, a: Var<'g>| {
@@ -48,7 +51,10 @@ pub fn binary_cross_entropy<'g>(probabilities: Var<'g>, targets: Var<'g>) -> Var
 pub fn binary_cross_entropy_with_logits<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
     let _here = logits.graph().blame("binary_cross_entropy_with_logits", Location::caller());
     match same_shape("binary_cross_entropy_with_logits", logits, targets) {
-        Ok(()) => (logits.softplus() - targets.real() * logits).mean(&[]),
+        Ok(()) => {
+            reads(logits, targets, Outputs::Logits);
+            (logits.softplus() - targets.real() * logits).mean(&[])
+        }
         Err(poisoned) => poisoned,
     }
 }
@@ -79,6 +85,7 @@ pub fn softmax_cross_entropy<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
         let why = "logits are (examples, classes)";
         return logits.fail(TensorError::shape(op, [&shape[..]], why));
     }
+    reads(logits, targets, Outputs::Scores);
     let (examples, classes) = (shape[0], shape[1]);
     let taken = if targets.kind() == Kind::Int {
         if targets.shape()[..] != [examples] {
@@ -107,7 +114,10 @@ pub fn softmax_cross_entropy<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
 pub fn mean_squared_error<'g>(predictions: Var<'g>, targets: Var<'g>) -> Var<'g> {
     let _here = predictions.graph().blame("mean_squared_error", Location::caller());
     match same_shape("mean_squared_error", predictions, targets) {
-        Ok(()) => (predictions - targets.real()).square().mean(&[]),
+        Ok(()) => {
+            reads(predictions, targets, Outputs::Values);
+            (predictions - targets.real()).square().mean(&[])
+        }
         Err(poisoned) => poisoned,
     }
 }
