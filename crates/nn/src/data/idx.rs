@@ -121,10 +121,12 @@ fn decode_plain(mut source: impl Read, file: &str) -> Result<Idx> {
         return Err(fault(file, 4 + lengths.len(), why));
     }
     let shape: Shape = lengths.as_chunks().0.iter().map(|n| u32::from_be_bytes(*n) as usize).collect();
-    let size = shape.iter().try_fold(element.size(), |size, n| size.checked_mul(*n));
-    let Some(size) = size.filter(|size| *size < isize::MAX as usize) else {
+    // As tensors, elements may take 8 bytes; and an axis of length 0 does not make the others shorter.
+    let bytes = shape.iter().filter(|n| **n > 0).try_fold(8_usize, |size, n| size.checked_mul(*n));
+    if bytes.is_none_or(|size| size >= isize::MAX as usize) {
         return Err(fault(file, 4, format!("shape {shape} has more elements than memory has addresses")));
-    };
+    }
+    let size = element.size() * shape.size();
     // One byte more than needed shows whether the file goes on too long.
     let mut bytes = read(header, size + 1)?;
     if bytes.len() < size {
@@ -299,6 +301,7 @@ mod tests {
         assert_eq!(position(&file(8, &[2], &[1, 2, 3])), 10);
         // 2^32 - 1 four times over is more than a 64-bit address can count.
         assert_eq!(position(&file(8, &[u32::MAX; 4], &[])), 4);
+        assert_eq!(position(&file(8, &[0, 3_003_252_773, 1_248_826_519], &[])), 4);
         assert_eq!(position(&file(8, &[u32::MAX], &[1])), 9);
     }
 

@@ -48,7 +48,7 @@ impl From<usize> for Column {
     }
 }
 
-/// A table of text cells, from which a [`Dataset`] is made by saying what is to be predicted.
+/// A table of text cells, from which a [`Dataset`](super::Dataset) is made by saying what is to be predicted.
 ///
 /// Cells are numbers, except in a column of class names. A cell that is not is an error that names the line:
 ///
