@@ -43,14 +43,18 @@ fn datasets() {
 }
 
 #[test]
-fn labels_outside_the_classes_are_found_when_the_model_runs() {
+fn labels_outside_the_classes_are_found_before_the_model_runs_and_when_it_does() {
     // Three scores, ten classes.
     let data = digits().and_then(|d| d.reshape_examples(&[-1])).expect("embedded");
     let trainer = Trainer::new(model, softmax_cross_entropy);
     says(
         trainer.fit(&mut Params::new(), &data, None, &mut Silent),
-        &["label", "is outside 0..3", "bad_input.rs:"],
+        &["3 outputs for each label", "10 classes", "bad_input.rs:"],
     );
+    // A step of one's own knows no classes, only labels.
+    let batch = data.batches(100).expect("a size").next().expect("a batch");
+    let mut step = trainer.step(Params::new(), &batch, 100).expect("compiles");
+    says(step.run(&batch), &["label", "is outside 0..3", "bad_input.rs:"]);
 }
 
 #[test]

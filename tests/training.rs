@@ -171,18 +171,46 @@ fn a_last_step_too_far_is_an_error_too() {
     fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         Linear::new(1).forward(&s.at("slope"), x)
     }
-    let x = Tensor::from([[1.0_f32], [2.0]]);
+    let x = Tensor::from([[1e3_f32], [2e3]]);
     let data = Dataset::regression(x.clone(), x).expect("paired");
     let mut params = Params::new();
     // One step, whose loss is that before it.
-    let trainer =
-        Trainer::new(line, mean_squared_error).optimiser(Sgd::new(f64::INFINITY)).epochs(1).batch_size(2);
+    let trainer = Trainer::new(line, mean_squared_error).optimiser(Sgd::new(1e38)).epochs(1).batch_size(2);
     let error = trainer.fit(&mut params, &data, None, &mut Silent).expect_err("infinitely far");
     assert!(
         matches!(&error, Error::Overshot { epoch: 1, parameter } if parameter == "slope.weight"),
         "{error}"
     );
     assert!(params.is_empty(), "no epoch came to its end");
+}
+
+#[test]
+fn hyperparameters_that_make_no_sense_are_refused_before_the_first_step() {
+    fn refused(trainer: Trainer<impl Layer, impl Loss>) {
+        let data = flowers();
+        let mut params = Params::new();
+        let error = trainer.fit(&mut params, &data, None, &mut Silent).expect_err("no sense");
+        assert!(matches!(error, Error::Argument { .. }), "{error}");
+        let batch = data.batches(10).expect("a size").next().expect("a batch");
+        assert!(trainer.step(Params::new(), &batch, 150).is_err() && params.is_empty());
+    }
+    let trainer = || Trainer::new(model, softmax_cross_entropy).epochs(1);
+    for wrong in [-0.1, f64::NAN, f64::INFINITY, 1e300] {
+        refused(trainer().optimiser(Sgd::new(wrong)));
+        refused(trainer().optimiser(Momentum::new(wrong)));
+        refused(trainer().optimiser(Adam::new(wrong)));
+        refused(trainer().optimiser(Momentum { rate: 0.1, beta: wrong }));
+        refused(trainer().optimiser(Adam { beta1: wrong, ..Adam::new(0.1) }));
+        refused(trainer().optimiser(Adam { beta2: wrong, ..Adam::new(0.1) }));
+        refused(trainer().optimiser(Adam { epsilon: wrong, ..Adam::new(0.1) }));
+        refused(trainer().penalty(Penalty::l1(wrong)));
+        refused(trainer().penalty(Penalty::l2(wrong)));
+    }
+    refused(trainer().optimiser(Adam { beta1: 1.0, ..Adam::new(0.1) }));
+    trainer()
+        .optimiser(Sgd::new(0.0))
+        .fit(&mut Params::new(), &flowers(), None, &mut Silent)
+        .expect("no move");
 }
 
 #[test]

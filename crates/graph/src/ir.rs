@@ -98,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) constants: Vec<Tensor>,
     pub(crate) rules: Vec<Ruling>,
+    pub(crate) notes: Vec<(&'static str, Vec<NodeId>)>,
     pub(crate) attribution: Attribution,
     /// The closures that are being mapped over examples, the innermost last.
     pub(crate) mappings: Vec<Mapping>,
@@ -263,6 +264,7 @@ impl Graph {
                 inner.leaves.len(),
                 inner.constants.len(),
                 inner.rules.len(),
+                inner.notes.len(),
             ]
         };
         let before = lengths(&self.inner.borrow());
@@ -270,7 +272,7 @@ impl Graph {
         let made = record();
         let inner = &mut *self.inner.borrow_mut();
         inner.scratches -= 1;
-        let [nodes, errors, leaves, constants, rules] = before;
+        let [nodes, errors, leaves, constants, rules, notes] = before;
         for (i, node) in inner.nodes.drain(nodes..).enumerate() {
             if let Entry::Occupied(known) = inner.interned.entry((node.op, node.args))
                 && known.get().index() == nodes + i
@@ -283,6 +285,7 @@ impl Graph {
         inner.leaves.truncate(leaves);
         inner.constants.truncate(constants);
         inner.rules.truncate(rules);
+        inner.notes.truncate(notes);
         made
     }
 

@@ -47,6 +47,7 @@ mod error;
 mod exec;
 mod ir;
 mod math;
+mod note;
 mod origin;
 mod picture;
 mod prim;

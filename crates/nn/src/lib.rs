@@ -51,6 +51,7 @@ mod layer;
 pub mod loss;
 pub mod metric;
 pub mod optim;
+mod outputs;
 mod params;
 mod penalty;
 pub mod plot;

@@ -2,7 +2,7 @@
 //!
 //! The functions are means over all elements or examples. The structs have options, how the losses become one number
 //! among them, and give the values and gradients of PyTorch's functions of the same names. Where a weight is 0, its term
-//! is 0, whatever it multiplies.
+//! is 0, whatever it multiplies. Each says with [`reads`] what it takes a model's outputs for.
 
 mod classes;
 mod regression;
@@ -14,6 +14,7 @@ use chainrule_tensor::Error as TensorError;
 
 use crate::Loss;
 
+pub use crate::outputs::{Outputs, reads};
 pub use classes::CrossEntropy;
 pub use regression::{Hinge, Huber, KlDivergence, PoissonNll};
 
@@ -91,6 +92,7 @@ pub fn binary_cross_entropy<'g>(probabilities: Var<'g>, targets: Var<'g>) -> Var
     if let Err(poisoned) = same_shape("binary_cross_entropy", probabilities, targets) {
         return poisoned;
     }
+    reads(probabilities, targets, Outputs::Probabilities);
     let (a, y) = (probabilities.in_interval(0.0, 1.0, "probability"), shares(targets));
     // 0 · ln 0 counts as 0, in the value and in the derivative.
     let term = |y: Var<'g>, a: Var<'g>| {
@@ -107,6 +109,7 @@ pub fn binary_cross_entropy_with_logits<'g>(logits: Var<'g>, targets: Var<'g>) -
     let _here = logits.graph().blame("binary_cross_entropy_with_logits", Location::caller());
     match same_shape("binary_cross_entropy_with_logits", logits, targets) {
         Ok(()) => {
+            reads(logits, targets, Outputs::Logits);
             let y = shares(targets);
             // Terms of one sign: ln(1 + eᶻ) − y z would lose a small loss to its large terms.
             (weighted(y, (-logits).softplus()) + weighted(1.0 - y, logits.softplus())).mean(&[])
@@ -150,7 +153,10 @@ pub fn softmax_cross_entropy<'g>(logits: Var<'g>, targets: Var<'g>) -> Var<'g> {
 pub fn mean_squared_error<'g>(predictions: Var<'g>, targets: Var<'g>) -> Var<'g> {
     let _here = predictions.graph().blame("mean_squared_error", Location::caller());
     match same_shape("mean_squared_error", predictions, targets) {
-        Ok(()) => (predictions - targets.real()).square().mean(&[]),
+        Ok(()) => {
+            reads(predictions, targets, Outputs::Values);
+            (predictions - targets.real()).square().mean(&[])
+        }
         Err(poisoned) => poisoned,
     }
 }

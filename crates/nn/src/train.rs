@@ -16,7 +16,7 @@ use crate::params::Params;
 use crate::penalty::Penalty;
 use crate::progress::Progress;
 use crate::scope::{Mode, Scope};
-use crate::{History, Layer, metric};
+use crate::{History, Layer};
 
 pub use evaluate::{Evaluation, Evaluator};
 pub use step::Step;
@@ -79,6 +79,7 @@ pub struct Trainer<M, L> {
     batch: usize,
     seed: u64,
     anomaly: bool,
+    draw_missing: bool,
     /// Where model and loss were passed.
     made_at: &'static Location<'static>,
 }
@@ -116,6 +117,7 @@ impl<M, L> Trainer<M, L> {
             batch: 64,
             seed: 0,
             anomaly: false,
+            draw_missing: false,
         }
     }
 
@@ -183,19 +185,31 @@ impl<M, L> Trainer<M, L> {
         self
     }
 
+    /// Whether parameters that are missing among those given are drawn: for a new head on a body that was loaded. With
+    /// no parameters given, all are drawn anyway. Parameters that the model does not take are refused in any case.
+    pub fn draw_missing(mut self, on: bool) -> Self {
+        self.draw_missing = on;
+        self
+    }
+
     /// The model.
     pub fn model(&self) -> &M {
         &self.model
     }
 
-    /// Trains `params` on `train`; missing parameters are drawn first. After each epoch the history gets the
-    /// mean `train loss` (penalty included), and, where `dev` is given, `dev loss` and, for classification,
-    /// `dev accuracy`.
+    /// Trains `params` on `train`; if there are none, they are drawn first. After each epoch the history gets the
+    /// mean `train loss` (penalty included), and, where `dev` is given, `dev loss` and, where the loss tells which classes
+    /// the outputs name (see [`loss::reads`](crate::loss::reads)), `dev accuracy`.
     ///
     /// # Errors
-    /// Any error in the model, with the user's line; a parameter that the loss does not depend on; a label
-    /// outside the classes; [`Error::Diverged`] when the loss is NaN or infinite, [`Error::Overshot`] when a parameter
-    /// is after the last step of an epoch. `params` are then those at the end of the last whole epoch.
+    /// Before the first step: any error in the model, with the user's line; a parameter that the loss does not depend on;
+    /// [`Error::Misfit`] for parameters given that the model does not take or that lack some (see
+    /// [`draw_missing`](Trainer::draw_missing)); [`Error::Names`] if features or classes of `train`, of `dev` and of what
+    /// `params` were trained on differ; outputs that cannot name the classes; [`Error::Range`]; a hyperparameter that makes
+    /// no sense, as a negative rate.
+    ///
+    /// Later: a label outside the classes; [`Error::Diverged`] when the loss is NaN or infinite, [`Error::Overshot`] when a
+    /// parameter is after the last step of an epoch. `params` are then those at the end of the last whole epoch.
     pub fn fit(
         &self,
         params: &mut Params,
@@ -209,6 +223,8 @@ impl<M, L> Trainer<M, L> {
     {
         let mut history = History::new();
         let mut evaluator = self.evaluator();
+        self.agree(&mut evaluator, params, train, dev)?;
+        let names = params.names().or(train.names());
         let shuffle = Key::new(self.seed).named("shuffle");
         let batches = train.examples().div_ceil(self.batch.max(1));
         let mut steps: Vec<Step> = Vec::new();
@@ -235,15 +251,14 @@ impl<M, L> Trainer<M, L> {
                 if let Some(name) = trained.not_finite() {
                     return Err(Error::Overshot { epoch, parameter: name.into() });
                 }
-                *params = trained;
+                *params = trained.with_names(&names);
             }
             history.record(epoch, "train loss", total / train.examples() as f64);
             if let Some(dev) = dev {
                 let measured = evaluator.run(params, dev)?;
                 history.record(epoch, "dev loss", measured.loss);
-                if dev.classes().is_some() {
-                    let accuracy = metric::accuracy(&measured.classes, dev.targets())?;
-                    history.record(epoch, "dev accuracy", accuracy);
+                if measured.names_classes() {
+                    history.record(epoch, "dev accuracy", measured.accuracy(dev.targets())?);
                 }
             }
             progress.epoch(epoch, &history);
@@ -267,15 +282,18 @@ impl<M, L> Trainer<M, L> {
 
     /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
     /// differences in f64, on `data` (a few examples), for up to `elements` elements of each parameter.
-    /// Missing parameters are drawn and added to `params`.
+    /// If there are no parameters they are drawn and put into `params`.
     ///
     /// # Errors
-    /// Any error in the model. A parameter that the loss does not depend on is an `Unused` verdict of the report.
+    /// Any error in the model; parameters or data that do not fit, as in [`fit`](Trainer::fit). A parameter that the
+    /// loss does not depend on is an `Unused` verdict of the report.
     pub fn check(&self, params: &mut Params, data: &Dataset, elements: usize) -> Result<Report>
     where
         M: Layer,
         L: Loss,
     {
+        let whose = ["the parameters were trained on", "the data have"];
+        params.names().agree("Trainer::check", whose, data.names())?;
         let graph = Graph::new();
         let given = |value: &Tensor| {
             let _here = graph.blame("Trainer", self.made_at);
@@ -284,9 +302,11 @@ impl<M, L> Trainer<M, L> {
         let (x, y) = (given(data.features()), given(data.targets()));
         let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
         let [_, objective] = self.objective(&scope, x, y, data.examples());
+        objective.checked()?;
+        self.check_given(params, &scope.traced())?;
         let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
         let report = Checker::default().elements(elements).check(objective, &parameters)?;
-        *params = scope.params();
+        *params = scope.params().with_names(&params.names().or(data.names()));
         Ok(report)
     }
 
@@ -301,6 +321,45 @@ impl<M, L> Trainer<M, L> {
 }
 
 impl<M: Layer, L: Loss> Trainer<M, L> {
+    /// Finds what does not fit together before the first step is taken.
+    fn agree(
+        &self,
+        evaluator: &mut Evaluator<'_, M, L>,
+        params: &Params,
+        train: &Dataset,
+        dev: Option<&Dataset>,
+    ) -> Result<()> {
+        let (stored, given) = ("the parameters were trained on", "the training data have");
+        params.names().agree("Trainer", [stored, given], train.names())?;
+        train.check_range()?;
+        if let Some(dev) = dev {
+            train.names().agree("Trainer", [given, "the dev data have"], dev.names())?;
+        }
+        if self.batch > 0 {
+            let batch = train.first(self.batch.min(train.examples()));
+            evaluator.trace(&Graph::new(), params, &batch, train)?;
+        }
+        dev.map_or(Ok(()), |dev| evaluator.prepare(params, dev))
+    }
+
+    /// Whether `given` are the parameters that a trace asked for, or there are none to compare.
+    fn check_given(&self, given: &Params, traced: &[(String, Var<'_>)]) -> Result<()> {
+        let paths = || traced.iter().map(|(path, _)| path.as_str());
+        let missing: Vec<&str> = paths().filter(|path| given.get(path).is_none()).collect();
+        let left = given.left_over(paths());
+        let whole = missing.is_empty() || self.draw_missing;
+        if given.is_empty() || left.is_empty() && whole {
+            return Ok(());
+        }
+        let error = given.misfit("Trainer", &missing, &left);
+        Err(match error {
+            Error::Misfit { source_name, why } if left.is_empty() => {
+                Error::Misfit { source_name, why: format!("{why}; Trainer::draw_missing has them drawn") }
+            }
+            other => other,
+        })
+    }
+
     /// Puts the step for this batch's size first, with the state of the one that was first.
     fn turn_to(&self, steps: &mut Vec<Step>, params: &Params, batch: &Batch, examples: usize) -> Result<()> {
         let fits = |s: &Step| s.examples() == batch.features.shape()[0];

@@ -5,7 +5,7 @@ use std::panic::Location;
 use chainrule_graph::{Error, Kind, Var};
 use chainrule_tensor::{Error as TensorError, Tensor};
 
-use super::{Reduction, same_shape, weighted};
+use super::{Outputs, Reduction, reads, same_shape, weighted};
 use crate::Loss;
 
 /// −Σ t ln softmax(z) of each example, for logits `(m, classes)` and integer labels `(m,)` or shares t `(m, classes)`.
@@ -78,6 +78,7 @@ impl Loss for CrossEntropy {
             let why = "logits are (examples, classes)";
             return prediction.fail(TensorError::shape(op, [&shape[..]], why));
         };
+        reads(prediction, target, Outputs::Scores);
         let hard = target.kind() == Kind::Int;
         if hard && target.shape()[..] != [examples] {
             let why = format!("labels are ({examples},), one for each example");

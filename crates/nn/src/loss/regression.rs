@@ -4,20 +4,25 @@ use std::panic::Location;
 
 use chainrule_graph::Var;
 
-use super::{Reduction, same_shape, weighted};
+use super::{Outputs, Reduction, reads, same_shape, weighted};
 use crate::Loss;
 
 #[track_caller]
 fn elementwise<'g>(
     op: &'static str,
     reduction: Reduction,
-    prediction: Var<'g>,
-    target: Var<'g>,
+    [prediction, target]: [Var<'g>; 2],
+    meaning: Option<Outputs>,
     loss: impl FnOnce(Var<'g>, Var<'g>) -> Var<'g>,
 ) -> Var<'g> {
     let _here = prediction.graph().blame(op, Location::caller());
     match same_shape(op, prediction, target) {
-        Ok(()) => reduction.of(loss(prediction, target.real())),
+        Ok(()) => {
+            if let Some(meaning) = meaning {
+                reads(prediction, target, meaning);
+            }
+            reduction.of(loss(prediction, target.real()))
+        }
         Err(poisoned) => poisoned,
     }
 }
@@ -41,7 +46,7 @@ impl Default for Huber {
 impl Loss for Huber {
     #[track_caller]
     fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
-        elementwise("huber", self.reduction, prediction, target, |x, y| {
+        elementwise("huber", self.reduction, [prediction, target], Some(Outputs::Values), |x, y| {
             let size = (x - y).abs();
             let near = size.minimum(self.delta);
             size.less(self.delta).select(0.5 * near.square(), self.delta * (size - 0.5 * self.delta))
@@ -70,7 +75,7 @@ impl Default for Hinge {
 impl Loss for Hinge {
     #[track_caller]
     fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
-        elementwise("hinge", self.reduction, prediction, target, |x, y| {
+        elementwise("hinge", self.reduction, [prediction, target], Some(Outputs::Logits), |x, y| {
             let loss = (self.margin - x * y.in_interval(-1.0, 1.0, "target")).relu();
             if self.squared { loss.square() } else { loss }
         })
@@ -96,7 +101,7 @@ impl Default for KlDivergence {
 impl Loss for KlDivergence {
     #[track_caller]
     fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
-        elementwise("kl_divergence", self.reduction, prediction, target, |x, y| {
+        elementwise("kl_divergence", self.reduction, [prediction, target], None, |x, y| {
             if self.log_target {
                 return weighted(y.exp(), y - x);
             }
@@ -127,9 +132,19 @@ impl Default for PoissonNll {
 impl Loss for PoissonNll {
     #[track_caller]
     fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
-        elementwise("poisson_nll", self.reduction, prediction, target, |x, y| {
-            let y = y.in_interval(0.0, f64::INFINITY, "target");
-            if self.log_input { x.exp() - weighted(y, x) } else { x - weighted(y, (x + self.epsilon).ln()) }
-        })
+        elementwise(
+            "poisson_nll",
+            self.reduction,
+            [prediction, target],
+            (!self.log_input).then_some(Outputs::Values),
+            |x, y| {
+                let y = y.in_interval(0.0, f64::INFINITY, "target");
+                if self.log_input {
+                    x.exp() - weighted(y, x)
+                } else {
+                    x - weighted(y, (x + self.epsilon).ln())
+                }
+            },
+        )
     }
 }

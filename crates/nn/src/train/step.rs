@@ -9,7 +9,7 @@ use chainrule_tensor::{DType, Tensor};
 use super::{Loss, Trainer};
 use crate::Layer;
 use crate::data::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optim::Memory;
 use crate::params::Params;
 use crate::scope::{self, Mode, Scope};
@@ -31,8 +31,12 @@ impl Step {
 
     /// Takes one step; the loss before it, penalty included.
     ///
+    /// A loss that is NaN or infinite is no error here: it comes back as it is, and the parameters that the step has made
+    /// of it are of no use, in this step or a later one. Look at it, keep the [`state`](Step::state) before, or train in
+    /// [anomaly mode](Trainer::anomaly), which stops before anything is changed. Numbers beyond f32 are infinite here.
+    ///
     /// # Errors
-    /// A batch of another size or type; a label outside the classes.
+    /// A batch of another size or type; a label outside the classes; in anomaly mode the first NaN or infinity.
     pub fn run(&mut self, batch: &Batch) -> Result<f64> {
         let outputs = self.compiled.run(&[batch.features.clone(), batch.targets.clone()])?;
         Ok(outputs[0].item::<f64>()?)
@@ -68,6 +72,10 @@ pub(super) fn compile<M: Layer, L: Loss>(
     batch: &Batch,
     examples: usize,
 ) -> Result<Step> {
+    if let Some(why) = trainer.optimiser.fault().or_else(|| trainer.penalty.fault()) {
+        return Err(Error::argument("Trainer", why));
+    }
+    let given = params.clone();
     let graph = Graph::new();
     scope::lines_of(&graph);
     let _made = graph.passed_at(trainer.made_at);
@@ -80,6 +88,7 @@ pub(super) fn compile<M: Layer, L: Loss>(
     let [loss, objective] = trainer.objective(&scope, x, y, examples);
     // An error in the model itself comes before what is said of its parameters.
     objective.checked()?;
+    trainer.check_given(&given, &scope.traced())?;
     let learning = trainer.learning(&scope)?;
     let vars: Vec<Var<'_>> = learning.iter().map(|(_, v)| *v).collect();
     // A parameter that only the penalty depends on learns nothing.
