@@ -108,8 +108,14 @@ impl<'g> Var<'g> {
     /// The error of a poisoned value; an unbound input.
     pub fn value(self) -> Result<Tensor> {
         let precision = Precision::of_leaves(self.graph);
-        let mut function = self.graph.compiler(&[], &[self]).precision(precision).build()?;
-        Ok(function.run(&[])?[0].clone())
+        if let Some(value) = self.graph.inner.borrow_mut().known.get(&(self.id, precision)) {
+            return Ok(value.clone());
+        }
+        let mut compiler = self.graph.compiler(&[], &[self]).precision(precision);
+        compiler.known = self.graph.known(precision);
+        let value = compiler.build()?.run(&[])?[0].clone();
+        self.graph.remember(self.id, precision, &value);
+        Ok(value)
     }
 
     #[track_caller]

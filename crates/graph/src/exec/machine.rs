@@ -142,7 +142,8 @@ impl Compiled {
         Ok(())
     }
 
-    /// Bytes of all buffers that runs work in, without arguments and constants.
+    /// Bytes that runs work in, without arguments and constants: all buffers, and the registers of one thread, which hold
+    /// what lies between the operations of a fused step. Further threads that take part have registers of their own.
     pub fn bytes(&self) -> usize {
         self.plan.bytes(self.precision()).unwrap_or(usize::MAX)
     }

@@ -1,9 +1,8 @@
 //! A trained model on data: loss, predictions, accuracy.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, Graph, Var};
+use chainrule_graph::{Cache, Compiled, Graph, Var};
 use chainrule_tensor::Tensor;
 
 use super::Loss;
@@ -14,12 +13,12 @@ use crate::params::Params;
 use crate::scope::{Mode, Scope};
 use crate::{Layer, metric};
 
-/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size.
+/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size, for the 64 sizes used last.
 pub struct Evaluator<'m, M, L> {
     model: &'m M,
     loss: &'m L,
     made_at: &'static Location<'static>,
-    plans: BTreeMap<usize, (Compiled, Vec<String>)>,
+    plans: Cache<usize, (Compiled, Vec<String>)>,
 }
 
 /// What a model makes of some data.
@@ -39,7 +38,7 @@ const BATCH: usize = 512;
 
 impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
     pub(super) fn new(model: &'m M, loss: &'m L, made_at: &'static Location<'static>) -> Self {
-        Evaluator { model, loss, made_at, plans: BTreeMap::new() }
+        Evaluator { model, loss, made_at, plans: Cache::default() }
     }
 
     /// Runs the model over `data`.
@@ -53,11 +52,11 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         let mut shape = Vec::new();
         for batch in data.batches(BATCH)? {
             let examples = batch.features.shape()[0];
-            if !self.plans.contains_key(&examples) {
+            if self.plans.get(&examples).is_none() {
                 let plan = self.compile(params, &batch)?;
                 self.plans.insert(examples, plan);
             }
-            let Some((plan, paths)) = self.plans.get_mut(&examples) else { unreachable!("inserted above") };
+            let Some((plan, paths)) = self.plans.get(&examples) else { unreachable!("inserted above") };
             let mut arguments = vec![batch.features, batch.targets];
             for path in paths.iter() {
                 let missing =

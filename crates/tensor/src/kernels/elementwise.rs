@@ -37,7 +37,6 @@ mod tests;
 use super::Kind;
 
 pub use bind::Kernel;
-pub(crate) use memory::Scratch;
 pub use run::unary_at;
 
 /// Elements of a block: a dozen blocks of f32 fit in the nearest cache.

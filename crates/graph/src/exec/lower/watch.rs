@@ -72,7 +72,7 @@ impl Lowerer<'_> {
     /// What a value is called in a message.
     pub(super) fn watched(&self, id: NodeId) -> String {
         match &self.nodes[id.index()].op {
-            Op::Input(p) => format!("`{}`", self.names[p.index]),
+            Op::Input(p) => format!("`{}`", self.leaves[p.index].name),
             Op::Constant(_) => "a constant".into(),
             op => op.name().into(),
         }
