@@ -29,6 +29,7 @@ fn asking_again_records_nothing() {
     settles("grad of grad", &g, || y.grad(&[x])?[0].square().sum(&[]).grad(&[w]));
     settles("hvp", &g, || hvp(y, &[w], &[ones]));
     settles("jvp", &g, || jvp(&[h], &[w], &[ones]));
+    settles("jvp of what has a vjp", &g, || jvp(&[own], &[x], &[ones]));
     settles("vjp", &g, || Ok(vjp(&[h], &[w], &[ones])?.into_iter().flatten().collect()));
     settles("jacobian", &g, || Ok(vec![jacobian(h, w)?]));
     settles("hessian", &g, || Ok(hessian(y, &[w])?.concat()));
@@ -144,6 +145,27 @@ fn the_gradient_of_many_slices_takes_the_memory_of_a_few_values() {
             assert!(ratio <= 3.0, "{k} slices {name}: {ratio} times the value");
         }
     }
+    // The slices themselves are k values here; their paddings are added one by one.
+    let (ratio, same) = slices(32, |_, i| Some((i, n - i, 1)));
+    assert!(same, "slices one within another: other numbers without optimisation");
+    assert!(ratio <= 32.0 + 3.0, "slices one within another: {ratio} times the value");
+}
+
+#[test]
+fn the_gradient_of_a_weight_used_many_times_takes_the_memory_of_a_few_weights() {
+    let g = Graph::new();
+    let drawn = |n: usize| (0..n).map(|i| (i % 31) as f32 / 310.0 - 0.05).collect::<Vec<_>>();
+    let w = g.leaf("w", Tensor::from_vec(drawn(64 * 64), [64, 64]).expect("64 x 64"));
+    let mut h = g.constant(Tensor::from_vec(drawn(64), [1, 64]).expect("1 x 64"));
+    for _ in 0..40 {
+        h = h.matmul(w).tanh();
+    }
+    let d = h.sum(&[]).grad(&[w]).expect("connected");
+    let mut fast = g.compile(&[], &d).expect("plans");
+    let mut slow = g.compiler(&[], &d).optimise(Optimise::NONE).build().expect("plans");
+    assert_eq!(fast.run(&[]).expect("runs"), slow.run(&[]).expect("runs"));
+    let weights = fast.bytes() as f64 / (64.0 * 64.0 * 4.0);
+    assert!(weights < 5.0, "{weights} times the weight");
 }
 
 #[test]

@@ -50,11 +50,14 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
             return Err(error.operand("input", x.ty(), x.origin()).operand("tangent", t.ty(), t.origin()));
         }
     }
-    let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
-    let found: Vec<Var<'g>> =
-        outputs.iter().map(|y| found.get(&y.id).copied().unwrap_or_else(|| y.like(0.0))).collect();
-    graph.admit("jvp", &found)?;
-    Ok(found)
+    let recorded = || {
+        let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
+        let of = |y: &Var<'g>| found.get(&y.id).copied().unwrap_or_else(|| y.like(0.0));
+        let found: Vec<Var<'g>> = outputs.iter().map(of).collect();
+        graph.admit("jvp", &found)?;
+        Ok(found.into_iter().map(Some).collect())
+    };
+    Ok(graph.trimmed(recorded)?.into_iter().flatten().collect())
 }
 
 /// What tangents are recorded for.

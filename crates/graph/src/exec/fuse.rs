@@ -1,14 +1,14 @@
 //! Which nodes run together, and in what order.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use chainrule_tensor::Layout;
 use smallvec::SmallVec;
 
 use super::compile::Compiler;
 use super::fold::Folded;
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node, NodeId, Type};
 use crate::prim::{Lowering, Op};
 use crate::walk::{self, IdMap};
 
@@ -33,6 +33,11 @@ pub(crate) fn live(graph: &Graph, wanted: &[NodeId], known: &Folded) -> Vec<Node
     walk::back(wanted.iter().copied(), before)
 }
 
+/// A group that waits for more kernels than this is cut.
+const WAITS: usize = 8;
+/// Values of fewer elements take no memory worth a step.
+const WORTH_A_STEP: usize = 1 << 10;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Elementwise,
@@ -42,7 +47,7 @@ enum Form {
 }
 
 /// Groups the live nodes and puts the groups in an order that respects their dependencies: as recorded where
-/// possible, but updates of state last, so that they can work in place.
+/// possible, but what frees more memory than it takes first, and updates of state last, so that they can work in place.
 ///
 /// Elementwise neighbours are grouped by *stage*: the greatest number of other operations on any path from a
 /// leaf. A path that leaves a group passes such an operation, so it cannot come back into the same stage;
@@ -60,8 +65,13 @@ pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded
         }
     }
 
-    // Kahn's algorithm over groups, the earliest recorded first.
-    let group: Vec<usize> = (0..live.len()).map(|i| groups.find(i)).collect();
+    let mut group: Vec<usize> = (0..live.len()).map(|i| groups.find(i)).collect();
+    let mut frees = vec![false; live.len()];
+    if compiler.optimise.reuse {
+        part.cut(&mut group);
+        frees = part.frees(&group, compiler);
+    }
+    // Kahn's algorithm over groups: first what frees memory, then the earliest recorded.
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
     for i in (0..live.len()).filter(|i| part.forms[*i] != Form::Leaf) {
         members[group[i]].push(i);
@@ -82,11 +92,11 @@ pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded
         before.into_iter().for_each(|b| users[b].push(g));
     }
     let updates: HashSet<usize> = compiler.state.iter().map(|s| group[part.at[&s.1]]).collect();
-    let rank = |g: usize| Reverse((updates.contains(&g), members[g][0], g));
+    let rank = |g: usize| Reverse((updates.contains(&g), !frees[g], members[g][0], g));
     let mut ready: BinaryHeap<_> =
         (0..members.len()).filter(|g| !members[*g].is_empty() && waiting[*g] == 0).map(rank).collect();
     let mut order = Vec::new();
-    while let Some(Reverse((_, first, g))) = ready.pop() {
+    while let Some(Reverse((_, _, first, g))) = ready.pop() {
         order.push(match part.forms[first] {
             Form::Elementwise => Work::Fused(members[g].iter().map(|i| live[*i]).collect()),
             Form::View => Work::View(live[first]),
@@ -171,6 +181,63 @@ impl<'a> Part<'a> {
             }
         }
         stage
+    }
+
+    fn having(&self, form: Form) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(move |i| self.forms[*i] == form)
+    }
+
+    /// Cuts groups that wait for many kernels into pieces that wait for one more each: values that are added up need not
+    /// all be there at once. Pieces never wait for each other in a circle: within a group arguments stand before their
+    /// users, and no path that leaves a group comes back.
+    fn cut(&self, group: &mut [usize]) {
+        let kernels = |i: usize| self.args[i].iter().copied().filter(|a| self.forms[*a] == Form::Kernel);
+        let mut waits: HashMap<usize, HashSet<usize>> = HashMap::new();
+        for i in self.having(Form::Elementwise) {
+            waits.entry(group[i]).or_default().extend(kernels(i));
+        }
+        waits.retain(|g, waits| waits.len() > WAITS && self.nodes[*g].ty.shape.size() >= WORTH_A_STEP);
+        // The present piece of each group, and what it waits for.
+        let mut pieces: HashMap<usize, (usize, HashSet<usize>)> = HashMap::new();
+        for i in self.having(Form::Elementwise) {
+            if !waits.contains_key(&group[i]) {
+                continue;
+            }
+            let (piece, known) = pieces.entry(group[i]).or_insert_with(|| (i, HashSet::new()));
+            if !known.is_empty() && kernels(i).any(|a| !known.contains(&a)) {
+                (*piece, *known) = (i, HashSet::new());
+            }
+            known.extend(kernels(i));
+            group[i] = *piece;
+        }
+    }
+
+    /// Whether each group is the only reader of more memory than its own results take.
+    fn frees(&self, group: &[usize], compiler: &Compiler<'_>) -> Vec<bool> {
+        let several = usize::MAX;
+        let mut reader: Vec<Option<usize>> = vec![None; self.nodes.len()];
+        for (i, args) in self.args.iter().enumerate() {
+            for &a in args {
+                let only = reader[a].is_none_or(|g| g == group[i]);
+                reader[a] = Some(if only { group[i] } else { several });
+            }
+        }
+        let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
+        wanted.for_each(|id| reader[self.at[id]] = Some(several));
+        let mut balance = vec![0_i128; self.nodes.len()];
+        for i in self.having(Form::Elementwise).chain(self.having(Form::Kernel)) {
+            let Type { shape, kind } = &self.nodes[i].ty;
+            let bytes = shape.size() as i128 * compiler.precision.width(*kind) as i128;
+            match reader[i] {
+                Some(g) if g == group[i] => {}
+                Some(g) => {
+                    balance[group[i]] -= bytes;
+                    balance.get_mut(g).into_iter().for_each(|of| *of += bytes);
+                }
+                None => {}
+            }
+        }
+        balance.into_iter().map(|bytes| bytes > 0).collect()
     }
 }
 

@@ -42,9 +42,13 @@ pub(crate) fn joined<'g>(paddings: &[Var<'g>]) -> Vec<Var<'g>> {
             alike.entry((pad.axis, pad.step)).or_default().push(part);
         }
     }
-    let each = alike.into_iter();
-    each.flat_map(|((axis, step), parts)| layers(parts, step).into_iter().map(move |l| one(axis, step, l)))
-        .collect()
+    let layer = |((axis, step), parts): ((usize, usize), Vec<Part<'g>>)| {
+        layers(parts, step).into_iter().map(move |layer| one(axis, step, layer))
+    };
+    let mut joined: Vec<Var<'g>> = alike.into_iter().flat_map(layer).collect();
+    // In the order in which they come to be there, so that each can be added at once.
+    joined.sort_by_key(|value| value.id);
+    joined
 }
 
 /// A padding and what it pads.
