@@ -104,6 +104,9 @@ impl<'g> Var<'g> {
     /// Reals are computed in f32 if there are tensors of reals among the graph's leaves and constants and all of
     /// them are f32, else in f64. Single numbers have no say.
     ///
+    /// The values asked for last are kept, unless they are large, and what is made from them starts there: a loop that
+    /// asks for the value of each step computes each step once.
+    ///
     /// # Errors
     /// The error of a poisoned value; an unbound input.
     pub fn value(self) -> Result<Tensor> {

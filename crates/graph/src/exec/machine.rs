@@ -1,5 +1,6 @@
 //! Replays a plan: takes each step's outputs out of the store, lends it the inputs, puts the outputs back.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
@@ -286,13 +287,17 @@ fn replay<T: Real>(
 
 /// In anomaly mode: fails if what the steps start from is not what they can work with.
 fn leaves<T: Real>(plan: &Plan, store: &[Buffer<T>], arguments: &[Tensor], run: u64) -> Result<()> {
-    let given = |buffer: usize| {
-        let argument = plan.inputs.iter().position(|i| i.0 == buffer).map(|i| &arguments[i]);
-        argument.or_else(|| plan.constants.iter().find(|c| c.0 == buffer).map(|c| &c.1))
-    };
+    if plan.leaves.is_empty() {
+        return Ok(());
+    }
+    let constants = plan.constants.iter().map(|c| (c.0, &c.1));
+    let arguments = plan.inputs.iter().map(|i| i.0).zip(arguments);
+    let given: HashMap<usize, &Tensor> = constants.chain(arguments).collect();
     let bad = |leaf: &Leaf| match leaf.place {
         LeafPlace::Immediate(_) => leaf.look::<T>(None, None, run),
-        LeafPlace::Buffer(buffer, len) => leaf.look(Some(store[buffer].slice(len)), given(buffer), run),
+        LeafPlace::Buffer(buffer, len) => {
+            leaf.look(Some(store[buffer].slice(len)), given.get(&buffer).copied(), run)
+        }
     };
     plan.leaves.iter().find_map(bad).map_or(Ok(()), Err)
 }

@@ -92,3 +92,54 @@ impl<T: Real> Shared<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::elementwise::{Binary, ProgramBuilder, Unary};
+    use crate::kernels::{Kind, Slice};
+    use crate::{Layout, Shape};
+
+    /// Σ over i < n of −(… −(−x)): all values are alive at once.
+    fn alternating(n: usize, len: usize) -> Kernel {
+        let mut program = ProgramBuilder::new();
+        let mut last = program.input(Kind::Real);
+        let values: Vec<_> = (0..n)
+            .map(|_| {
+                last = program.unary(Unary::Neg, last);
+                last
+            })
+            .collect();
+        let sum = values.into_iter().rev().reduce(|sum, x| program.binary(Binary::Add, sum, x));
+        program.output(sum.expect("values"));
+        let shape = Shape::from([len]);
+        Kernel::new(program.finish(), &shape, vec![Layout::contiguous([len])], vec![None])
+    }
+
+    fn held() -> usize {
+        SCRATCH.with_borrow(|Scratch(banks)| banks.iter().map(|bank| bank.len() * LINE).sum())
+    }
+
+    #[test]
+    fn registers_are_no_longer_than_needed_and_very_many_are_given_back() {
+        std::thread::spawn(|| {
+            for (n, len, block) in [(5, 3, 4), (5, 70, 128), (9_001, 200, 64)] {
+                let kernel = alternating(n, len);
+                let x: Vec<f64> = (0..len).map(|i| i as f64).collect();
+                let mut y = vec![0.0; len];
+                kernel.run(&[Slice::Real(&x)], &mut [SliceMut::Real(&mut y)]);
+                // Of an odd number of terms the first is left.
+                assert!(x.iter().zip(&y).all(|(x, y)| -x == *y), "{n} values of {len}");
+                let scratch = kernel.scratch(8);
+                assert!(
+                    (n * block * 8..(n + 3) * block * 8).contains(&scratch),
+                    "{n} of {len}: {scratch} bytes"
+                );
+                let expected = if scratch > KEPT { 0..=0 } else { scratch..=KEPT };
+                assert!(expected.contains(&held()), "{n} values of {len}: {} bytes", held());
+            }
+        })
+        .join()
+        .expect("no assertion fails");
+    }
+}
