@@ -80,6 +80,10 @@ fn numbers_asked_for_are_those_of_a_plan() {
             assert_eq!(value, plain.build().expect("plans").run(&[]).expect("runs")[0], "step {i}");
         }
     }
+    // Numbers and leaves, too.
+    let (two, leaf) = (g.constant(2.0), g.leaf("a", 5.0));
+    assert_eq!((number(two), number(leaf), number(two * leaf)), (2.0, 5.0, 10.0));
+    assert_eq!(number((two * leaf).exp().ln()), 10.0);
     // What is looked at in between leaves no numbers behind for nodes that come to stand in its place.
     let y = x.square().sum(&[]);
     assert!(check::gradients(y, &[x]).is_err());

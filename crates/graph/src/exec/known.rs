@@ -19,8 +19,10 @@ impl Graph {
 
     /// Keeps the value of a node for a while. A loop that asks for the value of each step then computes each step once.
     pub(crate) fn remember(&self, id: NodeId, precision: Precision, value: &Tensor) {
-        if value.size() <= LARGEST {
-            self.inner.borrow_mut().known.insert((id, precision), value.clone());
+        let inner = &mut *self.inner.borrow_mut();
+        // What has no arguments is at hand anyway.
+        if value.size() <= LARGEST && !inner.nodes[id.index()].args.is_empty() {
+            inner.known.insert((id, precision), value.clone());
         }
     }
 }

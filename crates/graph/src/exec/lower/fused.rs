@@ -68,12 +68,11 @@ impl Lowerer<'_> {
     fn operations(&self, group: &[NodeId], read: &[(usize, Layout)]) -> Vec<Operation> {
         let inside: IdMap<usize> = group.iter().copied().zip(0..).collect();
         let inputs: FxHashMap<&(usize, Layout), usize> = read.iter().zip(0..).collect();
-        let operand = |a: &NodeId| match (inside.get(a), self.places.get(a)) {
-            (Some(&i), _) => Operand::Operation(i),
-            (None, Some(Place::At(buffer, layout))) => Operand::Input(inputs[&(*buffer, layout.clone())]),
-            _ => match self.place(*a) {
+        let operand = |a: &NodeId| match inside.get(a) {
+            Some(&i) => Operand::Operation(i),
+            None => match self.place(*a) {
                 Place::Immediate(value) => Operand::Number(value),
-                Place::At(..) => unreachable!("a value in a buffer has been found above"),
+                Place::At(buffer, layout) => Operand::Input(inputs[&(buffer, layout)]),
             },
         };
         let operation = |id: &NodeId| {
