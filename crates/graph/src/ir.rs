@@ -4,7 +4,6 @@
 //! one node, so common subexpressions cost nothing. Nothing here computes.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
@@ -12,14 +11,18 @@ use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::diff::vmap::Mapping;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::cache::Cache;
+use crate::exec::compile::Precision;
 use crate::origin::{Attribution, Origin, Phase};
 use crate::prim::Op;
 use crate::prim::leaf::{Constant, Input, Poison, Scalar};
 use crate::prim::ruled::Ruling;
+use crate::trim::Reals;
 use crate::var::Var;
 
 /// Shape and kind of a node: all that recording needs to know of a value.
@@ -93,7 +96,7 @@ pub(crate) struct Leaf {
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) nodes: Vec<Node>,
-    interned: HashMap<(Op, Args), NodeId>,
+    pub(crate) interned: FxHashMap<(Op, Args), NodeId>,
     pub(crate) errors: Vec<Error>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) constants: Vec<Tensor>,
@@ -103,7 +106,11 @@ pub(crate) struct Inner {
     /// The closures that are being mapped over examples, the innermost last.
     pub(crate) mappings: Vec<Mapping>,
     /// How many recordings are going on that will not stay.
-    scratches: usize,
+    pub(crate) scratches: usize,
+    /// How many tensors of reals of each width there are among leaves and constants.
+    pub(crate) reals: Reals,
+    /// Values that were asked for: what is made from them starts there.
+    pub(crate) known: Cache<(NodeId, Precision), Tensor>,
 }
 
 /// A recording: the formulas of a model, its derivatives, and where each part was written.
@@ -159,7 +166,10 @@ impl Graph {
     #[track_caller]
     pub(crate) fn new_leaf(&self, name: &str, ty: Type, value: Option<Tensor>) -> Var<'_> {
         let index = {
-            let mut inner = self.inner.borrow_mut();
+            let inner = &mut *self.inner.borrow_mut();
+            if let Some(count) = value.as_ref().and_then(|value| inner.reals.of(value)) {
+                *count += 1;
+            }
             inner.leaves.push(Leaf { name: name.into(), value, advice: None });
             inner.leaves.len() - 1
         };
@@ -175,7 +185,10 @@ impl Graph {
             return self.record(Op::Scalar(scalar), &[]);
         }
         let index = {
-            let mut inner = self.inner.borrow_mut();
+            let inner = &mut *self.inner.borrow_mut();
+            if let Some(count) = inner.reals.of(&value) {
+                *count += 1;
+            }
             inner.constants.push(value);
             inner.constants.len() - 1
         };
@@ -253,40 +266,6 @@ impl Graph {
         let id = NodeId(inner.nodes.len() as u32);
         inner.nodes.push(Node { op, args: Args::new(), ty: Type::real(()), origin });
         Var { graph: self, id }
-    }
-
-    /// What `record` gives, none of which stays in the graph: no variable recorded by it may be used afterwards.
-    pub(crate) fn scratch<R>(&self, record: impl FnOnce() -> R) -> R {
-        let lengths = |inner: &Inner| {
-            [
-                inner.nodes.len(),
-                inner.errors.len(),
-                inner.leaves.len(),
-                inner.constants.len(),
-                inner.rules.len(),
-                inner.notes.len(),
-            ]
-        };
-        let before = lengths(&self.inner.borrow());
-        self.inner.borrow_mut().scratches += 1;
-        let made = record();
-        let inner = &mut *self.inner.borrow_mut();
-        inner.scratches -= 1;
-        let [nodes, errors, leaves, constants, rules, notes] = before;
-        for (i, node) in inner.nodes.drain(nodes..).enumerate() {
-            if let Entry::Occupied(known) = inner.interned.entry((node.op, node.args))
-                && known.get().index() == nodes + i
-            {
-                known.remove();
-            }
-        }
-        inner.mappings.iter_mut().for_each(|m| m.truncate(nodes));
-        inner.errors.truncate(errors);
-        inner.leaves.truncate(leaves);
-        inner.constants.truncate(constants);
-        inner.rules.truncate(rules);
-        inner.notes.truncate(notes);
-        made
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Node {

@@ -52,7 +52,9 @@ mod origin;
 mod picture;
 mod prim;
 mod text;
+mod trim;
 mod var;
+mod walk;
 
 pub use chainrule_tensor::kernels::Kind;
 pub use chainrule_tensor::kernels::order::Order;
@@ -62,6 +64,7 @@ pub use diff::jvp::jvp;
 pub use diff::transpose::vjp;
 pub use diff::vmap::vmap;
 pub use error::{Error, ErrorKind, Result};
+pub use exec::cache::Cache;
 pub use exec::compile::{Compiler, Optimise, Precision};
 pub use exec::function::{Function, value_and_grad};
 pub use exec::machine::Compiled;

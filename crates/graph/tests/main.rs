@@ -6,6 +6,8 @@ mod anomaly;
 mod check;
 /// Checkpoints change no derivative.
 mod checkpoints;
+/// What is asked for costs what it is made of; nothing piles up.
+mod costs;
 /// What is checked of every primitive, counted: the page `docs/coverage.md`.
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.

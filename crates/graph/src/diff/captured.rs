@@ -5,6 +5,7 @@ use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
 use crate::prim::ruled::formula;
 use crate::var::Var;
+use crate::walk::IdSet;
 
 /// Fails if a formula with a rule of its own, among the `wanted` nodes, depends on one of `inputs` by a path that
 /// passes none of its arguments: the rule says nothing about it, so its part of the derivative would be lost.
@@ -12,13 +13,13 @@ use crate::var::Var;
 pub(super) fn refuse_captured(
     graph: &Graph,
     inputs: &[Var<'_>],
-    varies: &[bool],
-    wanted: &[bool],
+    varies: &IdSet,
+    wanted: &[NodeId],
 ) -> Result<()> {
     let ruled: Vec<(Var<'_>, Node)> = {
         let inner = graph.inner.borrow();
-        let nodes = inner.nodes.iter().zip(wanted).filter(|(_, wanted)| **wanted);
-        nodes.filter_map(|(node, _)| Some((value_under_rule(graph, node)?, node.clone()))).collect()
+        let nodes = wanted.iter().map(|id| &inner.nodes[id.index()]);
+        nodes.filter_map(|node| Some((value_under_rule(graph, node)?, node.clone()))).collect()
     };
     for (value, node) in ruled {
         let Some(input) = beside(value, &node.args[1..], inputs, varies) else { continue };
@@ -42,12 +43,12 @@ pub(super) fn value_under_rule<'g>(graph: &'g Graph, node: &Node) -> Option<Var<
 }
 
 /// The first of `inputs` that `value` depends on by a path of nodes that vary and that are not in `x`.
-fn beside<'g>(value: Var<'g>, x: &[NodeId], inputs: &[Var<'g>], varies: &[bool]) -> Option<Var<'g>> {
+fn beside<'g>(value: Var<'g>, x: &[NodeId], inputs: &[Var<'g>], varies: &IdSet) -> Option<Var<'g>> {
     let inner = value.graph.inner.borrow();
     let mut pending = vec![value.id];
     let mut seen = std::collections::HashSet::new();
     while let Some(id) = pending.pop() {
-        if x.contains(&id) || !varies[id.index()] || !seen.insert(id) {
+        if x.contains(&id) || !varies.contains(&id) || !seen.insert(id) {
             continue;
         }
         let found = inputs.iter().find(|input| input.id == id);

@@ -6,7 +6,7 @@ use std::panic::Location;
 use chainrule_tensor::kernels::Kind;
 
 use super::copy::between_by;
-use super::jvp::{Mode, tangent_of};
+use super::jvp::{Mode, Tangents, tangent_of};
 use super::transpose::vjp;
 use crate::ir::{Node, NodeId};
 use crate::origin::{Origin, Phase};
@@ -118,13 +118,14 @@ fn again<'g>(y: Var<'g>, x: &[Var<'g>], fresh: &[Var<'g>]) -> Var<'g> {
 pub(crate) fn through<'g>(t: &[Option<Var<'g>>], site: &Site<'_, 'g>) -> Var<'g> {
     let graph = site.y.graph;
     let y = formula(site.x[0]);
-    let mut tangents = vec![None; y.id.index() + 1];
-    let given = site.x.iter().zip(t).skip(1).filter(|(x, _)| x.id <= y.id);
-    given.for_each(|(x, t)| tangents[x.id.index()] = *t);
+    let given = site.x.iter().zip(t).skip(1);
+    let mut tangents: Tangents<'g> = given.filter_map(|(x, t)| Some((x.id, (*t)?))).collect();
     // An argument that depends on another one has its tangent already, with the other's part in it.
     let from: Vec<NodeId> = site.x[1..].iter().map(|x| x.id).collect();
     for id in between_by(graph, &from, &[y.id], operands) {
-        tangents[id.index()] = tangent_of(graph, id, &tangents, Mode::Forward);
+        if let Some(t) = tangent_of(graph, id, &tangents, Mode::Forward) {
+            tangents.insert(id, t);
+        }
     }
-    tangents[y.id.index()].unwrap_or_else(|| y.like(0.0))
+    tangents.get(&y.id).copied().unwrap_or_else(|| y.like(0.0))
 }

@@ -9,6 +9,7 @@ use crate::origin::{Origin, Phase};
 use crate::prim::pushforward::Pushforward;
 use crate::prim::{Cotangents, Rule, Site};
 use crate::var::Var;
+use crate::walk::{self, IdMap, IdSet};
 
 use super::linearity::linear_since;
 
@@ -49,11 +50,14 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
             return Err(error.operand("input", x.ty(), x.origin()).operand("tangent", t.ty(), t.origin()));
         }
     }
-    let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
-    let found: Vec<Var<'g>> =
-        outputs.iter().map(|y| found[y.id.index()].unwrap_or_else(|| y.like(0.0))).collect();
-    graph.admit("jvp", &found)?;
-    Ok(found)
+    let recorded = || {
+        let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
+        let of = |y: &Var<'g>| found.get(&y.id).copied().unwrap_or_else(|| y.like(0.0));
+        let found: Vec<Var<'g>> = outputs.iter().map(of).collect();
+        graph.admit("jvp", &found)?;
+        Ok(found.into_iter().map(Some).collect())
+    };
+    Ok(graph.trimmed(recorded)?.into_iter().flatten().collect())
 }
 
 /// What tangents are recorded for.
@@ -77,7 +81,10 @@ pub(crate) fn refuse_discrete(role: &str, x: Var<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::Gradient(why)).placed(here).operand(name, x.ty(), x.origin()))
 }
 
-/// Records the tangent of every node that lies between `inputs` and `outputs`; by node position.
+/// The tangents of nodes; none for a node that does not vary.
+pub(crate) type Tangents<'g> = IdMap<Var<'g>>;
+
+/// Records the tangent of every node that lies between `inputs` and `outputs`.
 ///
 /// # Errors
 /// A formula with a rule of its own that uses an input behind the back of its rule.
@@ -87,30 +94,30 @@ pub(crate) fn record_tangents<'g>(
     inputs: &[Var<'g>],
     tangents: &[Var<'g>],
     mode: Mode,
-) -> Result<Vec<Option<Var<'g>>>> {
+) -> Result<Tangents<'g>> {
     let Way { varies, wanted } = between(graph, outputs, inputs);
     refuse_captured(graph, inputs, &varies, &wanted)?;
-    let mut t: Vec<Option<Var<'g>>> = vec![None; wanted.len()];
-    for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
-        let id = NodeId(i as u32);
+    let mut seeds: IdMap<SmallVec<[Var<'g>; 1]>> = IdMap::default();
+    for (x, t) in inputs.iter().zip(tangents) {
+        seeds.entry(x.id).or_default().push(*t);
+    }
+    let mut t = Tangents::default();
+    for id in wanted {
         let from_args = tangent_of(graph, id, &t, mode);
         let origin = graph.var(id).origin();
         let _blame = graph.blame_origin(Origin { phase: later(origin.phase, Phase::Tangent), ..origin });
-        let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
-        t[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
+        let own = seeds.get(&id).into_iter().flatten().copied();
+        if let Some(sum) = from_args.into_iter().chain(own).reduce(|sum, seed| sum + seed) {
+            t.insert(id, sum);
+        }
     }
     Ok(t)
 }
 
-/// The tangent of one node from those of its arguments, by node position; `None` if none of them varies.
-pub(crate) fn tangent_of<'g>(
-    graph: &'g Graph,
-    id: NodeId,
-    t: &[Option<Var<'g>>],
-    mode: Mode,
-) -> Option<Var<'g>> {
+/// The tangent of one node from those of its arguments; `None` if none of them varies.
+pub(crate) fn tangent_of<'g>(graph: &'g Graph, id: NodeId, t: &Tangents<'g>, mode: Mode) -> Option<Var<'g>> {
     let node = graph.node(id);
-    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| t[a.index()]).collect();
+    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| t.get(a).copied()).collect();
     if t.iter().all(Option::is_none) {
         return None;
     }
@@ -211,38 +218,33 @@ pub(crate) fn later(a: Phase, b: Phase) -> Phase {
     if a == Phase::Backward { a } else { b }
 }
 
-/// What lies between inputs and outputs, by node position.
+/// What lies between inputs and outputs.
 struct Way {
-    /// Whether a node depends on an input through differentiable operations.
-    varies: Vec<bool>,
-    /// Whether it does and an output depends on it so.
-    wanted: Vec<bool>,
+    /// The nodes that outputs are made of and that depend on an input through differentiable operations.
+    varies: IdSet,
+    /// Those of them that an output depends on so, in order.
+    wanted: Vec<NodeId>,
 }
 
 fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Way {
     let inner = graph.inner.borrow();
-    let mut varies = vec![false; inner.nodes.len()];
-    for x in inputs {
-        varies[x.id.index()] = true;
-    }
-    let first = inputs.iter().map(|x| x.id.index()).min().unwrap_or(inner.nodes.len());
-    for (i, node) in inner.nodes.iter().enumerate().skip(first) {
+    let nodes = &inner.nodes;
+    let mut varies: IdSet = inputs.iter().map(|x| x.id).collect();
+    let Some(first) = varies.iter().min().copied() else { return Way { varies, wanted: Vec::new() } };
+    let ends = || outputs.iter().map(|y| y.id);
+    // What stands before the first input cannot depend on one.
+    let after = |id: NodeId| if id > first { &nodes[id.index()].args[..] } else { &[] };
+    for id in walk::back(ends(), after) {
+        let node = &nodes[id.index()];
         let of_arguments =
-            node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_));
+            node.args.iter().any(|a| varies.contains(a)) && !matches!(node.op.rule(), Rule::Flat(_));
         // What a formula uses behind the back of its rule counts, so as not to be overlooked.
-        varies[i] |= of_arguments || value_under_rule(graph, node).is_some_and(|y| varies[y.id.index()]);
-    }
-    let mut needed = vec![false; inner.nodes.len()];
-    for y in outputs {
-        needed[y.id.index()] = true;
-    }
-    for i in (first..inner.nodes.len()).rev() {
-        if needed[i] && varies[i] {
-            for a in &inner.nodes[i].args {
-                needed[a.index()] = true;
-            }
+        if of_arguments || value_under_rule(graph, node).is_some_and(|y| varies.contains(&y.id)) {
+            varies.insert(id);
         }
     }
-    let wanted = varies.iter().zip(&needed).map(|(varies, needed)| *varies && *needed).collect();
+    let differentiably = |id: NodeId| if varies.contains(&id) { &nodes[id.index()].args[..] } else { &[] };
+    let mut wanted = walk::back(ends(), differentiably);
+    wanted.retain(|id| varies.contains(id));
     Way { varies, wanted }
 }

@@ -5,6 +5,7 @@ use std::panic::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::origin::{Origin, Phase};
+use crate::prim::place::{is_padding, joined};
 use crate::prim::{Op, Rule, Site, Transpose};
 use crate::var::Var;
 
@@ -54,6 +55,16 @@ pub fn vjp<'g>(
     for x in inputs {
         refuse_discrete("the variable", *x)?;
     }
+    graph.trimmed(|| pulled_back(graph, outputs, inputs, cotangents))
+}
+
+/// As [`vjp`], of values that belong together.
+fn pulled_back<'g>(
+    graph: &'g Graph,
+    outputs: &[Var<'g>],
+    inputs: &[Var<'g>],
+    cotangents: &[Var<'g>],
+) -> Result<Vec<Option<Var<'g>>>> {
     let mark = graph.len();
     let seed = |x: &Var<'g>| {
         let _blame = graph.blame_origin(Origin { phase: Phase::Tangent, ..x.origin() });
@@ -61,9 +72,9 @@ pub fn vjp<'g>(
     };
     let seeds: Vec<Var<'g>> = inputs.iter().map(seed).collect();
     let tangents = record_tangents(graph, outputs, inputs, &seeds, Mode::Reverse)?;
-    let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents[y.id.index()]).collect();
+    let reached: Vec<Var<'g>> = outputs.iter().filter_map(|y| tangents.get(&y.id)).copied().collect();
     graph.admit("vjp", &reached)?;
-    let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((tangents[y.id.index()]?, *ct)));
+    let ends = outputs.iter().zip(cotangents).filter_map(|(y, ct)| Some((*tangents.get(&y.id)?, *ct)));
     let found = transpose(graph, mark, &seeds, ends)?;
     graph.admit("vjp", &found.iter().flatten().copied().collect::<Vec<_>>())?;
     Ok(found)
@@ -82,25 +93,21 @@ pub(crate) fn transpose<'g>(
 ) -> Result<Vec<Option<Var<'g>>>> {
     let end = graph.len();
     let linear = linear_nodes(graph, mark, seeds);
-    let mut ct: Vec<Option<Var<'g>>> = vec![None; end - mark];
-    let add = |ct: &mut Vec<Option<Var<'g>>>, id: NodeId, more: Var<'g>| {
-        let sum = &mut ct[id.index() - mark];
-        *sum = Some(sum.map_or(more, |sum| sum + more));
-    };
+    let mut ct: Vec<Arrived<'g>> = vec![Arrived::default(); end - mark];
     for (tangent, cotangent) in ends {
         // What does not depend on the seeds adds nothing.
         if tangent.id.index() >= mark && linear[tangent.id.index() - mark] {
-            add(&mut ct, tangent.id, cotangent);
+            ct[tangent.id.index() - mark].add(cotangent);
         }
     }
     for i in (mark..end).rev().filter(|i| linear[i - mark]) {
-        let Some(arriving) = ct[i - mark] else { continue };
-        // A rule indexes the axes of what it is given.
-        graph.admit("vjp", &[arriving])?;
         let node = graph.node(NodeId(i as u32));
         if matches!(node.op, Op::Input(_)) {
             continue;
         }
+        let Some(arriving) = ct[i - mark].total() else { continue };
+        // A rule indexes the axes of what it is given.
+        graph.admit("vjp", &[arriving])?;
         let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
         let site = Site { x: &x, y: graph.var(NodeId(i as u32)) };
         let varying: Vec<usize> = (0..x.len())
@@ -114,10 +121,32 @@ pub(crate) fn transpose<'g>(
         let _blame = graph.blame_origin(Origin { phase: Phase::Backward, ..node.origin.clone() });
         for k in varying {
             let part = transpose(k, arriving, &site);
-            add(&mut ct, node.args[k], part);
+            ct[node.args[k].index() - mark].add(part);
         }
     }
-    Ok(seeds.iter().map(|s| ct[s.id.index() - mark]).collect())
+    Ok(seeds.iter().map(|s| ct[s.id.index() - mark].total()).collect())
+}
+
+/// The cotangents that have arrived at a node: a sum, and paddings, which are put together before they are added.
+#[derive(Clone, Default)]
+struct Arrived<'g> {
+    sum: Option<Var<'g>>,
+    paddings: Vec<Var<'g>>,
+}
+
+impl<'g> Arrived<'g> {
+    fn add(&mut self, more: Var<'g>) {
+        if is_padding(more) {
+            self.paddings.push(more);
+        } else {
+            self.sum = Some(self.sum.map_or(more, |sum| sum + more));
+        }
+    }
+
+    fn total(&self) -> Option<Var<'g>> {
+        let _blame = self.paddings.first().map(|p| p.graph.blame_origin(p.origin()));
+        self.sum.into_iter().chain(joined(&self.paddings)).reduce(|sum, more| sum + more)
+    }
 }
 
 /// The transposition rule of a node that is linear in the arguments `varying` together.

@@ -126,9 +126,9 @@ impl Mapping {
         (made, number.map(|id| graph.var(id)))
     }
 
-    /// Forgets what stands at `end` or behind it, which is being taken out of the graph.
-    pub(crate) fn truncate(&mut self, end: usize) {
-        self.number = self.number.filter(|id| id.index() < end);
+    /// Follows nodes that are moved or taken out of the graph: `now` says where they are.
+    pub(crate) fn rename(&mut self, now: impl Fn(NodeId) -> Option<NodeId>) {
+        self.number = self.number.and_then(now);
     }
 }
 

@@ -1,14 +1,17 @@
 //! What the user asks of the planner.
 
+use chainrule_tensor::DType;
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{DType, Tensor};
 
+use super::fold::Folded;
 use super::machine::Compiled;
 use super::{buffers, fold, fuse, lower};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
+use crate::trim::Reals;
 use crate::var::Var;
+use crate::walk::{IdMap, IdSet};
 
 /// The width that reals have when a graph runs. A graph itself knows only that they are real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,9 +42,10 @@ impl Precision {
 
     /// f32 if the reals among the values of leaves and constants are all f32 and there is one, else f64.
     pub(crate) fn of_leaves(graph: &Graph) -> Precision {
-        let inner = graph.inner.borrow();
-        let bound = inner.leaves.iter().filter_map(|l| l.value.as_ref()).chain(&inner.constants);
-        Precision::of(bound.map(Tensor::dtype))
+        match graph.inner.borrow().reals {
+            Reals { f32: 1.., f64: 0 } => Precision::F32,
+            _ => Precision::F64,
+        }
     }
 
     /// f32 if the reals among `given` are all f32 and there is one, else f64: nothing is narrowed unasked.
@@ -79,6 +83,8 @@ pub struct Compiler<'g> {
     pub(crate) precision: Precision,
     pub(crate) optimise: Optimise,
     pub(crate) anomaly: bool,
+    /// Values that are at hand, at the precision of the plan.
+    pub(crate) known: Folded,
     /// What was wrong with the request; told when the plan is made.
     pub(crate) refused: Option<Error>,
 }
@@ -120,6 +126,7 @@ impl Graph {
             precision: Precision::of_leaves(self),
             optimise: Optimise::ALL,
             anomaly: false,
+            known: Folded::default(),
             refused: self.admit("compile", &[outputs, inputs].concat()).err(),
         }
     }
@@ -188,9 +195,11 @@ impl Compiler<'_> {
         let wanted: Vec<NodeId> =
             self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1)).collect();
         self.check_leaves()?;
-        let live = fuse::live(graph, &wanted);
-        let folded = if self.optimise.fold { fold::fold(&self, &live)? } else { fold::Folded::new() };
-        let live = if folded.is_empty() { live } else { fuse::live_above(graph, &wanted, &folded) };
+        let live = fuse::live(graph, &wanted, &self.known);
+        let mut folded = if self.optimise.fold { fold::fold(&self, &live)? } else { Folded::default() };
+        folded.extend(self.known.iter().map(|(id, value)| (*id, value.clone())));
+        let live = fuse::live(graph, &wanted, &folded);
+        folded.retain(|id, _| live.binary_search(id).is_ok());
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);
         let program = lower::lower(&self, &order, folded)?;
@@ -202,6 +211,7 @@ impl Compiler<'_> {
     fn check_leaves(&self) -> Result<()> {
         let inner = self.graph.inner.borrow();
         let leaves: Vec<NodeId> = self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect();
+        let mut first_at: IdMap<usize> = IdMap::default();
         for (i, id) in leaves.iter().enumerate() {
             let node = &inner.nodes[id.index()];
             if !matches!(node.op, Op::Input(_)) {
@@ -209,7 +219,7 @@ impl Compiler<'_> {
                     format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
                 return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone()));
             }
-            if let Some(first) = leaves[..i].iter().position(|other| other == id) {
+            if let Some(first) = first_at.insert(*id, i) {
                 let why = match (first < self.inputs.len(), i < self.inputs.len()) {
                     (true, true) => "stands twice among the inputs",
                     (true, false) => "is both an input and a state",
@@ -232,18 +242,19 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Whether a leaf gets its value when the function runs, or keeps one between runs.
-    pub(crate) fn varies(&self, id: NodeId) -> bool {
-        self.inputs.contains(&id) || self.state.iter().any(|s| s.0 == id)
+    /// The leaves that get their value when the function runs, or keep one between runs.
+    pub(crate) fn varying(&self) -> IdSet {
+        self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect()
     }
 
     fn check_bound(&self, live: &[NodeId]) -> Result<()> {
         let inner = self.graph.inner.borrow();
+        let inputs: IdSet = self.inputs.iter().copied().collect();
         for id in live.iter().copied().chain(self.state.iter().map(|s| s.0)) {
             let node = &inner.nodes[id.index()];
             if let Op::Input(input) = &node.op {
                 let leaf = &inner.leaves[input.index];
-                if leaf.value.is_none() && !self.inputs.contains(&id) {
+                if leaf.value.is_none() && !inputs.contains(&id) {
                     let kind = ErrorKind::Unbound { name: leaf.name.to_string() };
                     let error = Error::new(kind).placed(node.origin.clone());
                     return Err(match leaf.advice {

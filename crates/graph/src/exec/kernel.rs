@@ -87,6 +87,14 @@ impl Kernel {
         }
     }
 
+    /// Bytes that each thread needs besides inputs and outputs, with reals of `width` bytes.
+    pub(crate) fn scratch(&self, width: usize) -> usize {
+        match self {
+            Kernel::Map(kernel) => kernel.scratch(width),
+            _ => 0,
+        }
+    }
+
     /// What to do if it refuses what it is given.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {

@@ -6,12 +6,14 @@
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
+pub(crate) mod cache;
 pub(crate) mod compile;
 pub(crate) mod elementwise;
 pub(crate) mod fold;
 pub(crate) mod function;
 pub(crate) mod fuse;
 pub(crate) mod kernel;
+pub(crate) mod known;
 pub(crate) mod lower;
 pub(crate) mod machine;
 pub(crate) mod operation;

@@ -21,6 +21,7 @@ pub(crate) mod leaf;
 pub(crate) mod matmul;
 pub(crate) mod pad;
 pub(crate) mod permute;
+pub(crate) mod place;
 pub(crate) mod pushforward;
 pub(crate) mod random;
 pub(crate) mod range;
@@ -240,7 +241,7 @@ primitives! {
     leaf::Input, leaf::Scalar, leaf::Constant, leaf::Iota, leaf::Poison,
     unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
-    slice::Slice, pad::Pad, concat::Concat, flip::Flip,
+    slice::Slice, pad::Pad, place::Place, concat::Concat, flip::Flip,
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
     gather::Gather, scatter::ScatterAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,

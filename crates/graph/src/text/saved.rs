@@ -11,6 +11,7 @@ use crate::ir::{Graph, NodeId, Type};
 use crate::origin::{Origin, Phase};
 use crate::prim::Lowering;
 use crate::var::Var;
+use crate::walk;
 
 /// A value of the forward pass that the backward pass reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +61,7 @@ impl Graph {
         let nodes = self.nodes();
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
         let mut readers: BTreeMap<NodeId, usize> = BTreeMap::new();
-        for id in crate::exec::fuse::live(self, &wanted) {
+        for id in walk::made_of(&nodes, wanted.iter().copied()) {
             let node = &nodes[id.index()];
             if node.origin.phase == Phase::Forward {
                 continue;

@@ -1,9 +1,8 @@
 //! A trained model on data: loss, predictions, accuracy.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, Graph, Precision, Var};
+use chainrule_graph::{Cache, Compiled, Graph, Precision, Var};
 use chainrule_tensor::{DType, Tensor};
 
 use super::Loss;
@@ -15,12 +14,12 @@ use crate::params::Params;
 use crate::scope::{Mode, Scope};
 use crate::{Layer, metric};
 
-/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size.
+/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size, for the 64 sizes used last.
 pub struct Evaluator<'m, M, L> {
     model: &'m M,
     loss: &'m L,
     made_at: &'static Location<'static>,
-    plans: BTreeMap<(usize, usize), Plan>,
+    plans: Cache<(usize, usize), Plan>,
 }
 
 /// The plan for one batch size and number of classes.
@@ -69,7 +68,7 @@ const BATCH: usize = 512;
 
 impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
     pub(super) fn new(model: &'m M, loss: &'m L, made_at: &'static Location<'static>) -> Self {
-        Evaluator { model, loss, made_at, plans: BTreeMap::new() }
+        Evaluator { model, loss, made_at, plans: Cache::default() }
     }
 
     /// Runs the model over `data`.
@@ -85,7 +84,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         let mut unknown = None;
         for batch in data.batches(BATCH)? {
             let examples = batch.features.shape()[0];
-            let Some(plan) = self.plans.get_mut(&key(examples, data)) else { unreachable!("prepared") };
+            let Some(plan) = self.plans.get(&key(examples, data)) else { unreachable!("prepared") };
             let missing: Vec<&str> =
                 plan.paths.iter().map(String::as_str).filter(|path| params.get(path).is_none()).collect();
             if !missing.is_empty() {
@@ -127,7 +126,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         data.check_range()?;
         let m = data.examples();
         for examples in [m.min(BATCH), m % BATCH].into_iter().filter(|n| *n > 0) {
-            if self.plans.contains_key(&key(examples, data)) {
+            if self.plans.get(&key(examples, data)).is_some() {
                 continue;
             }
             let batch = data.first(examples);

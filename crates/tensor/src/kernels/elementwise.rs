@@ -41,7 +41,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Kind;
 
 pub use bind::Kernel;
-pub(crate) use memory::Scratch;
 pub use run::unary_at;
 
 /// Elements of a block: a dozen blocks of f32 fit in the nearest cache.

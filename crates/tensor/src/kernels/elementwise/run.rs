@@ -4,12 +4,12 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use smallvec::SmallVec;
 
-use super::bind::{Code, Kernel, Op, Place};
+use super::bind::{Code, Fill, Kernel, Op, Place};
 use super::loops::{
     binary_int, binary_real, binary_truth, compare, each, select, unary_int, unary_real, wrong_kind,
 };
 use super::memory::{Scratch, Shared};
-use super::{BLOCK, ProgramBuilder, Unary};
+use super::{BLOCK, ProgramBuilder, Scalar, Unary};
 use crate::kernels::level::{Level, Task};
 use crate::kernels::{Kind, Slice, SliceMut, threads};
 use crate::{Layout, Real, Shape};
@@ -50,7 +50,10 @@ impl Kernel {
         let outputs = &shared[..];
         let chunk = |i: usize| {
             let range = [i * CHUNK, self.len.min((i + 1) * CHUNK)];
-            T::with_scratch(|scratch| level.run(Blocks { kernel: self, range, inputs, outputs, scratch }));
+            Scratch::lend(self, |real, int, truth| {
+                let frame = Frame { at: 0, n: 0, kernel: self, inputs, outputs, real, int, truth };
+                level.run(Blocks { range, frame });
+            });
         };
         let chunks = self.len.div_ceil(CHUNK);
         if self.len.saturating_mul(self.cost) < WORTH_A_THREAD {
@@ -77,27 +80,22 @@ pub fn unary_at<T: Real>(level: Level, op: Unary, x: &[T], out: &mut [T]) {
 
 /// All blocks of `range`, on this thread.
 struct Blocks<'a, T: Real> {
-    kernel: &'a Kernel,
     range: [usize; 2],
-    inputs: &'a [Slice<'a, T>],
-    outputs: &'a [Shared<T>],
-    scratch: &'a mut Scratch<T>,
+    frame: Frame<'a, T>,
 }
 
 impl<T: Real> Task for Blocks<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Blocks { kernel, range: [start, end], inputs, outputs, scratch } = self;
-        scratch.reserve(kernel.registers);
+        let Blocks { range: [start, end], mut frame } = self;
+        let kernel = frame.kernel;
+        (frame.at, frame.n) = (start, kernel.block.min(end - start));
         for (register, kind, fill) in &kernel.fills {
-            scratch.fill(*register, *kind, *fill, inputs, BLOCK.min(end - start));
+            // SAFETY: the registers are reserved, and nothing borrows one yet.
+            unsafe { frame.fill(*fill, *kind, Place::Register(*register)) };
         }
-        let real = scratch.real.as_mut_ptr().cast();
-        let int = scratch.int.as_mut_ptr().cast();
-        let truth = scratch.truth.as_mut_ptr().cast();
-        let mut frame = Frame { at: start, n: 0, kernel, inputs, outputs, real, int, truth };
         while frame.at < end {
-            frame.n = BLOCK.min(end - frame.at);
+            frame.n = kernel.block.min(end - frame.at);
             for code in &kernel.code {
                 // SAFETY: the outputs have the kernel's length, `range` lies inside and belongs to this task
                 // alone; the registers are reserved; and the binder gives no instruction an operand that is
@@ -135,7 +133,7 @@ macro_rules! access {
                 let Slice::$variant(x) = self.inputs[k] else { wrong_kind() };
                 return &x[self.kernel.offsets[k] + self.at..][..self.n];
             }
-            // SAFETY: the caller's promise: registers have BLOCK elements, outputs at least at + n.
+            // SAFETY: the caller's promise: registers have a block's elements, outputs at least at + n.
             unsafe { from_raw_parts(self.$address(place), self.n) }
         }
 
@@ -157,7 +155,7 @@ macro_rules! access {
             // SAFETY: the caller's promise.
             unsafe {
                 match place {
-                    Place::Register(r) => self.$read.add(r * BLOCK),
+                    Place::Register(r) => self.$read.add(r * self.kernel.block),
                     Place::Output(j) => match self.outputs[j] {
                         Shared::$variant(y) => y.add(self.at),
                         _ => wrong_kind(),
@@ -209,6 +207,7 @@ impl<T: Real> Frame<'_, T> {
                 (Op::Copy, Kind::Int) => self.int_mut(to).copy_from_slice(self.int(a)),
                 (Op::Copy, Kind::Truth) => self.truth_mut(to).copy_from_slice(self.truth(a)),
                 (Op::Load(input, walk), kind) => self.load(input, walk, kind, to),
+                (Op::Fill(fill), kind) => self.fill(fill, kind, to),
             }
         }
     }
@@ -247,6 +246,25 @@ impl<T: Real> Frame<'_, T> {
                 (Kind::Real, Kind::Real) | (Kind::Int, Kind::Int) | (Kind::Truth, Kind::Truth) => {
                     unreachable!("a cast to the same kind is no instruction")
                 }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `to` exists and is of this kind.
+    unsafe fn fill(&self, fill: Fill, kind: Kind, to: Place) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match fill {
+                Fill::Constant(Scalar::Real(x)) => self.real_mut(to).fill(T::from_f64(x)),
+                Fill::Constant(Scalar::Int(x)) => self.int_mut(to).fill(x),
+                Fill::Constant(Scalar::Truth(x)) => self.truth_mut(to).fill(x),
+                Fill::Element { input, at } => match (kind, self.inputs[input]) {
+                    (Kind::Real, Slice::Real(x)) => self.real_mut(to).fill(x[at]),
+                    (Kind::Int, Slice::Int(x)) => self.int_mut(to).fill(x[at]),
+                    (Kind::Truth, Slice::Truth(x)) => self.truth_mut(to).fill(x[at]),
+                    _ => wrong_kind(),
+                },
             }
         }
     }
