@@ -43,14 +43,18 @@ fn datasets() {
 }
 
 #[test]
-fn labels_outside_the_classes_are_found_when_the_model_runs() {
+fn labels_outside_the_classes_are_found_before_the_model_runs_and_when_it_does() {
     // Three scores, ten classes.
     let data = digits().and_then(|d| d.reshape_examples(&[-1])).expect("embedded");
     let trainer = Trainer::new(model, softmax_cross_entropy);
     says(
         trainer.fit(&mut Params::new(), &data, None, &mut Silent),
-        &["label", "is outside 0..3", "bad_input.rs:"],
+        &["3 outputs for each label", "10 classes", "bad_input.rs:"],
     );
+    // A step of one's own knows no classes, only labels.
+    let batch = data.batches(100).expect("a size").next().expect("a batch");
+    let mut step = trainer.step(Params::new(), &batch, 100).expect("compiles");
+    says(step.run(&batch), &["label", "is outside 0..3", "bad_input.rs:"]);
 }
 
 #[test]
@@ -141,4 +145,73 @@ fn an_interrupted_save_leaves_the_old_file_whole() {
     assert!(failing.is_err());
     assert_eq!(Params::load(&file).expect("whole"), params);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_place_is_used_once_unless_sharing_is_said() {
+    let g = Graph::new();
+    let s = Scope::root(&g, Params::new(), Mode::Train, 1);
+    let x = g.leaf("x", [[1.0, 2.0, 3.0, 4.0]]);
+    let first = line!() + 1;
+    let h = Linear::new(4).forward(&s, x);
+    let words =
+        ["[param]", "twice", "the root", "s.at(\"first\")", ".shared()", &format!("bad_input.rs:{first}:")];
+    says(Linear::new(4).forward(&s, h).value(), &words);
+    says(Linear::new(3).forward(&s, h).value(), &["twice", "s.at("]); // of whatever size
+    let _ = Linear::new(4).forward(&s.at("a").at("b"), x);
+    says(Linear::new(4).forward(&s.at("a").at("b"), x).value(), &["`weight`", "`a.b`", "twice"]);
+    says(s.at("a").param("b.bias", [4], Init::Zeros).value(), &["`b.bias`", "`a`", "twice"]);
+    // Said, but of another size.
+    says(Linear::new(3).forward(&s.at("a").shared().at("b"), x).value(), &["shared", "(4, 4)", "(4, 3)"]);
+    // Said: what is at and below the place is taken again.
+    let known = s.params().len();
+    let again = Linear::new(4).forward(&s.at("a").shared().at("b"), x);
+    let own = s.params();
+    assert_eq!(own.len(), known);
+    let [w, b] = ["a.b.weight", "a.b.bias"].map(|path| g.constant(own.get(path).expect("drawn").clone()));
+    assert_eq!(again.value().expect("a value"), (x.matmul(w) + b).value().expect("a value"));
+    // A use that does not say so is refused even after one that did.
+    let _ = Linear::new(4).forward(&s.at("c").shared(), x);
+    says(Linear::new(4).forward(&s.at("c"), x).value(), &["twice"]);
+}
+
+#[test]
+fn freezing() {
+    fn stopped<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        let h = Linear::new(4).forward(&s.at("body"), x).tanh().stop_gradient();
+        Linear::new(3).forward(&s.at("head"), h)
+    }
+    let data = iris().expect("embedded");
+    let trainer = || Trainer::new(stopped, softmax_cross_entropy).epochs(1);
+    let mut params = Params::new();
+    let fit = |trainer: Trainer<_, _>, params: &mut Params| trainer.fit(params, &data, None, &mut Silent);
+    says(fit(trainer(), &mut params), &["body.weight", "stop_gradient", "Trainer::freeze(\"body\")"]);
+    says(
+        fit(trainer().freeze("bod"), &mut params),
+        &["[freeze]", "`bod`", "body.weight, body.bias, head.weight"],
+    );
+    fit(trainer().freeze("body"), &mut params).expect("the head learns");
+    assert_eq!(
+        params.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        ["body.weight", "body.bias", "head.weight", "head.bias"]
+    );
+}
+
+#[test]
+fn absurd_sizes() {
+    let g = Graph::new();
+    let s = Scope::root(&g, Params::new(), Mode::Train, 1);
+    let x = g.leaf("x", [[1.0, 2.0]]);
+    for units in [usize::MAX, usize::MAX / 2, 1 << 60] {
+        let layer = Linear::new(units);
+        let name = units.to_string();
+        says(layer.clone().init(Init::Zeros).forward(&s.at(&name), x).value(), &["too many elements"]);
+        says(layer.init(Init::Glorot).forward(&s.at(&name), x).value(), &["too many elements"]);
+        for init in
+            [Init::Zeros, Init::Constant(1.0), Init::Normal(1.0), Init::He, Init::Xavier, Init::Glorot]
+        {
+            says(init.draw(Key::new(1), [units]), &["too many elements"]);
+            says(init.draw(Key::new(1), [units, 2, units]), &["too many elements"]);
+        }
+    }
 }

@@ -6,8 +6,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod allocation;
 /// Whatever a user gets wrong is a typed error that says what, where and what to do.
 mod bad_input;
+/// Mutated files: each reader accepts or refuses, and what it accepts can be used.
+mod fuzz;
 /// Automatic differentiation equals the lectures' formulas.
 mod lectures;
+/// Which class outputs name is known to the loss, and nobody guesses.
+mod meaning;
+/// Classes, features and parameters are compared by name wherever two of them meet.
+mod names;
+/// What the prelude brings into scope gets in nobody's way.
+mod prelude;
+/// Tables as people have them are read right, or refused with line and column.
+mod tables;
 /// The code keeps its shape: file lengths, directions of dependencies, examples in the README.
 mod tidy;
 /// Training: seeds, threads, dropout, optimisers, refusals.

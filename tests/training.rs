@@ -171,18 +171,46 @@ fn a_last_step_too_far_is_an_error_too() {
     fn line<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         Linear::new(1).forward(&s.at("slope"), x)
     }
-    let x = Tensor::from([[1.0_f32], [2.0]]);
+    let x = Tensor::from([[1e3_f32], [2e3]]);
     let data = Dataset::regression(x.clone(), x).expect("paired");
     let mut params = Params::new();
     // One step, whose loss is that before it.
-    let trainer =
-        Trainer::new(line, mean_squared_error).optimiser(Sgd::new(f64::INFINITY)).epochs(1).batch_size(2);
+    let trainer = Trainer::new(line, mean_squared_error).optimiser(Sgd::new(1e38)).epochs(1).batch_size(2);
     let error = trainer.fit(&mut params, &data, None, &mut Silent).expect_err("infinitely far");
     assert!(
         matches!(&error, Error::Overshot { epoch: 1, parameter } if parameter == "slope.weight"),
         "{error}"
     );
     assert!(params.is_empty(), "no epoch came to its end");
+}
+
+#[test]
+fn hyperparameters_that_make_no_sense_are_refused_before_the_first_step() {
+    fn refused(trainer: Trainer<impl Layer, impl Loss>) {
+        let data = flowers();
+        let mut params = Params::new();
+        let error = trainer.fit(&mut params, &data, None, &mut Silent).expect_err("no sense");
+        assert!(matches!(error, Error::Argument { .. }), "{error}");
+        let batch = data.batches(10).expect("a size").next().expect("a batch");
+        assert!(trainer.step(Params::new(), &batch, 150).is_err() && params.is_empty());
+    }
+    let trainer = || Trainer::new(model, softmax_cross_entropy).epochs(1);
+    for wrong in [-0.1, f64::NAN, f64::INFINITY, 1e300] {
+        refused(trainer().optimiser(Sgd::new(wrong)));
+        refused(trainer().optimiser(Momentum::new(wrong)));
+        refused(trainer().optimiser(Adam::new(wrong)));
+        refused(trainer().optimiser(Momentum { rate: 0.1, beta: wrong }));
+        refused(trainer().optimiser(Adam { beta1: wrong, ..Adam::new(0.1) }));
+        refused(trainer().optimiser(Adam { beta2: wrong, ..Adam::new(0.1) }));
+        refused(trainer().optimiser(Adam { epsilon: wrong, ..Adam::new(0.1) }));
+        refused(trainer().penalty(Penalty::l1(wrong)));
+        refused(trainer().penalty(Penalty::l2(wrong)));
+    }
+    refused(trainer().optimiser(Adam { beta1: 1.0, ..Adam::new(0.1) }));
+    trainer()
+        .optimiser(Sgd::new(0.0))
+        .fit(&mut Params::new(), &flowers(), None, &mut Silent)
+        .expect("no move");
 }
 
 #[test]
@@ -238,4 +266,69 @@ fn losses_refuse_to_broadcast() {
         let text = loss.value().expect_err("(2, 1) against (2,)").to_string();
         assert!(text.contains("(2, 1)") && text.contains("training.rs:"), "{text}");
     }
+}
+
+/// Each dropout at a place and each example has a mask of its own; the first at a place has the mask that it had when
+/// it was alone there.
+#[test]
+fn no_two_dropouts_share_a_mask() {
+    let g = Graph::new();
+    let s = Scope::root(&g, Params::new(), Mode::Train, 1);
+    let x = g.constant(Tensor::ones([3, 40], DType::F32));
+    let dropped = |s: &Scope<'_>| {
+        let g = s.graph();
+        let x = g.constant(Tensor::ones([3, 40], DType::F32));
+        Dropout::keep(0.5).forward(&s.at("drop"), x).value().expect("a value")
+    };
+    let (first, second, third) = (dropped(&s), dropped(&s), dropped(&s));
+    assert!(first != second && second != third && first != third);
+    let key = g.constant(Tensor::from([1_i64, 0]));
+    let alone = key.uniform("drop", [3, 40]).less(0.5).select(x * 2.0, 0.0);
+    assert_eq!(first, alone.value().expect("a value"));
+    let again = Scope::root(&g, Params::new(), Mode::Train, 1);
+    assert_eq!([first, second], [dropped(&again), dropped(&again)]);
+
+    let rows = vmap(&[x], |e| Ok(vec![Dropout::keep(0.5).forward(&s.at("rows"), e[0])])).expect("three rows");
+    let row = |i: usize| rows[0].slice(0, i..i + 1).value().expect("a value");
+    assert!(row(0) != row(1) && row(1) != row(2) && row(0) != row(2));
+}
+
+#[test]
+fn what_is_frozen_stays_and_the_rest_learns_as_if_it_were_data() {
+    let data = flowers();
+    let trainer = || Trainer::new(model, softmax_cross_entropy).epochs(2).batch_size(40).seed(3);
+    let mut given = Params::new();
+    trainer().fit(&mut given, &data, None, &mut Silent).expect("trains");
+    for (frozen, stays) in
+        [("hidden", vec!["hidden.weight", "hidden.bias"]), ("hidden.bias", vec!["hidden.bias"])]
+    {
+        let mut params = given.clone();
+        let trainer = trainer().penalty(Penalty::l2(0.5)).freeze(frozen);
+        trainer.fit(&mut params, &data, None, &mut Silent).expect("trains");
+        for (path, value) in params.iter() {
+            assert_eq!(given.get(path) == Some(value), stays.contains(&path), "{path}, frozen {frozen}");
+        }
+        let report =
+            trainer.check(&mut params, &data.select(&[0, 60, 120]).expect("rows"), 4).expect("connected");
+        assert_eq!(report.parameters.len(), 4 - stays.len());
+        let frozen_all =
+            Trainer::new(model, softmax_cross_entropy).epochs(1).freeze("hidden").freeze("output");
+        let before = params.clone();
+        frozen_all.fit(&mut params, &data, None, &mut Silent).expect("nothing to learn");
+        assert_eq!(params, before);
+    }
+}
+
+#[test]
+fn closures_are_models_and_losses() {
+    let (width, scale) = (8, 0.5);
+    let model = layer(|s, x| {
+        let h = Linear::new(width).forward(&s.at("hidden"), x).tanh();
+        Linear::new(3).forward(&s.at("output"), h)
+    });
+    let loss = chainrule::loss::from_fn(|z, y| softmax_cross_entropy(z, y) * scale);
+    let trainer = Trainer::new(model, loss).epochs(2);
+    let mut params = Params::new();
+    trainer.fit(&mut params, &flowers(), None, &mut Silent).expect("trains");
+    assert_eq!(params.count(), 4 * 8 + 8 + 8 * 3 + 3);
 }

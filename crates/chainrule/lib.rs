@@ -30,6 +30,14 @@
 //! assert!(trainer.evaluator().accuracy(&params, &test)? > 0.95);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! **Debug builds.** Unoptimised kernels are some thirty times slower. A dependency's profile is set by who depends on it:
+//! put this into your `Cargo.toml`, and only your own code is compiled without optimisation.
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
 #![forbid(unsafe_code)]
 
 pub use chainrule_graph as graph;
@@ -46,7 +54,7 @@ pub mod prelude {
     };
     pub use chainrule_nn::{
         Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd,
-        Summary, Trainer,
+        Summary, Trainer, layer,
     };
     pub use chainrule_tensor::{DType, Key, Shape, Tensor};
 }

@@ -1,7 +1,7 @@
 //! Outside judges of correctness: others' answers to the same questions.
 //!
 //! ```text
-//! cargo test --test judges -- --nocapture                        JAX and ONNX
+//! cargo test --test judges -- --nocapture                        JAX, PyTorch and ONNX
 //! cargo test -p chainrule-tensor --test all umath -- --nocapture NumPy's tables of accuracy
 //! ```
 //!
@@ -9,6 +9,8 @@
 
 /// Values and derivatives of random programs, according to JAX.
 mod jax;
+/// Losses, according to PyTorch.
+mod losses;
 /// Single operators, according to ONNX.
 mod onnx;
 /// The programs' form.

@@ -224,6 +224,12 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Error::new(kind)
+    }
+}
+
 impl From<tensor::Error> for Error {
     fn from(error: tensor::Error) -> Self {
         Error::new(error)

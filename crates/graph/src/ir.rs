@@ -4,7 +4,6 @@
 //! one node, so common subexpressions cost nothing. Nothing here computes.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
@@ -13,13 +12,18 @@ use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::diff::derived::Derived;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::cache::Cache;
+use crate::exec::compile::Precision;
 use crate::origin::{Attribution, Origin, Phase};
 use crate::prim::Op;
 use crate::prim::leaf::{Constant, Input, Poison, Scalar};
+use crate::repeat::Repeat;
+use crate::trim::Reals;
 use crate::var::Var;
 
 /// Shape and kind of a node: all that recording needs to know of a value.
@@ -93,13 +97,18 @@ pub(crate) struct Leaf {
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) nodes: Vec<Node>,
-    interned: HashMap<(Op, Args), NodeId>,
+    pub(crate) interned: FxHashMap<(Op, Args), NodeId>,
     pub(crate) leaves: Vec<Leaf>,
+    pub(crate) notes: Vec<(&'static str, Vec<NodeId>)>,
     pub(crate) attribution: Attribution,
-    /// The numbers of the steps of the loops that are being recorded, the innermost last.
-    pub(crate) steps: Vec<NodeId>,
+    /// What is being recorded once and will run many times, the innermost last.
+    pub(crate) repeats: Vec<Repeat>,
     /// How many recordings are going on that will not stay.
-    scratches: usize,
+    pub(crate) scratches: usize,
+    /// How many tensors of reals of each width there are among leaves and constants.
+    pub(crate) reals: Reals,
+    /// Values that were asked for: what is made from them starts there.
+    pub(crate) known: Cache<(NodeId, Precision), Tensor>,
 }
 
 /// A recording: the formulas of a model, its derivatives, and where each part was written.
@@ -172,7 +181,10 @@ impl Graph {
     #[track_caller]
     pub(crate) fn new_leaf(&self, name: &str, ty: Type, value: Option<Tensor>) -> Var<'_> {
         let index = {
-            let mut inner = self.inner.borrow_mut();
+            let inner = &mut *self.inner.borrow_mut();
+            if let Some(count) = value.as_ref().and_then(|value| inner.reals.of(value)) {
+                *count += 1;
+            }
             inner.leaves.push(Leaf { name: name.into(), value, advice: None });
             inner.leaves.len() - 1
         };
@@ -186,6 +198,9 @@ impl Graph {
         let ty = type_of(&value);
         if let (true, Some(scalar)) = (value.shape().is_empty(), Scalar::of(&value)) {
             return self.record(Op::Scalar(scalar), &[]);
+        }
+        if let Some(count) = self.inner.borrow_mut().reals.of(&value) {
+            *count += 1;
         }
         self.record(Op::Constant(Constant { value: Arc::new(value), ty }), &[])
     }
@@ -219,7 +234,11 @@ impl Graph {
                 let mut error = Error::new(kind).placed(place.clone());
                 for (i, a) in args.iter().enumerate() {
                     let names = ["left", "right"];
-                    let what = if args.len() == 2 { names[i].into() } else { format!("operand {i}") };
+                    let what = match args.len() {
+                        1 => "operand".into(),
+                        2 => names[i].into(),
+                        _ => format!("operand {i}"),
+                    };
                     let made = self.inner.borrow().made_at(a.id, &place);
                     error = error.operand(what, a.ty(), made);
                 }
@@ -256,26 +275,6 @@ impl Graph {
         let id = NodeId(inner.nodes.len() as u32);
         inner.nodes.push(Node { op, args: Args::new(), ty: Type::real(()), origin });
         Var { graph: self, id }
-    }
-
-    /// What `record` gives, none of which stays in the graph: no variable recorded by it may be used afterwards.
-    pub(crate) fn scratch<R>(&self, record: impl FnOnce() -> R) -> R {
-        let lengths = |inner: &Inner| [inner.nodes.len(), inner.leaves.len()];
-        let before = lengths(&self.inner.borrow());
-        self.inner.borrow_mut().scratches += 1;
-        let made = record();
-        let inner = &mut *self.inner.borrow_mut();
-        inner.scratches -= 1;
-        let [nodes, leaves] = before;
-        for (i, node) in inner.nodes.drain(nodes..).enumerate() {
-            if let Entry::Occupied(known) = inner.interned.entry((node.op, node.args))
-                && known.get().index() == nodes + i
-            {
-                known.remove();
-            }
-        }
-        inner.leaves.truncate(leaves);
-        made
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Node {

@@ -56,17 +56,21 @@ impl fmt::Display for Origin {
 /// Who is to blame for what is recorded now.
 struct Blame {
     origin: Origin,
-    /// Whether the origin holds as it is, scope included: that of a node from which others are derived.
+    /// Whether the scope holds as it is: that of a node from which others are derived.
     exact: bool,
+    /// Whether what a user wrote further in, such as a rule of a derivative, has its own line.
+    open: bool,
 }
 
 /// What is attributed to whom at this moment.
 #[derive(Default)]
 pub(crate) struct Attribution {
     scopes: Vec<(u64, Arc<str>)>,
-    next_scope: u64,
+    /// Lines of the user's that lead to what is recorded now, the nearest last.
+    lines: Vec<(u64, &'static Location<'static>)>,
+    guards: u64,
     blame: Vec<Blame>,
-    passed: Vec<&'static Location<'static>>,
+    libraries: Vec<&'static str>,
 }
 
 impl Graph {
@@ -76,10 +80,10 @@ impl Graph {
     }
 
     /// Puts all that is recorded while the guard lives under the scope `path` (a full path such as `block.hidden`).
+    #[track_caller]
     pub fn enter(&self, path: &str) -> ScopeGuard<'_> {
         let attribution = &mut self.inner.borrow_mut().attribution;
-        attribution.next_scope += 1;
-        let id = attribution.next_scope;
+        let id = attribution.lead(Location::caller());
         attribution.scopes.push((id, path.into()));
         ScopeGuard { graph: self, id }
     }
@@ -96,49 +100,104 @@ impl Graph {
     /// }
     /// ```
     pub fn blame(&self, function: &'static str, here: &'static Location<'static>) -> BlameGuard<'_> {
-        let origin = self.origin(here);
-        let within = origin.within.or(Some(function));
-        self.attribute(Origin { within, ..origin }, false)
+        self.attribute(here, Some(function))
     }
 
     /// As [`blame`](Graph::blame), for a function whose errors name it already.
     pub(crate) fn blame_line(&self, here: &'static Location<'static>) -> BlameGuard<'_> {
-        self.attribute(self.origin(here), false)
+        self.attribute(here, None)
     }
 
     /// As [`blame`](Graph::blame), with a node's own origin: a derivative or a copy belongs to its node, whoever
-    /// asked for it.
+    /// asked for it. What a rule of the user's records has the scope and phase of the node, and its own line.
     pub(crate) fn blame_origin(&self, origin: Origin) -> BlameGuard<'_> {
-        self.attribute(origin, true)
+        self.inner.borrow_mut().attribution.blame.push(Blame { origin, exact: true, open: true });
+        BlameGuard { graph: self }
     }
 
-    fn attribute(&self, origin: Origin, exact: bool) -> BlameGuard<'_> {
-        self.inner.borrow_mut().attribution.blame.push(Blame { origin, exact });
+    fn attribute(&self, here: &'static Location<'static>, function: Option<&'static str>) -> BlameGuard<'_> {
+        let attribution = &mut self.inner.borrow_mut().attribution;
+        let mut origin = attribution.origin(here);
+        let outer = attribution.blame.last();
+        let open = outer.is_some_and(|b| b.open) && !attribution.is_users(here);
+        if !open {
+            origin.within = origin.within.or(function);
+        }
+        let exact = outer.is_some_and(|b| b.exact);
+        attribution.blame.push(Blame { origin, exact, open });
         BlameGuard { graph: self }
     }
 
     /// Says where a function was passed that is called while the guard lives. A library function called through a
     /// value, such as a loss given to a trainer, has no line of the user's to blame but this one.
     pub fn passed_at(&self, here: &'static Location<'static>) -> PassedGuard<'_> {
-        self.inner.borrow_mut().attribution.passed.push(here);
-        PassedGuard { graph: self }
+        let id = self.inner.borrow_mut().attribution.lead(here);
+        PassedGuard { graph: self, id }
     }
+
+    /// Says that no line in the source files under `folder` is a user's: they belong to a library of layers or losses.
+    /// What is recorded there although it was called through a value (a function pointer, a `dyn` trait), and so
+    /// without the caller's line, is attributed to the nearest line of the user's that led there: where the scope was
+    /// [entered](Graph::enter) or the value [passed](Graph::passed_at).
+    pub fn library(&self, folder: &'static str) {
+        let libraries = &mut self.inner.borrow_mut().attribution.libraries;
+        if !libraries.contains(&folder) {
+            libraries.push(folder);
+        }
+    }
+}
+
+/// The folder of this crate's source files, as the compiler names them.
+fn own() -> &'static str {
+    file!().trim_end_matches("origin.rs")
 }
 
 impl Attribution {
     /// The origin of what is recorded at `here`.
     pub(crate) fn origin(&self, here: &'static Location<'static>) -> Origin {
         let scope = || self.scopes.last().map_or_else(|| Arc::from(""), |(_, path)| path.clone());
-        // A call through a function value comes from the standard library, as far as the compiler can tell.
-        let passed = self.passed.last().filter(|_| here.file().contains("/library/core/src/ops/"));
-        let here = passed.copied().unwrap_or(here);
-        // The innermost exact origin; else that of the outermost caller, which the guards within it have taken over.
-        let exact = self.blame.iter().rev().find(|b| b.exact);
-        match exact.or(self.blame.last()) {
-            Some(blame) if blame.exact => blame.origin.clone(),
-            Some(blame) => Origin { scope: scope(), ..blame.origin.clone() },
-            None => Origin { scope: scope(), ..Origin::of(here) },
+        // The innermost guard has taken over the line of those around it.
+        let Some(blame) = self.blame.last() else {
+            return Origin { scope: scope(), ..Origin::of(self.line(here)) };
+        };
+        let scope = if blame.exact { blame.origin.scope.clone() } else { scope() };
+        if blame.open && self.is_users(here) {
+            return Origin { scope, phase: blame.origin.phase, ..Origin::of(here) };
         }
+        Origin { scope, ..blame.origin.clone() }
+    }
+
+    /// `here`, or the nearest line of the user's that is known if `here` is none.
+    fn line(&self, here: &'static Location<'static>) -> &'static Location<'static> {
+        match self.lines.last() {
+            Some((_, nearest)) if !self.is_users(here) => nearest,
+            _ => here,
+        }
+    }
+
+    fn is_users(&self, here: &'static Location<'static>) -> bool {
+        let file = here.file();
+        if file.starts_with(own()) || self.libraries.iter().any(|folder| file.starts_with(folder)) {
+            return false;
+        }
+        // A call through a function value comes from the standard library, as far as the compiler can tell.
+        let of_std = |rest: &str| ["core/", "alloc/", "std/"].iter().any(|part| rest.starts_with(part));
+        !file.split_once("/library/").is_some_and(|(_, rest)| of_std(rest))
+    }
+
+    /// Makes `here` the nearest line of the user's, if it is one; a number to take it back by.
+    fn lead(&mut self, here: &'static Location<'static>) -> u64 {
+        self.guards += 1;
+        if self.is_users(here) {
+            self.lines.push((self.guards, here));
+        }
+        self.guards
+    }
+
+    /// Ends what the guard `id` began.
+    fn leave(&mut self, id: u64) {
+        self.scopes.retain(|(other, _)| *other != id);
+        self.lines.retain(|(other, _)| *other != id);
     }
 }
 
@@ -150,7 +209,7 @@ pub struct ScopeGuard<'g> {
 
 impl Drop for ScopeGuard<'_> {
     fn drop(&mut self) {
-        self.graph.inner.borrow_mut().attribution.scopes.retain(|(id, _)| *id != self.id);
+        self.graph.inner.borrow_mut().attribution.leave(self.id);
     }
 }
 
@@ -168,10 +227,11 @@ impl Drop for BlameGuard<'_> {
 /// Ends what it was given for when dropped; see [`Graph::passed_at`].
 pub struct PassedGuard<'g> {
     graph: &'g Graph,
+    id: u64,
 }
 
 impl Drop for PassedGuard<'_> {
     fn drop(&mut self) {
-        self.graph.inner.borrow_mut().attribution.passed.pop();
+        self.graph.inner.borrow_mut().attribution.leave(self.id);
     }
 }

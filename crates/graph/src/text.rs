@@ -10,6 +10,7 @@ use crate::ir::{Graph, Node, NodeId};
 use crate::origin::Phase;
 use crate::prim::Op;
 use crate::var::Var;
+use crate::walk;
 
 /// `%4 = mul %2 %3 : real(2, 3)  ; examples/net.rs:12:9 in `hidden``
 impl fmt::Display for Graph {
@@ -58,7 +59,7 @@ impl Graph {
         let mut out = String::from(
             "digraph chainrule {\n  rankdir=LR;\n  node [fontname=\"Helvetica\" style=filled];\n",
         );
-        for id in crate::exec::fuse::live(self, &wanted) {
+        for id in walk::made_of(&nodes, wanted.iter().copied()) {
             let node = &nodes[id.index()];
             let leaf = node.args.is_empty();
             let fill = match node.origin.phase {

@@ -8,9 +8,9 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::Binary;
 use chainrule_tensor::{Shape, Tensor};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::{Graph, NodeId, Type, type_of};
 use crate::origin::Origin;
 use crate::prim::Op;
 
@@ -101,15 +101,24 @@ impl<'g> Var<'g> {
 
     /// Computes the value, with every leaf at its bound value.
     ///
-    /// Reals are computed in f32 if there are tensors of reals among the graph's leaves and constants and all of
-    /// them are f32, else in f64. Single numbers have no say.
+    /// Reals are computed in f32 if there are reals among the values of the graph's leaves and constants and all of
+    /// them are f32, else in f64. Single numbers that are no leaves have no say.
+    ///
+    /// The values asked for last are kept, unless they are large, and what is made from them starts there: a loop that
+    /// asks for the value of each step computes each step once.
     ///
     /// # Errors
     /// The error of a poisoned value; an unbound input.
     pub fn value(self) -> Result<Tensor> {
         let precision = Precision::of_leaves(self.graph);
-        let mut function = self.graph.compiler(&[], &[self]).precision(precision).build()?;
-        Ok(function.run(&[])?[0].clone())
+        if let Some(value) = self.graph.inner.borrow_mut().known.get(&(self.id, precision)) {
+            return Ok(value.clone());
+        }
+        let mut compiler = self.graph.compiler(&[], &[self]).precision(precision);
+        compiler.known = self.graph.known(precision);
+        let value = compiler.build()?.run(&[])?[0].clone();
+        self.graph.remember(self.id, precision, &value);
+        Ok(value)
     }
 
     #[track_caller]
@@ -135,52 +144,112 @@ impl<'g> Var<'g> {
         self.graph.poison(error)
     }
 
-    /// This value, or the poisoned value of the error in `checked`.
+    /// What `then` makes of this value, given its shape: the gate through which whatever depends on axes gets to them.
+    /// A poisoned value has none and is handed on; an error of `then` becomes poison with the caller's line.
     #[track_caller]
-    pub(crate) fn try_record<T>(
-        self,
-        checked: chainrule_tensor::Result<T>,
-        then: impl FnOnce(T) -> Var<'g>,
-    ) -> Var<'g> {
+    pub(crate) fn shaped(self, then: impl FnOnce(Shape) -> chainrule_tensor::Result<Var<'g>>) -> Var<'g> {
         if self.is_poisoned() {
             return self;
         }
         // Inside the closure the compiler no longer knows who called.
         let _here = self.graph.blame_line(Location::caller());
-        match checked {
-            Ok(t) => then(t),
-            Err(e) => self.fail(e),
-        }
+        then(self.shape()).unwrap_or_else(|error| self.fail(error))
     }
 }
 
 /// Anything that can stand beside a [`Var`] in a formula: another `Var`, a number, a truth value, a tensor.
+///
+/// A number is a literal. An integer beside reals is that real number, so `x + 1`, `x / 2` and `x.pow(2)` are what they
+/// look like; an integer without a real number of its value poisons the result, as 2⁵³ + 1 does. A real beside integers
+/// is an error, whatever its value: the kind of a result does not depend on a value.
+///
+/// ```
+/// use chainrule_graph::Graph;
+/// let g = Graph::new();
+/// let (x, n) = (g.leaf("x", 3.0), g.leaf("n", 3_i64));
+/// assert_eq!(((x.pow(2) + 1) / 2).value()?.item::<f64>()?, 5.0);
+/// assert_eq!((2 * n + 1).value()?.item::<i64>()?, 7);
+/// assert!((n * 1.0).value().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// On the left of an operator stand `f64` and `i64` alone: with more types, Rust could not tell that of the 2.0 in
+/// `(2.0 * x).sum(&[])`.
 pub trait Operand<'g> {
-    /// Records itself in `graph`, if it is not there yet.
+    /// What it is.
+    fn into_operand(self) -> OperandValue<'g>;
+}
+
+/// What stands beside a [`Var`].
+#[derive(Clone, Debug)]
+pub enum OperandValue<'g> {
+    /// A recorded value.
+    Var(Var<'g>),
+    /// An integer literal: real beside reals.
+    Integer(i64),
+    /// Any other value.
+    Tensor(Tensor),
+}
+
+impl<'g> OperandValue<'g> {
+    /// Its kind, if what it stands beside has no say in it.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            OperandValue::Var(var) => Some(var.kind()),
+            OperandValue::Integer(_) => None,
+            OperandValue::Tensor(tensor) => Some(type_of(tensor).kind),
+        }
+    }
+
+    /// Records it in `graph`, if it is not there yet, as what it is beside a value of `kind`.
     #[track_caller]
-    fn var(self, graph: &'g Graph) -> Var<'g>;
+    pub(crate) fn beside(self, kind: Option<Kind>, graph: &'g Graph) -> Var<'g> {
+        match self {
+            OperandValue::Var(var) => var,
+            OperandValue::Tensor(tensor) => graph.constant(tensor),
+            OperandValue::Integer(n) if kind == Some(Kind::Real) => {
+                let real = n as f64;
+                // In i128, since i64::MAX as f64 is 2⁶³, which a cast to i64 takes back to i64::MAX.
+                if real as i128 == i128::from(n) {
+                    return graph.constant(real);
+                }
+                let why = format!("{n} is no real number of 64 bits; write the real number that is meant");
+                let error = Error::new(ErrorKind::Kind { op: "real", why });
+                graph.poison(error.placed(graph.origin(Location::caller())))
+            }
+            OperandValue::Integer(n) => graph.constant(n),
+        }
+    }
 }
 
 impl<'g> Operand<'g> for Var<'g> {
-    fn var(self, _: &'g Graph) -> Var<'g> {
-        self
+    fn into_operand(self) -> OperandValue<'g> {
+        OperandValue::Var(self)
     }
 }
 
 macro_rules! operand {
-    ($($type:ty as $wide:ty),*) => {$(
+    ($($type:ty: |$x:ident| $operand:expr;)*) => {$(
         impl<'g> Operand<'g> for $type {
-            #[track_caller]
-            fn var(self, graph: &'g Graph) -> Var<'g> {
-                graph.constant(<$wide>::from(self))
+            fn into_operand(self) -> OperandValue<'g> {
+                let $x = self;
+                $operand
             }
         }
     )*};
 }
-operand!(f64 as f64, f32 as f64, i64 as i64, i32 as i64, bool as bool, Tensor as Tensor);
+operand! {
+    i64: |n| OperandValue::Integer(n);
+    i32: |n| OperandValue::Integer(n.into());
+    f64: |x| OperandValue::Tensor(x.into());
+    f32: |x| OperandValue::Tensor(f64::from(x).into());
+    bool: |t| OperandValue::Tensor(t.into());
+    Tensor: |t| OperandValue::Tensor(t);
+    &Tensor: |t| OperandValue::Tensor(t.clone());
+}
 
 macro_rules! operator {
-    ($($trait:ident $method:ident $op:ident),*) => {$(
+    ($($trait:ident $method:ident $op:ident, $assign:ident $assigned:ident;)*) => {$(
         impl<'g, R: Operand<'g>> ops::$trait<R> for Var<'g> {
             type Output = Var<'g>;
             #[track_caller]
@@ -188,19 +257,31 @@ macro_rules! operator {
                 self.binary(Binary::$op, right)
             }
         }
+        impl<'g, R: Operand<'g>> ops::$assign<R> for Var<'g> {
+            #[track_caller]
+            fn $assigned(&mut self, right: R) {
+                *self = self.binary(Binary::$op, right);
+            }
+        }
         operator!(@left f64 $trait $method $op);
+        operator!(@left i64 $trait $method $op);
     )*};
     (@left $type:ident $trait:ident $method:ident $op:ident) => {
         impl<'g> ops::$trait<Var<'g>> for $type {
             type Output = Var<'g>;
             #[track_caller]
             fn $method(self, right: Var<'g>) -> Var<'g> {
-                Operand::var(self, right.graph).binary(Binary::$op, right)
+                self.into_operand().beside(Some(right.kind()), right.graph).binary(Binary::$op, right)
             }
         }
     };
 }
-operator!(Add add Add, Sub sub Sub, Mul mul Mul, Div div Div);
+operator! {
+    Add add Add, AddAssign add_assign;
+    Sub sub Sub, SubAssign sub_assign;
+    Mul mul Mul, MulAssign mul_assign;
+    Div div Div, DivAssign div_assign;
+}
 
 impl<'g> ops::Neg for Var<'g> {
     type Output = Var<'g>;

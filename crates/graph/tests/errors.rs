@@ -113,7 +113,7 @@ fn a_function_checks_its_arguments() {
     assert!(text.contains("argument 0 (`x`): expected real(2,), found real(3,)"), "{text}");
     let text = f.run(&[good.clone(), outside]).expect_err("label 3").to_string();
     assert!(text.contains("label 3 at position 1 is outside 0..3"), "{text}");
-    assert_eq!(f.run(&[good, in_range]).expect("sound again")[0].item::<f32>().expect("a number"), 5.0);
+    assert_eq!(f.run(&[good, in_range]).expect("sound again")[0].item::<f64>().expect("a number"), 5.0);
 }
 
 #[test]
@@ -151,16 +151,15 @@ fn messages_name_the_function_that_was_called() {
     let cases = [
         (n.top_k(5, 0).0, "[top_k] (slice) (3,): 0..5 by 1 does not lie in axis 0 of length 3"),
         (x.softmax(3), "[softmax] (max) axis 3 is out of range"),
-        (empty.softmax(1), "[softmax] (max) (2, 0): an empty axis has no extreme"),
-        (empty.logsumexp(1), "[logsumexp] (max) (2, 0): an empty axis"),
+        (empty.max(&[1]), "[max] (2, 0): an empty axis has no extreme"),
         (x.log_softmax(1), "[log_softmax] (max) axis 1 is out of range"),
         (x.take(0, x), "[take] (gather) indices are integers"),
         (x.take(1, n), "[take] axis 1 is out of range"),
-        (n.mean(&[0]), "[mean] (mul)"),
-        (g.einsum("i,i->", &[n, n]), "[einsum] (matmul) does not take"),
+        (n.mean(&[0]), "[mean] (div)"),
+        (g.einsum("i,i->", &[n, n]), "[einsum] does not multiply int(3,)"),
         (g.stack(&[x, x], 5), "[stack] (expand) axis 5 is out of range"),
         (square.inverse(), "[inverse] (solve) does not take"),
-        (square.det(), "[det] (slogdet) does not take"),
+        (square.det(), "[det] does not take"),
         (x.matmul(x), "[matmul] (3,) x (3,)"),
         (x.sum(&[4]), "[sum] axis 4"),
         (x.tril(0), "[tril] (3,): needs matrices"),

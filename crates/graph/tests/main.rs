@@ -8,6 +8,8 @@ mod check;
 mod checkpoints;
 /// Loops and choices equal what they stand for, in all modes and under every transform.
 mod control;
+/// What is asked for costs what it is made of; nothing piles up.
+mod costs;
 /// What is checked of every primitive, counted: the page `docs/coverage.md`.
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
@@ -16,8 +18,12 @@ mod errors;
 mod laws;
 /// Compositions equal their definitions.
 mod math;
+/// Literals and kinds: one rule, whatever the value; what decides the width of reals.
+mod operands;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
+/// Mistakes inside compositions and under rules of the user's stay errors.
+mod poison;
 /// Every primitive's samples: both modes, all plans, both widths.
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.

@@ -76,6 +76,58 @@ fn parts_of_matrices_are_those() {
 }
 
 #[test]
+fn products_stay_in_range_where_those_of_the_first_elements_do() {
+    let g = Graph::new();
+    let x = g.leaf("x", [3e-25_f32, 2e25, 4e25, 1e-20]);
+    let running = x.cumprod(0).value().expect("runs").to_vec::<f32>().expect("f32");
+    let right = [3e-25_f32, 6.0, 2.4e26, 2.4e6];
+    assert!(running.iter().zip(right).all(|(a, b)| (a / b - 1.0).abs() < 1e-6), "{running:?}");
+    let y = g.leaf("y", [1e-200, 1e200, 1e-200, 1e200]);
+    assert!((value(y.prod(0))[0] - 1.0).abs() < 1e-15);
+    let d = value(y.prod(0).grad(&[y]).expect("connected")[0]);
+    assert!(d.iter().zip([1e200, 1e-200, 1e200, 1e-200]).all(|(a, b)| (a / b - 1.0).abs() < 1e-14), "{d:?}");
+    let g = Graph::new();
+    let z = g.leaf("z", [0.0_f32, 1e30, 1e30, 1.0]);
+    let d = z.prod(0).grad(&[z]).expect("connected")[0].value().expect("runs");
+    assert_eq!(d.to_vec::<f32>().expect("f32"), [f32::INFINITY, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn compositions_keep_their_digits() {
+    let g = Graph::new();
+    let single = |y: Var<'_>| y.value().expect("runs").to_vec::<f32>().expect("f32");
+    let near = |found: &[f32], right: &[f64], tolerance: f64| {
+        let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() > tolerance * b.abs();
+        assert!(!found.iter().zip(right).any(off), "{found:?}, not {right:?}");
+    };
+    let slope = |y: Var<'_>, x| single(y.sum(&[]).grad(&[x]).expect("connected")[0]);
+    let z = g.leaf("z", [2e4_f32, 2e4]);
+    near(&single(z.log_softmax(0)), &[-std::f64::consts::LN_2; 2], 1e-7);
+    let x = g.leaf("x", [-5.5_f32, -6.3]);
+    near(&single(x.gelu()), &[-1.0444e-7, -9.376e-10], 1e-4);
+    let small = g.leaf("small", [1e-4_f32, 1e-8]);
+    near(&slope(small.cosh(), small), &[1e-4, 1e-8], 1e-6);
+    let low = g.leaf("low", [-17.0_f32]);
+    near(&slope(low.elu(1.0), low), &[(-17.0_f64).exp()], 1e-6);
+    let far = g.leaf("far", [1e8_f32]);
+    near(&slope(far.softsign(), far), &[1e-16], 1e-6);
+    let matrix = g.leaf("matrix", [[50.0_f32, 0.0], [0.0, 30.0]]);
+    assert_eq!(single(matrix.det()), [1500.0]);
+    let constant = g.leaf("constant", Tensor::full([55], 0.5_f32));
+    assert_eq!(single(constant.mean(&[])), [0.5]);
+    let g = Graph::new();
+    let edge = g.leaf("edge", [710.2]);
+    assert!((value(edge.sinh())[0] / 1.3643e308 - 1.0).abs() < 1e-3);
+    let empty = g.leaf("empty", Tensor::zeros([3, 0], DType::F64));
+    assert_eq!(value(empty.logsumexp(1)), [f64::NEG_INFINITY; 3]);
+    assert_eq!(empty.softmax(1).value().expect("runs").shape(), [3, 0]);
+    let masked = g.leaf("masked", [f64::NEG_INFINITY; 2]);
+    let all = masked.logsumexp(0);
+    assert_eq!(value(all), [f64::NEG_INFINITY]);
+    assert_eq!(value(all.grad(&[masked]).expect("connected")[0]), [0.0; 2]);
+}
+
+#[test]
 fn running_products_have_right_derivatives_at_zero() {
     let g = Graph::new();
     let x = g.leaf("x", [2.0, 0.0, 3.0, 0.0, 5.0]);

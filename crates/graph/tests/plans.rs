@@ -106,7 +106,7 @@ fn dump_and_dot_show_shapes_lines_and_phases() {
     let w = g.leaf("w", [[1.0, 2.0]]);
     let loss = {
         let _scope = g.enter("block.hidden");
-        w.tanh().sum(&[])
+        (w.tanh() * w).sum(&[])
     };
     let d = loss.grad(&[w]).expect("connected")[0];
     let dump = g.to_string();

@@ -23,13 +23,13 @@ fn logistic_regression_reads_as_in_the_lecture() {
             "v4 = y · v2",
             "v5 = v3 − v4",
             "v6 = sum(v5, axes=0..2)",
-            "J = 0.3333333333333333 · v6"
+            "J = v6 / 3"
         ]
     );
     let backward = lines(&equations.backward);
     assert_eq!(backward.first().map(String::as_str), Some("dJ = 1"));
     for line in [
-        "dv6 = 0.3333333333333333 · dJ",
+        "dv6 = dJ / 3",
         "dv4 = −dv5",
         "db = sum(dv2, axes=0..2)",
         "dv2 = y · dv4 + logistic(v2) · dv3",

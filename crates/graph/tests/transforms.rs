@@ -321,3 +321,92 @@ fn a_custom_operation_is_held_to_its_word() {
     let error = g.custom(Liar, &[x, x]).value().expect_err("two arguments").to_string();
     assert!(error.contains("[liar] takes one value"), "{error}");
 }
+
+fn mask(key: Var<'_>) -> Var<'_> {
+    key.uniform("mask", [2, 3])
+}
+
+fn key<'g>(g: &'g Graph, words: &[i64]) -> Var<'g> {
+    g.constant(Tensor::from_vec(words.to_vec(), words.len()).expect("a vector"))
+}
+
+/// Example i draws with the key behind which i stands, whatever stands around the closure.
+#[test]
+fn each_example_draws_its_own_numbers() {
+    let g = Graph::new();
+    let x = g.constant([[1.0; 3]; 4]);
+    let k = key(&g, &[7, 0]);
+    let alone = mask(k).value().expect("a value");
+    let shared = mask(k);
+    let drawn = vmap(&[x], |e| Ok(vec![mask(k), shared, (mask(k) * e[0]).sum(&[])])).expect("four examples");
+    for i in 0..4_usize {
+        let own = mask(key(&g, &[7, 0, i as i64])).value().expect("a value");
+        let one = |y: Var<'_>| y.slice(0, i..i + 1).value().expect("a value");
+        assert_eq!(one(drawn[0]).reshape(&[2, 3]).expect("six"), own);
+        assert_ne!(own, alone);
+        // Equal nodes are one node, so what was drawn outside has to be told from what is drawn inside.
+        assert_eq!(one(drawn[1]).reshape(&[2, 3]).expect("six"), alone);
+    }
+    // An example's own key is all that its numbers depend on, as if it stood alone.
+    let keys = g.stack(&[key(&g, &[1, 2]), key(&g, &[3, 4])], 0);
+    let drawn = vmap(&[keys], |e| Ok(vec![mask(e[0])])).expect("two examples")[0];
+    for (i, words) in [[1, 2], [3, 4]].iter().enumerate() {
+        let own = mask(key(&g, words)).value().expect("a value");
+        assert_eq!(drawn.slice(0, i..i + 1).reshape(&[2, 3]).value().expect("a value"), own);
+    }
+    assert_eq!(mask(keys).value().expect("a value"), drawn.value().expect("a value"));
+}
+
+#[test]
+fn mapped_within_mapped_draws_are_independent() {
+    let g = Graph::new();
+    let (x, k) = (g.constant([[[1.0; 2]; 3]; 2]), key(&g, &[7, 0]));
+    let drawn = vmap(&[x], |e| vmap(&[e[0]], |_| Ok(vec![mask(k)]))).expect("two of three")[0];
+    let mut seen = Vec::new();
+    for i in 0..2_usize {
+        for j in 0..3_usize {
+            let own = mask(key(&g, &[7, 0, i as i64, j as i64])).value().expect("a value");
+            let one = drawn.slice(0, i..i + 1).slice(1, j..j + 1).reshape(&[2, 3]).value().expect("a value");
+            assert_eq!(one, own);
+            assert!(!seen.contains(&one));
+            seen.push(one);
+        }
+    }
+    // A key of the outer example's: the inner examples still differ.
+    let keys = g.stack(&[key(&g, &[1, 2]), key(&g, &[3, 4])], 0);
+    let drawn = vmap(&[keys, x], |e| vmap(&[e[1]], |_| Ok(vec![mask(e[0])]))).expect("two of three")[0];
+    let one = drawn.slice(0, 1..2).slice(1, 2..3).reshape(&[2, 3]).value().expect("a value");
+    assert_eq!(one, mask(key(&g, &[3, 4, 2])).value().expect("a value"));
+}
+
+/// Per-example gradients through a mask are the gradients that each example with its own mask has, in every order of
+/// derivative, through checkpoints and through rules of the user's.
+#[test]
+fn gradients_of_examples_see_their_own_masks() {
+    let g = Graph::new();
+    let w = g.leaf("w", [1.0, -2.0, 3.0]);
+    let x = g.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    let k = key(&g, &[7, 0]);
+    type Form = for<'g> fn(Var<'g>, Var<'g>, Var<'g>) -> Var<'g>;
+    let plain: Form = |w, x, k| (w * x * k.uniform("m", [3])).sin().sum(&[]);
+    let checkpointed: Form = |w, x, k| {
+        let start = w * x;
+        (start * k.uniform("m", [3])).sin().checkpoint(&[start]).sum(&[])
+    };
+    let ruled: Form = |w, x, k| {
+        let m = k.uniform("m", [3]);
+        let g = w.graph();
+        g.custom_vjp("s", &[w * x * m], |u| u[0].sin(), |u, _, ct| vec![ct * u[0].cos()]).sum(&[])
+    };
+    for form in [plain, checkpointed, ruled] {
+        let mapped = vmap(&[x], |e| form(w, e[0], k).grad(&[w])).expect("two examples")[0];
+        for i in 0..2_usize {
+            let row = x.slice(0, i..i + 1).reshape(&[3]);
+            let own = form(w, row, key(&g, &[7, 0, i as i64])).grad(&[w]).expect("connected")[0];
+            assert_eq!(
+                mapped.slice(0, i..i + 1).reshape(&[3]).value().expect("a value"),
+                own.value().expect("a value")
+            );
+        }
+    }
+}

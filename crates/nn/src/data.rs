@@ -12,10 +12,13 @@
 
 mod batches;
 mod classes;
+pub(crate) mod csv;
 mod dataset;
 mod embedded;
 pub mod idx;
 mod mnist;
+pub(crate) mod names;
+mod narrow;
 mod one_hot;
 mod rows;
 mod split;
@@ -27,6 +30,7 @@ pub use classes::Classes;
 pub use dataset::Dataset;
 pub use embedded::{breast_cancer, digits, iris, wine};
 pub use mnist::{FASHION, Mnist, mnist};
+pub use names::Names;
 pub use one_hot::one_hot;
 pub use standardize::Standardize;
 pub use table::{Column, Header, Table};

@@ -117,6 +117,36 @@ pub enum Error {
         /// What the cell holds and what was expected.
         why: String,
     },
+    /// Two things that name features or classes name others, or in another order.
+    #[error(
+        "[{op}] the {what} differ: {left}, {right}; read one like the other (`Table::classification_like`, \
+         `Table::regression_like`), or, if the difference is meant, go on with `Params::without_names`"
+    )]
+    Names {
+        /// The operation.
+        op: &'static str,
+        /// `features` or `classes`.
+        what: &'static str,
+        /// Whose they are on one side, and the names.
+        left: String,
+        /// The same of the other side.
+        right: String,
+    },
+    /// Data hold a number beyond the range in which the model is computed.
+    #[error(
+        "the {what} hold {value} in row {row}, column {column} (both from 0), which f32 cannot hold: bring it to a \
+         common scale first, for instance with Standardize"
+    )]
+    Range {
+        /// `features` or `targets`.
+        what: &'static str,
+        /// The example, from 0.
+        row: usize,
+        /// The position within the example counted row-major, from 0.
+        column: usize,
+        /// The number.
+        value: f64,
+    },
     /// A file's content breaks its format's rules.
     #[error("{file}: not a valid {format} file: at byte {position}: {why}")]
     Format {

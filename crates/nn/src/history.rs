@@ -5,6 +5,8 @@ use std::path::Path;
 
 use chainrule_tensor::io::atomic_write;
 
+use crate::data::csv::{COMMA, Records};
+use crate::data::names::repeated;
 use crate::{Error, Result};
 
 /// Named series of numbers, each measured in some epochs: train loss, dev loss, dev accuracy, …
@@ -46,11 +48,7 @@ impl History {
             self.series.push(Series { name: name.to_owned(), points: Vec::new() });
             self.series.len() - 1
         });
-        let points = &mut self.series[at].points;
-        match points.binary_search_by_key(&epoch, |(e, _)| *e) {
-            Ok(i) => points[i].1 = value,
-            Err(i) => points.insert(i, (epoch, value)),
-        }
+        self.series[at].record(epoch, value);
     }
 
     /// The names of the series in the order in which they were first recorded.
@@ -149,7 +147,8 @@ impl History {
     /// Reads what [`to_csv`](History::to_csv) wrote, for a run that goes on; `name` names the text in errors.
     ///
     /// # Errors
-    /// [`Error::Cell`] for a cell that is not a number.
+    /// [`Error::Cell`] for a cell that is not a number, rows of unequal length, a quote that is not closed, or a series
+    /// named twice.
     pub fn from_csv(text: &str, name: &str) -> Result<Self> {
         let cell = |line: u64, column: &str, why: String| Error::Cell {
             table: name.to_owned(),
@@ -157,24 +156,41 @@ impl History {
             column: format!("{column:?}"),
             why,
         };
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let refuse =
-            |e: csv::Error| cell(e.position().map_or(0, csv::Position::line), "epoch", e.to_string());
-        let columns = reader.headers().map_err(refuse)?.clone();
-        let named = |column: &str| Series { name: column.to_owned(), points: Vec::new() };
-        let mut history = History { series: columns.iter().skip(1).map(named).collect() };
-        for record in reader.records() {
-            let record = record.map_err(refuse)?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let epoch = record.get(0).unwrap_or_default();
+        let records = Records::read(text.as_bytes(), COMMA);
+        let records = records.map_err(|f| cell(f.line, &f.column.to_string(), f.why))?;
+        if records.len() == 0 {
+            return Ok(History::new());
+        }
+        let names: Vec<String> = (1..records.width()).map(|c| records.cell(0, c).to_owned()).collect();
+        if let Some([a, b]) = repeated(&names) {
+            let why = format!("columns {} and {} (from 0) are both called {:?}", a + 1, b + 1, names[a]);
+            return Err(cell(records.line(0), &names[a], why));
+        }
+        let named = |name: String| Series { name, points: Vec::new() };
+        let mut history = History { series: names.into_iter().map(named).collect() };
+        for row in 1..records.len() {
+            let (line, epoch) = (records.line(row), records.cell(row, 0));
             let wrong = |_| cell(line, "epoch", format!("{epoch:?} is not the number of an epoch"));
             let epoch: usize = epoch.parse().map_err(wrong)?;
-            for (column, text) in columns.iter().zip(&record).skip(1).filter(|(_, text)| !text.is_empty()) {
-                let wrong = |_| cell(line, column, format!("{text:?} is not a number"));
-                history.record(epoch, column, text.parse().map_err(wrong)?);
+            for (series, column) in history.series.iter_mut().zip(1..) {
+                let text = records.cell(row, column);
+                if !text.is_empty() {
+                    let wrong = |_| cell(line, &series.name, format!("{text:?} is not a number"));
+                    let value = text.parse().map_err(wrong)?;
+                    series.record(epoch, value);
+                }
             }
         }
         Ok(history)
+    }
+}
+
+impl Series {
+    fn record(&mut self, epoch: usize, value: f64) {
+        match self.points.binary_search_by_key(&epoch, |(e, _)| *e) {
+            Ok(i) => self.points[i].1 = value,
+            Err(i) => self.points.insert(i, (epoch, value)),
+        }
     }
 }
 

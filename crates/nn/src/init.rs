@@ -33,9 +33,10 @@ impl Init {
     /// A new f32 parameter; the same for the same key.
     ///
     /// # Errors
-    /// A standard deviation that is negative or not finite.
+    /// A standard deviation that is negative or not finite; a shape that no memory could hold.
     pub fn draw(self, key: Key, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
+        chainrule_tensor::shape::size("init", &shape)?;
         match self {
             Init::Zeros => Ok(Tensor::zeros(shape, DType::F32)),
             Init::Constant(value) => Ok(Tensor::full(shape, value as f32)),
@@ -59,7 +60,7 @@ impl Init {
             Init::Normal(deviation) => deviation,
             Init::He => root(2.0 / fan_in as f64),
             Init::Xavier => root(1.0 / fan_in as f64),
-            Init::Glorot => root(2.0 / (fan_in + fan_out) as f64),
+            Init::Glorot => root(2.0 / (fan_in as f64 + fan_out as f64)),
         }
     }
 }

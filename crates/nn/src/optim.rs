@@ -20,6 +20,23 @@ pub trait Optimiser {
     /// The parameter's value after a step with `gradient`. What must be remembered from step to step is kept
     /// in `memory`.
     fn next<'g>(&self, memory: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g>;
+
+    /// Which hyperparameter makes no sense, if one does: asked before training starts, which then fails with this.
+    fn fault(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A hyperparameter that must be at least 0 and finite in f32, in which steps are computed.
+fn not_negative(name: &str, value: f64) -> Option<String> {
+    let sound = (value as f32).is_finite() && value >= 0.0;
+    (!sound).then(|| format!("{name} is {value}; it must be at least 0 and finite in f32"))
+}
+
+/// A hyperparameter that says how much of the past is kept.
+fn not_decay(name: &str, value: f64) -> Option<String> {
+    let sound = (0.0..1.0).contains(&value);
+    (!sound).then(|| format!("{name} is {value}; it must be at least 0 and less than 1"))
 }
 
 /// What an optimiser remembers between steps: one slot per parameter and name, and the number of the step.
@@ -58,6 +75,7 @@ impl<'g> Memory<'g> {
 
     /// Remembers a value of the shape of `like`, which starts at 0 and becomes `next(its value before)` at each
     /// step; returns the new value.
+    #[track_caller]
     pub fn remember(&mut self, name: &str, like: Var<'g>, next: impl FnOnce(Var<'g>) -> Var<'g>) -> Var<'g> {
         let path = format!("{}.{name}", self.parameter);
         let old = self.graph.leaf(&path, Tensor::full(like.shape(), 0.0_f32));
@@ -85,6 +103,10 @@ impl Optimiser for Sgd {
     fn next<'g>(&self, _: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g> {
         parameter - gradient * self.rate
     }
+
+    fn fault(&self) -> Option<String> {
+        not_negative("the learning rate", self.rate)
+    }
 }
 
 /// Gradient descent with momentum: v ← β v + dθ, θ ← θ − α v (Polyak 1964), PyTorch's form. The lectures'
@@ -108,6 +130,10 @@ impl Optimiser for Momentum {
     fn next<'g>(&self, memory: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g> {
         let velocity = memory.remember("velocity", parameter, |v| v * self.beta + gradient);
         parameter - velocity * self.rate
+    }
+
+    fn fault(&self) -> Option<String> {
+        not_negative("the learning rate", self.rate).or_else(|| not_decay("beta", self.beta))
     }
 }
 
@@ -140,5 +166,12 @@ impl Optimiser for Adam {
         let correction = |beta: f64| -(memory.step() * beta.ln()).expm1();
         let (c1, c2) = (correction(beta1), correction(beta2));
         parameter - (mean * (rate / c1)) / ((square * (1.0 / c2)).sqrt() + epsilon)
+    }
+
+    fn fault(&self) -> Option<String> {
+        not_negative("the learning rate", self.rate)
+            .or_else(|| not_decay("beta1", self.beta1))
+            .or_else(|| not_decay("beta2", self.beta2))
+            .or_else(|| not_negative("epsilon", self.epsilon))
     }
 }

@@ -33,16 +33,24 @@ impl Penalty {
         Penalty { l1: 0.0, l2: lambda }
     }
 
+    /// Which λ makes no sense, if one does.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let wrong = [("λ₁", self.l1), ("λ₂", self.l2)]
+            .into_iter()
+            .find(|(_, x)| !((*x as f32).is_finite() && *x >= 0.0));
+        wrong.map(|(name, x)| format!("the penalty's {name} is {x}; it must be at least 0 and finite in f32"))
+    }
+
     /// The penalty of `parameters` (by path) for a training set of `examples`.
     pub fn of<'g>(self, graph: &'g Graph, parameters: &[(String, Var<'g>)], examples: usize) -> Var<'g> {
         let m = examples as f64;
         let weights = parameters.iter().filter(|(path, _)| path.rsplit('.').next() == Some("weight"));
         weights.fold(graph.constant(0.0), |mut sum, (_, w)| {
             if self.l1 != 0.0 {
-                sum = sum + w.abs().sum(&[]) * (self.l1 / m);
+                sum += w.abs().sum(&[]) * (self.l1 / m);
             }
             if self.l2 != 0.0 {
-                sum = sum + w.square().sum(&[]) * (self.l2 / (2.0 * m));
+                sum += w.square().sum(&[]) * (self.l2 / (2.0 * m));
             }
             sum
         })

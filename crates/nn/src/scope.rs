@@ -22,6 +22,9 @@ pub enum Mode {
 
 /// A place in a model's tree of names, handed from layer to layer while a model is traced.
 ///
+/// A place is used once: a parameter that is asked for twice at one place is an error, unless sharing is
+/// [said](Scope::shared). Random numbers are new with each draw.
+///
 /// Everything recorded while a scope made with [`at`](Scope::at) lives is attributed to it, so its path reaches
 /// every error, dump and picture.
 ///
@@ -37,12 +40,13 @@ pub enum Mode {
 /// assert_eq!(params.iter().map(|p| p.0).collect::<Vec<_>>(), ["hidden.weight", "hidden.bias"]);
 /// ```
 pub struct Scope<'g> {
-    shared: Rc<Shared<'g>>,
+    trace: Rc<Trace<'g>>,
     path: String,
+    shared: bool,
     _recording: ScopeGuard<'g>,
 }
 
-struct Shared<'g> {
+struct Trace<'g> {
     graph: &'g Graph,
     mode: Mode,
     seed: u64,
@@ -51,19 +55,24 @@ struct Shared<'g> {
     /// The parameters that this trace has asked for, in that order.
     traced: RefCell<Vec<(String, Var<'g>)>>,
     by_path: RefCell<BTreeMap<String, Var<'g>>>,
+    /// How often random numbers have been drawn at each place.
+    draws: RefCell<BTreeMap<String, usize>>,
 }
 
 impl<'g> Scope<'g> {
     /// The root of a trace in `graph`. Parameters come from `params`; missing ones are drawn with `seed`.
     /// Random layers use the key (seed, 0).
+    #[track_caller]
     pub fn root(graph: &'g Graph, params: Params, mode: Mode, seed: u64) -> Self {
         let key = graph.constant(Tensor::from([seed as i64, 0]));
         Scope::with_key(graph, params, mode, seed, key)
     }
 
     /// As [`root`](Scope::root), with random layers keyed by `key`: two integers, (seed, step).
+    #[track_caller]
     pub fn with_key(graph: &'g Graph, params: Params, mode: Mode, seed: u64, key: Var<'g>) -> Self {
-        let shared = Shared {
+        lines_of(graph);
+        let trace = Trace {
             graph,
             mode,
             seed,
@@ -71,15 +80,41 @@ impl<'g> Scope<'g> {
             params: RefCell::new(params),
             traced: RefCell::default(),
             by_path: RefCell::default(),
+            draws: RefCell::default(),
         };
-        Scope { shared: Rc::new(shared), path: String::new(), _recording: graph.enter("") }
+        Scope { trace: Rc::new(trace), path: String::new(), shared: false, _recording: graph.enter("") }
     }
 
     /// The place `name` below this one.
+    #[track_caller]
     pub fn at(&self, name: &str) -> Scope<'g> {
-        let path = self.join(name);
-        let recording = self.shared.graph.enter(&path);
-        Scope { shared: self.shared.clone(), path, _recording: recording }
+        self.scope(self.join(name), self.shared)
+    }
+
+    /// This place for one more use: here and below, a parameter that is there already is taken again instead of being
+    /// refused. So weights are shared on purpose: the towers of a siamese network, the steps of a recurrent one.
+    ///
+    /// A single parameter that is used twice, such as tied embeddings, needs none of this: it is a value, asked for once.
+    ///
+    /// ```
+    /// use chainrule_graph::{Graph, Kind};
+    /// use chainrule_nn::{Layer, Linear, Mode, Params, Scope};
+    /// let g = Graph::new();
+    /// let (a, b) = (g.input("a", [4, 2], Kind::Real), g.input("b", [4, 2], Kind::Real));
+    /// let s = Scope::root(&g, Params::new(), Mode::Train, 1);
+    /// let tower = |x| Linear::new(3).forward(&s.at("tower").shared(), x);
+    /// let apart = (tower(a) - tower(b)).square();
+    /// assert_eq!(s.params().count(), 2 * 3 + 3);
+    /// ```
+    #[track_caller]
+    pub fn shared(&self) -> Scope<'g> {
+        self.scope(self.path.clone(), true)
+    }
+
+    #[track_caller]
+    fn scope(&self, path: String, shared: bool) -> Scope<'g> {
+        let recording = self.trace.graph.enter(&path);
+        Scope { trace: self.trace.clone(), path, shared, _recording: recording }
     }
 
     fn join(&self, name: &str) -> String {
@@ -88,7 +123,7 @@ impl<'g> Scope<'g> {
 
     /// The graph being recorded.
     pub fn graph(&self) -> &'g Graph {
-        self.shared.graph
+        self.trace.graph
     }
 
     /// The path of this place, such as `block.hidden`; empty at the root.
@@ -98,34 +133,58 @@ impl<'g> Scope<'g> {
 
     /// Whether the model is being trained or used.
     pub fn mode(&self) -> Mode {
-        self.shared.mode
+        self.trace.mode
     }
 
     /// The parameter `name` at this place: from the store if it is there, else drawn from `init`.
-    /// Asked for twice in one trace, it is the same parameter, so weights can be shared.
     ///
-    /// A stored value of another shape poisons the result with an error that names path and shapes.
+    /// The result is poisoned if it has been asked for at this place before, unless the place is
+    /// [`shared`](Scope::shared), or if the value that is there has another shape.
     #[track_caller]
     pub fn param(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Var<'g> {
         let (path, shape) = (self.join(name), shape.into());
-        let known = self.shared.by_path.borrow().get(&path).copied();
+        let known = self.trace.by_path.borrow().get(&path).copied();
         if let Some(var) = known {
-            return if var.shape() == shape { var } else { self.misfit(&path, &var.shape(), &shape) };
+            return if self.shared && var.shape() == shape { var } else { self.taken(name, var, &shape) };
         }
-        let stored = self.shared.params.borrow().get(&path).cloned();
+        let stored = self.trace.params.borrow().get(&path).cloned();
         let value = match stored {
             Some(value) if value.shape() == &shape[..] => value,
             Some(value) => return self.misfit(&path, value.shape(), &shape),
-            None => match init.draw(Key::new(self.shared.seed).named("init").named(&path), shape) {
+            None => match init.draw(Key::new(self.trace.seed).named("init").named(&path), shape) {
                 Ok(value) => value,
                 Err(error) => return self.graph().poison(self.placed(Error::new(error))),
             },
         };
-        self.shared.params.borrow_mut().insert(path.clone(), value.clone());
+        self.trace.params.borrow_mut().insert(path.clone(), value.clone());
         let var = self.graph().leaf(&path, value);
-        self.shared.by_path.borrow_mut().insert(path.clone(), var);
-        self.shared.traced.borrow_mut().push((path, var));
+        self.trace.by_path.borrow_mut().insert(path.clone(), var);
+        self.trace.traced.borrow_mut().push((path, var));
         var
+    }
+
+    /// The poison in the place of a parameter that another use of this place has already, in `var`.
+    #[track_caller]
+    fn taken(&self, name: &str, var: Var<'g>, wanted: &Shape) -> Var<'g> {
+        let place = if self.path.is_empty() { "the root".into() } else { format!("`{}`", self.path) };
+        let (why, hint) = if self.shared {
+            let why =
+                format!("`{name}` at {place} is shared with shape {}, here {wanted} is needed", var.shape());
+            (
+                why,
+                "what shares parameters has the same sizes; give the other its own place, such as s.at(\"second\")",
+            )
+        } else {
+            let why = format!("`{name}` is asked for twice at {place}, and a place is used once");
+            (
+                why,
+                "give each layer its own place, such as s.at(\"first\") and s.at(\"second\"); to share the parameters \
+                 on purpose, say so each time: s.at(\"both\").shared()",
+            )
+        };
+        let error =
+            Error::new(ErrorKind::Value { op: "param", why }).operand("first", var.ty(), var.origin());
+        self.graph().poison(self.placed(error.hint(hint)))
     }
 
     #[track_caller]
@@ -138,30 +197,36 @@ impl<'g> Scope<'g> {
 
     #[track_caller]
     fn placed(&self, error: Error) -> Error {
-        let here = Location::caller();
-        let scope = self.path.as_str().into();
-        error.placed(chainrule_graph::Origin {
-            location: here,
-            scope,
-            phase: chainrule_graph::Phase::Forward,
-            within: None,
-        })
+        let origin = self.graph().origin(Location::caller());
+        error.placed(chainrule_graph::Origin { scope: self.path.as_str().into(), ..origin })
     }
 
-    /// Uniform reals in [0, 1) of `shape`, different at every place and every training step, and the same for
-    /// the same key. Two calls at one place draw the same numbers: give each its own place with [`at`](Scope::at).
+    /// Uniform reals in [0, 1) of `shape`, different at every place, with every draw at a place and in every training
+    /// step, and the same for the same key. Inside [`vmap`](chainrule_graph::vmap) each example has its own.
     #[track_caller]
     pub fn uniform(&self, shape: impl Into<Shape>) -> Var<'g> {
-        self.shared.key.uniform(&self.path, shape)
+        let mut draws = self.trace.draws.borrow_mut();
+        let before = draws.entry(self.path.clone()).or_default();
+        *before += 1;
+        match *before {
+            1 => self.trace.key.uniform(&self.path, shape),
+            // No path of names has a NUL.
+            nth => self.trace.key.uniform(&format!("{}\0{nth}", self.path), shape),
+        }
     }
 
     /// The parameters this trace has used so far, by path, in order.
     pub fn traced(&self) -> Vec<(String, Var<'g>)> {
-        self.shared.traced.borrow().clone()
+        self.trace.traced.borrow().clone()
     }
 
     /// The parameter store: what was given, and what this trace has added.
     pub fn params(&self) -> Params {
-        self.shared.params.borrow().clone()
+        self.trace.params.borrow().clone()
     }
+}
+
+/// Says to `graph` which lines are this crate's.
+pub(crate) fn lines_of(graph: &Graph) {
+    graph.library(file!().trim_end_matches("scope.rs"));
 }

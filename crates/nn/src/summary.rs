@@ -1,6 +1,7 @@
 //! What a model consists of, as a table.
 
 use std::fmt;
+use std::panic::Location;
 
 use chainrule_graph::{Graph, Kind, Phase};
 use chainrule_tensor::Shape;
@@ -44,10 +45,12 @@ impl Summary {
     ///
     /// # Errors
     /// Any error in the model, with the user's line.
+    #[track_caller]
     pub fn of(model: &impl Layer, params: &Params, example: impl Into<Shape>) -> Result<Self> {
         let graph = Graph::new();
         let shape: Shape = [BATCH].into_iter().chain(example.into().iter().copied()).collect();
         let x = graph.input("x", shape, Kind::Real);
+        let _passed = graph.passed_at(Location::caller());
         let scope = Scope::root(&graph, params.clone(), Mode::Train, 0);
         let output = model.forward(&scope, x);
         output.checked()?;

@@ -58,10 +58,13 @@ methods! { unary
     sin Sin "Sine of x radians.";
     cos Cos "Cosine of x radians.";
     atan Atan "Inverse tangent, in radians.";
+    sinh Sinh "Hyperbolic sine.";
+    cosh Cosh "Hyperbolic cosine.";
     tanh Tanh "Hyperbolic tangent.";
     sigmoid Logistic "1/(1 + e⁻ˣ).";
     softplus Softplus "ln(1 + eˣ), without overflow.";
     erf Erf "The error function.";
+    erfc Erfc "1 less the error function, to 8 units in the last place however small it is.";
 }
 
 methods! { binary Binary

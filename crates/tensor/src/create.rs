@@ -71,7 +71,9 @@ impl Tensor {
         Tensor::from(range.collect::<Vec<i64>>())
     }
 
-    /// `n` evenly spaced reals, both ends of `range` among them (only the first if `n` is 1).
+    /// `n` evenly spaced reals, both ends of `range` among them (only the first if `n` is 1): element `i` is
+    /// first + i·step, computed in f64, and the last one is exactly the end of the range. So whole steps from a
+    /// whole number give whole numbers.
     ///
     /// # Errors
     /// [`Error::DType`] if `dtype` is not real, [`Error::Shape`] if the elements would not fit the address space.
@@ -85,10 +87,20 @@ impl Tensor {
     pub fn linspace(range: RangeInclusive<f64>, n: usize, dtype: DType) -> Result<Self> {
         fn go<T: Real>(first: f64, last: f64, n: usize) -> Tensor {
             let gaps = n.saturating_sub(1).max(1) as f64;
+            let width = last - first;
+            let step = width / gaps;
             let at = |i: usize| {
-                // Weighted from both ends, so that neither the far end nor a huge range is rounded away.
                 let t = i as f64 / gaps;
-                T::from_f64(first * (1.0 - t) + last * t)
+                T::from_f64(if i > 0 && i + 1 == n {
+                    last
+                } else if step.is_normal() {
+                    first + i as f64 * step
+                } else if width.is_finite() {
+                    // So small a step has lost digits.
+                    first + width * t
+                } else {
+                    first * (1.0 - t) + last * t
+                })
             };
             Tensor::from((0..n).map(at).collect::<Vec<T>>())
         }

@@ -34,7 +34,7 @@ impl fmt::Display for Tensor {
         if self.size() == 0 {
             f.write_str("[]")?;
         } else {
-            nest(f, &mut cells.iter(), width, self.shape(), small.shape(), 0)?;
+            nest(f, &cells, width, self.shape(), small.shape())?;
         }
         write!(f, "\n{} {}", self.dtype(), Shape::from(self.shape()))
     }
@@ -70,35 +70,41 @@ fn ends(tensor: &Tensor) -> Tensor {
     if tensor.size() <= WHOLE { tensor.clone() } else { each!(tensor, a => go(a)) }
 }
 
-/// Writes one axis and what is inside it. `whole` and `small` are the shapes from this axis on.
+/// Writes the cells of a tensor of shape `small`, cut out of one of shape `whole`. A loop: as many axes as a file can
+/// have would be too deep for the stack.
 fn nest(
     f: &mut fmt::Formatter<'_>,
-    cells: &mut std::slice::Iter<'_, String>,
+    cells: &[String],
     width: usize,
     whole: &[usize],
     small: &[usize],
-    depth: usize,
 ) -> fmt::Result {
-    let ([n, whole @ ..], [shown, small @ ..]) = (whole, small) else {
-        return write!(f, "{:>width$}", cells.next().map_or("", String::as_str));
-    };
-    let separate = |f: &mut fmt::Formatter<'_>| match small.len() {
-        0 => f.write_str(", "),
-        // One blank line more for each axis further out, so that blocks stand apart.
-        inner => write!(f, ",{}{:indent$}", "\n".repeat(inner), "", indent = depth + 1),
-    };
-    f.write_str("[")?;
-    for i in 0..*shown {
+    let rank = small.len();
+    let mut index = vec![0; rank];
+    f.write_str(&"[".repeat(rank))?;
+    for (i, cell) in cells.iter().enumerate() {
         if i > 0 {
+            // The axis that goes on; those inside it have ended and begin anew.
+            let axis = (0..rank).rev().find(|a| index[*a] + 1 < small[*a]).unwrap_or(0);
+            index[axis] += 1;
+            index[axis + 1..].fill(0);
+            let inside = rank - 1 - axis;
+            let separate = |f: &mut fmt::Formatter<'_>| match inside {
+                0 => f.write_str(", "),
+                // One blank line more for each axis further out, so that blocks stand apart.
+                _ => write!(f, ",{}{}", "\n".repeat(inside), " ".repeat(axis + 1)),
+            };
+            f.write_str(&"]".repeat(inside))?;
             separate(f)?;
+            if small[axis] < whole[axis] && index[axis] == ENDS {
+                f.write_str("...")?;
+                separate(f)?;
+            }
+            f.write_str(&"[".repeat(inside))?;
         }
-        if shown < n && i == ENDS {
-            f.write_str("...")?;
-            separate(f)?;
-        }
-        nest(f, cells, width, whole, small, depth + 1)?;
+        write!(f, "{cell:>width$}")?;
     }
-    f.write_str("]")
+    f.write_str(&"]".repeat(rank))
 }
 
 fn cells(tensor: &Tensor, precision: Option<usize>) -> Vec<String> {
@@ -155,6 +161,12 @@ mod tests {
             format!("[{0}\n{row},\n{row},\n ...,\n{row},\n{row},\n{row}]\ni64 (2000, 2)", "[0, 0],");
         assert_eq!(text, expected);
         assert!(Tensor::zeros([5000], DType::I64).to_string().starts_with("[0, 0, 0, ..., 0, 0, 0]"));
+    }
+
+    #[test]
+    fn no_number_of_axes_is_too_deep() {
+        let deep = Tensor::ones(vec![1; 100_000], DType::I64).to_string();
+        assert!(deep.starts_with("[[[") && deep.contains("[1]]"));
     }
 
     #[test]

@@ -100,9 +100,11 @@ element! {
 }
 
 /// A float element: `f32` or `f64`. Kernels over reals are written once against this trait.
-pub trait Real: Element + crate::kernels::Math + std::iter::Sum {
+pub trait Real: Element + crate::kernels::Math + crate::kernels::Additive + std::iter::Sum {
     /// Rounds an `f64` to this type.
     fn from_f64(value: f64) -> Self;
+    /// Rounds an integer to this type, once: by way of `f64` an `f32` would be rounded twice.
+    fn from_i64(value: i64) -> Self;
     /// Widens to `f64`; exact.
     fn to_f64(self) -> f64;
 }
@@ -110,6 +112,10 @@ pub trait Real: Element + crate::kernels::Math + std::iter::Sum {
 impl Real for f32 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+    #[inline(always)]
+    fn from_i64(value: i64) -> Self {
         value as f32
     }
     #[inline(always)]
@@ -122,6 +128,10 @@ impl Real for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
+    }
+    #[inline(always)]
+    fn from_i64(value: i64) -> Self {
+        value as f64
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {

@@ -38,8 +38,13 @@ impl Layout {
         (0..self.shape.len()).all(|i| self.shape[i] <= 1 || self.strides[i] == 0)
     }
 
-    /// The axes in a new order; `axes` must be a permutation.
+    /// The axes in a new order.
+    ///
+    /// # Panics
+    /// If `axes` does not name each axis once.
     pub fn permute(&self, axes: &[usize]) -> Self {
+        let each_once = axes.len() == self.shape.len() && (0..axes.len()).all(|a| axes.contains(&a));
+        assert!(each_once, "{axes:?} does not name each axis of {} once", self.shape);
         Layout {
             shape: axes.iter().map(|&a| self.shape[a]).collect(),
             strides: axes.iter().map(|&a| self.strides[a]).collect(),
@@ -47,9 +52,15 @@ impl Layout {
         }
     }
 
-    /// Repeats axes of length 1 (and new leading axes) to fill `shape`, which must be broadcastable from this.
+    /// Repeats axes of length 1 (and new leading axes) to fill `shape`.
+    ///
+    /// # Panics
+    /// If this shape does not broadcast to `shape`; [`shape::broadcast`](crate::shape::broadcast) is the rule.
     pub fn broadcast(&self, shape: &Shape) -> Self {
-        let new = shape.len() - self.shape.len();
+        let new = shape.len().checked_sub(self.shape.len());
+        let new =
+            new.filter(|new| self.shape.iter().zip(&shape[*new..]).all(|(&own, &n)| own == n || own == 1));
+        let Some(new) = new else { panic!("{} does not broadcast to {shape}", self.shape) };
         let strides = (0..shape.len())
             .map(|i| if i < new || self.shape[i - new] != shape[i] { 0 } else { self.strides[i - new] })
             .collect();
@@ -57,8 +68,14 @@ impl Layout {
     }
 
     /// Elements `start`, `start + step`, … of `axis`, `len` of them; `step` may be negative.
-    /// Every index must lie inside the axis.
+    ///
+    /// # Panics
+    /// If there is no such axis, or an index lies outside it.
     pub fn slice(&self, axis: usize, start: usize, len: usize, step: isize) -> Self {
+        let n = self.shape.get(axis).copied();
+        let last = len.checked_sub(1).map(|gaps| start as i128 + gaps as i128 * step as i128);
+        let inside = n.is_some_and(|n| last.is_none_or(|last| start < n && (0..n as i128).contains(&last)));
+        assert!(inside, "{len} elements from {start} by {step} leave axis {axis} of {}", self.shape);
         let mut out = self.clone();
         if len > 0 {
             out.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;

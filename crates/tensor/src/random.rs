@@ -74,6 +74,9 @@ impl Key {
 
     /// The numbers `0..n` in random order (Fisher–Yates), every order equally likely.
     ///
+    /// # Panics
+    /// As `Vec` does, if `n` numbers would not fit the address space.
+    ///
     /// ```
     /// # use chainrule_tensor::Key;
     /// let mut order = Key::new(7).permutation(5);
@@ -112,7 +115,8 @@ impl Tensor {
     /// Drawn as `f64` and rounded, so the two widths of one key agree.
     ///
     /// # Errors
-    /// [`Error::DType`] if `dtype` is not real, [`Error::Value`] if the range is empty or not finite.
+    /// [`Error::DType`] if `dtype` is not real, [`Error::Value`] if the range is empty or not finite, or has no
+    /// number of this dtype in it or an end beyond its greatest.
     ///
     /// ```
     /// # use chainrule_tensor::{DType, Key, Tensor};
@@ -126,11 +130,15 @@ impl Tensor {
             let why = format!("needs a finite range of positive width, not {range:?}");
             return Err(Error::Value { op: "uniform", why });
         }
+        if dtype == DType::F32 && !holds_f32(&range) {
+            let why = format!("f32 reaches to {:e} and has no number for {range:?}", f32::MAX);
+            return Err(Error::Value { op: "uniform", why });
+        }
         draw("uniform", key, shape.into(), dtype, |rng| {
             let unit = (rng.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64);
             range.start + width * unit
         })
-        .map(|drawn| below_end(drawn, range.end))
+        .map(|drawn| within(drawn, &range))
     }
 
     /// Normally distributed numbers with the given mean and standard deviation.
@@ -138,7 +146,7 @@ impl Tensor {
     /// Drawn as `f64` (by `rand_distr`'s ziggurat) and rounded, so the two widths of one key agree.
     ///
     /// # Errors
-    /// [`Error::DType`] if `dtype` is not real, [`Error::Value`] if `mean` or `std` is not finite or `std`
+    /// [`Error::DType`] if `dtype` is not real, [`Error::Value`] if `mean` or `std` is not finite in it or `std`
     /// is negative.
     ///
     /// ```
@@ -149,6 +157,10 @@ impl Tensor {
     pub fn normal(key: Key, shape: impl Into<Shape>, mean: f64, std: f64, dtype: DType) -> Result<Self> {
         if !(mean.is_finite() && std.is_finite() && std >= 0.0) {
             let why = format!("needs a finite mean and a finite std >= 0, not {mean} and {std}");
+            return Err(Error::Value { op: "normal", why });
+        }
+        if dtype == DType::F32 && !((mean as f32).is_finite() && (std as f32).is_finite()) {
+            let why = format!("f32 reaches to {:e}, not to mean {mean:e} and std {std:e}", f32::MAX);
             return Err(Error::Value { op: "normal", why });
         }
         draw("normal", key, shape.into(), dtype, |rng| {
@@ -176,14 +188,27 @@ fn draw(
     }
 }
 
-/// Rounding can carry a number of a half-open range onto its end; this takes it back.
-fn below_end(tensor: Tensor, end: f64) -> Tensor {
+/// The least f32 of a range, and the greatest below its end.
+fn ends_f32(range: &Range<f64>) -> [f32; 2] {
+    let (first, end) = (range.start as f32, range.end as f32);
+    let first = if f64::from(first) < range.start { first.next_up() } else { first };
+    [first, if f64::from(end) < range.end { end } else { end.next_down() }]
+}
+
+/// Whether f32 reaches to both ends of a range and has a number in it.
+fn holds_f32(range: &Range<f64>) -> bool {
+    let [first, last] = ends_f32(range);
+    first.is_finite() && (range.start as f32).is_finite() && (range.end as f32).is_finite() && first <= last
+}
+
+/// Rounding can carry a number out of a half-open range; this takes it back.
+fn within(tensor: Tensor, range: &Range<f64>) -> Tensor {
     match tensor {
         Tensor::F32(a) => {
-            let last = (end as f32).next_down();
-            Tensor::F32(a.mapv_into(|x| if f64::from(x) < end { x } else { last }))
+            let [first, last] = ends_f32(range);
+            Tensor::F32(a.mapv_into(|x| x.clamp(first, last)))
         }
-        Tensor::F64(a) => Tensor::F64(a.mapv_into(|x| x.min(end.next_down()))),
+        Tensor::F64(a) => Tensor::F64(a.mapv_into(|x| x.min(range.end.next_down()))),
         other => other,
     }
 }

@@ -48,7 +48,8 @@ reductions! {
 }
 
 impl Tensor {
-    /// The mean, of reals; NaN over nothing.
+    /// The mean, of reals: the sum divided by the number of elements, also where the sum leaves the range of floats
+    /// and the mean does not. NaN over nothing.
     ///
     /// # Errors
     /// As [`sum`](Tensor::sum).
@@ -86,14 +87,23 @@ impl Tensor {
             return Err(refused(name, self.dtype(), "cast it to f32 or f64 first"));
         }
         let n: usize = shape::axes(name, axes, self.shape())?.iter().map(|a| self.shape()[*a]).product();
-        self.sum(axes, reduced)?.div(&Tensor::from(n as f64).cast(self.dtype()))
+        let number = |x: f64| Tensor::from(x).cast(self.dtype());
+        let mean = self.sum(axes, reduced)?.div(&number(n as f64))?;
+        let infinite = mean.abs()?.equal(&number(f64::INFINITY))?;
+        if !infinite.any(&[], Axes::Drop)?.item::<bool>()? {
+            return Ok(mean);
+        }
+        // A power of two loses no digit of numbers so great.
+        let scale = 1.0 / n.next_power_of_two() as f64;
+        let scaled = self.mul(&number(scale))?.sum(axes, reduced)?.div(&number(n as f64 * scale))?;
+        infinite.select(&scaled, &mean)
     }
 
     /// Where the greatest element lies along `axis`, which disappears: the first in a tie, the first NaN if there
     /// is one.
     ///
     /// # Errors
-    /// As [`max`](Tensor::max); reals only.
+    /// As [`max`](Tensor::max); truth values are refused.
     ///
     /// ```
     /// # use chainrule_tensor::Tensor;
@@ -109,7 +119,7 @@ impl Tensor {
     /// one.
     ///
     /// # Errors
-    /// As [`min`](Tensor::min); reals only.
+    /// As [`min`](Tensor::min); truth values are refused.
     pub fn argmin(&self, axis: isize) -> Result<Tensor> {
         self.arg("argmin", false, axis)
     }
@@ -185,10 +195,11 @@ impl Tensor {
         let dims = [size(&own[..axis]), own[axis], size(&own[axis + 1..])];
         let x = self.to_contiguous();
         let mut out = vec![0_i64; dims[0] * dims[2]];
-        match (x.as_slice::<f32>(), x.as_slice::<f64>()) {
-            (Some(x), _) => arg_reduce(max, x, dims, &mut out),
-            (_, Some(x)) => arg_reduce(max, x, dims, &mut out),
-            _ => return Err(refused(op, self.dtype(), "cast it to f32 or f64 first")),
+        match (x.as_slice::<f32>(), x.as_slice::<f64>(), x.as_slice::<i64>()) {
+            (Some(x), ..) => arg_reduce(max, x, dims, &mut out),
+            (_, Some(x), _) => arg_reduce(max, x, dims, &mut out),
+            (.., Some(x)) => arg_reduce(max, x, dims, &mut out),
+            _ => return Err(refused(op, self.dtype(), "cast it to i64 first")),
         }
         Tensor::from_vec(out, own.without(axis))
     }

@@ -41,7 +41,7 @@ impl Shape {
         strides
     }
 
-    /// This shape with `axis` taken out.
+    /// This shape with `axis` taken out; the shape itself if it has no such axis.
     pub fn without(&self, axis: usize) -> Self {
         self.iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, n)| *n).collect()
     }
@@ -52,7 +52,11 @@ impl Shape {
     }
 
     /// This shape with the length of `axis` set to `n`.
+    ///
+    /// # Panics
+    /// If there is no such axis.
     pub fn with(&self, axis: usize, n: usize) -> Self {
+        assert!(axis < self.len(), "shape {self} has no axis {axis}");
         let mut shape = self.clone();
         shape.0[axis] = n;
         shape

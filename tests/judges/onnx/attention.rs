@@ -130,12 +130,12 @@ fn linear<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
         let key = at(k).t();
         let mut value = at(v);
         if let Some(decay) = decay {
-            state = state * at(decay).exp().t();
+            state *= at(decay).exp().t();
         }
         if let Some(rate) = rate {
             value = at(rate) * (value - at(k).matmul(state));
         }
-        state = state + key.matmul(value);
+        state += key.matmul(value);
         out.push(at(q).matmul(shared(state, readers as usize)) * scale);
     }
     vec![joined(n.g.concat(&out, 2)), state]

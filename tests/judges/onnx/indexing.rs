@@ -203,7 +203,7 @@ fn occurrences<'g>(rows: Var<'g>, gram: &[i64], skips: usize) -> Var<'g> {
         let at =
             |(i, word): (usize, &i64)| rows.slice(1, i * stride..i * stride + length - reach).equal(*word);
         let hits = gram.iter().enumerate().map(at).reduce(|a, b| a.minimum(b)).expect("a gram has words");
-        total = total + hits.real().sum(&[1]);
+        total += hits.real().sum(&[1]);
     }
     total
 }

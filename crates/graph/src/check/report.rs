@@ -154,6 +154,10 @@ impl fmt::Display for Report {
         for p in &self.parameters {
             if let Some(why) = p.verdict.explanation() {
                 write!(f, "\n`{}`: {why}", p.name)?;
+                let still = p.worst.as_ref().is_some_and(|w| w.recorded == 0.0);
+                if still && matches!(p.verdict, Verdict::NoiseFloor { .. }) {
+                    f.write_str("; the recorded gradient is 0 there, as at a minimum: check beside it")?;
+                }
             }
         }
         for culprit in &self.culprits {

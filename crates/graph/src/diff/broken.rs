@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exec::expand::expand;
 use crate::ir::{Graph, NodeId};
 use crate::prim::{Op, Rule};
+use crate::walk::{self, IdSet};
 
 /// The error for a variable `x` that `y` does not depend on differentiably.
 pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
@@ -15,13 +16,7 @@ pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
     let inner = graph.inner.borrow();
     let nodes = &inner.nodes;
     let name = inner.called(x);
-    let mut needed = vec![false; nodes.len()];
-    needed[y.index()] = true;
-    for i in (0..nodes.len()).rev().filter(|i| *i <= y.index()) {
-        if needed[i] {
-            nodes[i].args.iter().for_each(|a| needed[a.index()] = true);
-        }
-    }
+    let needed: IdSet = walk::made_of(nodes, [y]).into_iter().collect();
     let mut varies = vec![false; nodes.len()];
     varies[x.index()] = true;
     let mut used = false;
@@ -34,7 +29,7 @@ pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
         }
         used = true;
         match node.op.rule() {
-            Rule::Flat(why) if needed[i] => {
+            Rule::Flat(why) if needed.contains(&NodeId(i as u32)) => {
                 let real = node.ty.kind == Kind::Real;
                 if flat.is_none_or(|(k, _)| real && nodes[k].ty.kind != Kind::Real) {
                     flat = Some((i, why));

@@ -5,29 +5,22 @@ use std::collections::HashMap;
 use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
 use crate::var::Var;
+use crate::walk::{self, IdSet};
 
 /// The nodes that `outputs` are made of and that depend on `from`, in order; `from` themselves are left out.
 pub(crate) fn between(graph: &Graph, from: &[NodeId], outputs: &[NodeId]) -> Vec<NodeId> {
     let inner = graph.inner.borrow();
-    let Some(last) = outputs.iter().map(|o| o.index()).max() else { return Vec::new() };
-    let first = from.iter().map(|f| f.index()).min().unwrap_or(last + 1);
-    let mut needed = vec![false; last + 1];
-    outputs.iter().for_each(|o| needed[o.index()] = true);
-    let is_from = |i: usize| from.iter().any(|f| f.index() == i);
-    for i in (first..=last).rev().filter(|i| !is_from(*i)) {
-        if needed[i] {
-            inner.nodes[i].args.iter().for_each(|a| needed[a.index()] = true);
-        }
-    }
-    let mut depends = vec![false; last + 1];
-    from.iter().filter(|f| f.index() <= last).for_each(|f| depends[f.index()] = true);
-    let mut found = Vec::new();
-    for i in first..=last {
-        if needed[i] && !depends[i] && inner.nodes[i].args.iter().any(|a| depends[a.index()]) {
-            depends[i] = true;
-            found.push(NodeId(i as u32));
-        }
-    }
+    let Some(first) = from.iter().min() else { return Vec::new() };
+    let mut depends: IdSet = from.iter().copied().collect();
+    let before = |id: NodeId| match id > *first && !depends.contains(&id) {
+        true => &inner.nodes[id.index()].args[..],
+        false => &[],
+    };
+    let mut found = walk::back(outputs.iter().copied(), before);
+    found.retain(|id| {
+        let node = &inner.nodes[id.index()];
+        !depends.contains(id) && node.args.iter().any(|a| depends.contains(a)) && depends.insert(*id)
+    });
     found
 }
 
@@ -60,15 +53,15 @@ impl Graph {
         replaced: &HashMap<NodeId, Var<'g>>,
     ) -> Vec<Var<'g>> {
         let mut map = replaced.clone();
-        let mut needed = vec![false; source.len()];
-        outputs.iter().for_each(|o| needed[o.index()] = true);
-        for i in (0..needed.len()).rev() {
-            if needed[i] && !map.contains_key(&NodeId(i as u32)) {
-                source.node(NodeId(i as u32)).args.iter().for_each(|a| needed[a.index()] = true);
-            }
-        }
-        for i in (0..needed.len()).filter(|i| needed[*i]) {
-            let id = NodeId(i as u32);
+        let needed = {
+            let inner = source.inner.borrow();
+            let before = |id: NodeId| match replaced.contains_key(&id) {
+                true => &[][..],
+                false => &inner.nodes[id.index()].args[..],
+            };
+            walk::back(outputs.iter().copied(), before)
+        };
+        for id in needed {
             if map.contains_key(&id) {
                 continue;
             }

@@ -65,6 +65,11 @@ pub fn hessian<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Result<Vec<Vec<Var<'g>>>> 
 
 fn jacobian_or_none<'g>(y: Var<'g>, x: Var<'g>) -> Result<Option<Var<'g>>> {
     let graph = y.graph;
+    Ok(graph.trimmed(|| Ok(vec![recorded(y, x)?]))?.pop().flatten())
+}
+
+fn recorded<'g>(y: Var<'g>, x: Var<'g>) -> Result<Option<Var<'g>>> {
+    let graph = y.graph;
     let (from, to) = (x.checked()?, y.checked()?);
     refuse_discrete("the variable", x)?;
     refuse_discrete("the output", y)?;

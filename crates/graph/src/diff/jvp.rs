@@ -1,6 +1,5 @@
 //! Forward mode: tangents from left to right.
 
-use std::collections::HashMap;
 use std::panic::Location;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -8,8 +7,10 @@ use crate::ir::{Graph, Node, NodeId};
 use crate::origin::{Origin, Phase};
 use crate::prim::{Rule, Site};
 use crate::var::Var;
+use crate::walk::{self, IdMap, IdSet};
 
 use chainrule_tensor::kernels::Kind;
+use smallvec::SmallVec;
 
 /// The derivative of `outputs` along `tangents` (the rates of change of `inputs`): one tangent per output.
 ///
@@ -45,10 +46,14 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
             return Err(error.operand("input", x.ty(), x.origin()).operand("tangent", t.ty(), t.origin()));
         }
     }
-    let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
-    let found: Vec<Var<'g>> = outputs.iter().map(|y| found.of(*y).unwrap_or_else(|| y.like(0.0))).collect();
-    graph.admit("jvp", &found)?;
-    Ok(found)
+    let recorded = || {
+        let found = record_tangents(graph, outputs, inputs, tangents, Mode::Forward)?;
+        let of = |y: &Var<'g>| found.of(*y).unwrap_or_else(|| y.like(0.0));
+        let found: Vec<Var<'g>> = outputs.iter().map(of).collect();
+        graph.admit("jvp", &found)?;
+        Ok(found.into_iter().map(Some).collect())
+    };
+    Ok(graph.trimmed(recorded)?.into_iter().flatten().collect())
 }
 
 /// What tangents are recorded for.
@@ -72,16 +77,17 @@ pub(crate) fn refuse_discrete(role: &str, x: Var<'_>) -> Result<()> {
     Err(Error::new(ErrorKind::Gradient(why)).placed(here).operand(name, x.ty(), x.origin()))
 }
 
-/// The tangents of nodes, by position, and those of the further results of nodes that have several.
+/// The tangents of nodes, and those of all results of nodes that have several; none for what does not vary.
+#[derive(Default)]
 pub(crate) struct Tangents<'g> {
-    first: Vec<Option<Var<'g>>>,
-    all: HashMap<NodeId, Vec<Option<Var<'g>>>>,
+    first: IdMap<Var<'g>>,
+    all: IdMap<Vec<Option<Var<'g>>>>,
 }
 
 impl<'g> Tangents<'g> {
     /// The tangent of `y`; `None` if it does not vary.
     pub(crate) fn of(&self, y: Var<'g>) -> Option<Var<'g>> {
-        self.first.get(y.id.index()).copied().flatten()
+        self.first.get(&y.id).copied()
     }
 }
 
@@ -97,14 +103,19 @@ pub(crate) fn record_tangents<'g>(
     mode: Mode,
 ) -> Result<Tangents<'g>> {
     let wanted = between(graph, outputs, inputs);
-    let mut t = Tangents { first: vec![None; wanted.len()], all: HashMap::new() };
-    for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
-        let id = NodeId(i as u32);
+    let mut seeds: IdMap<SmallVec<[Var<'g>; 1]>> = IdMap::default();
+    for (x, t) in inputs.iter().zip(tangents) {
+        seeds.entry(x.id).or_default().push(*t);
+    }
+    let mut t = Tangents::default();
+    for id in wanted {
         let from_args = tangent_of(graph, id, &mut t, mode)?;
         let origin = graph.var(id).origin();
         let _blame = graph.blame_origin(Origin { phase: later(origin.phase, Phase::Tangent), ..origin });
-        let seeds = inputs.iter().zip(tangents).filter(|(x, _)| x.id == id).map(|(_, t)| *t);
-        t.first[i] = seeds.fold(from_args, |sum, seed| Some(sum.map_or(seed, |sum| sum + seed)));
+        let own = seeds.get(&id).into_iter().flatten().copied();
+        if let Some(sum) = from_args.into_iter().chain(own).reduce(|sum, seed| sum + seed) {
+            t.first.insert(id, sum);
+        }
     }
     Ok(t)
 }
@@ -117,13 +128,17 @@ fn tangent_of<'g>(
     mode: Mode,
 ) -> Result<Option<Var<'g>>> {
     let node = graph.node(id);
-    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| known.first[a.index()]).collect();
+    let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| known.first.get(a).copied()).collect();
     let several = |known: &Tangents<'g>, i: usize| known.all.get(&node.args[0])?.get(i).copied().flatten();
     if let Rule::Part(i) = node.op.rule() {
         return Ok(several(known, i));
     }
     if t.iter().all(Option::is_none) {
         return Ok(None);
+    }
+    // A rule indexes the axes of what it is given.
+    if let Some(poisoned) = t.iter().flatten().find(|t| t.is_poisoned()) {
+        return Ok(Some(*poisoned));
     }
     let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
     let _blame =
@@ -186,27 +201,23 @@ pub(crate) fn later(a: Phase, b: Phase) -> Phase {
     if a == Phase::Backward { a } else { b }
 }
 
-/// Whether a node depends on an input through differentiable operations, and an output on it so; by node position.
-fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<bool> {
+/// The nodes that depend on an input through differentiable operations, and that an output depends on so, in order.
+fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<NodeId> {
     let inner = graph.inner.borrow();
-    let mut varies = vec![false; inner.nodes.len()];
-    for x in inputs {
-        varies[x.id.index()] = true;
-    }
-    let first = inputs.iter().map(|x| x.id.index()).min().unwrap_or(inner.nodes.len());
-    for (i, node) in inner.nodes.iter().enumerate().skip(first) {
-        varies[i] |= node.args.iter().any(|a| varies[a.index()]) && !matches!(node.op.rule(), Rule::Flat(_));
-    }
-    let mut needed = vec![false; inner.nodes.len()];
-    for y in outputs {
-        needed[y.id.index()] = true;
-    }
-    for i in (first..inner.nodes.len()).rev() {
-        if needed[i] && varies[i] {
-            for a in &inner.nodes[i].args {
-                needed[a.index()] = true;
-            }
+    let nodes = &inner.nodes;
+    let mut varies: IdSet = inputs.iter().map(|x| x.id).collect();
+    let Some(first) = varies.iter().min().copied() else { return Vec::new() };
+    let ends = || outputs.iter().map(|y| y.id);
+    // What stands before the first input cannot depend on one.
+    let after = |id: NodeId| if id > first { &nodes[id.index()].args[..] } else { &[] };
+    for id in walk::back(ends(), after) {
+        let node = &nodes[id.index()];
+        if node.args.iter().any(|a| varies.contains(a)) && !matches!(node.op.rule(), Rule::Flat(_)) {
+            varies.insert(id);
         }
     }
-    varies.iter().zip(&needed).map(|(varies, needed)| *varies && *needed).collect()
+    let differentiably = |id: NodeId| if varies.contains(&id) { &nodes[id.index()].args[..] } else { &[] };
+    let mut wanted = walk::back(ends(), differentiably);
+    wanted.retain(|id| varies.contains(id));
+    wanted
 }

@@ -6,6 +6,7 @@ use std::panic::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::origin::{Origin, Phase};
+use crate::prim::place::{is_padding, joined};
 use crate::prim::{Op, Rule, Site, Transpose};
 use crate::var::Var;
 
@@ -55,6 +56,16 @@ pub fn vjp<'g>(
     for x in inputs {
         refuse_discrete("the variable", *x)?;
     }
+    graph.trimmed(|| pulled_back(graph, outputs, inputs, cotangents))
+}
+
+/// As [`vjp`], of values that belong together.
+fn pulled_back<'g>(
+    graph: &'g Graph,
+    outputs: &[Var<'g>],
+    inputs: &[Var<'g>],
+    cotangents: &[Var<'g>],
+) -> Result<Vec<Option<Var<'g>>>> {
     let mark = graph.len();
     let seed = |x: &Var<'g>| {
         let _blame = graph.blame_origin(Origin { phase: Phase::Tangent, ..x.origin() });
@@ -83,26 +94,27 @@ pub(crate) fn transpose<'g>(
 ) -> Result<Vec<Option<Var<'g>>>> {
     let end = graph.len();
     let linear = linear_nodes(graph, mark, seeds);
-    let mut ct: Vec<Option<Var<'g>>> = vec![None; end - mark];
-    let add = |ct: &mut Vec<Option<Var<'g>>>, id: NodeId, more: Var<'g>| {
-        let sum = &mut ct[id.index() - mark];
-        *sum = Some(sum.map_or(more, |sum| sum + more));
-    };
+    let mut ct: Vec<Arrived<'g>> = vec![Arrived::default(); end - mark];
     for (tangent, cotangent) in ends {
         // What does not depend on the seeds adds nothing.
         if tangent.id.index() >= mark && linear[tangent.id.index() - mark] {
-            add(&mut ct, tangent.id, cotangent);
+            ct[tangent.id.index() - mark].add(cotangent);
         }
     }
     // What arrives at the further results of nodes that have several.
     let mut several: HashMap<NodeId, Vec<Option<Var<'g>>>> = HashMap::new();
     for i in (mark..end).rev().filter(|i| linear[i - mark]) {
         let id = NodeId(i as u32);
-        let arriving = ct[i - mark];
         let node = graph.node(id);
-        if matches!(node.op, Op::Input(_)) || arriving.is_none() && !several.contains_key(&id) {
+        if matches!(node.op, Op::Input(_)) {
             continue;
         }
+        let arriving = ct[i - mark].total();
+        if arriving.is_none() && !several.contains_key(&id) {
+            continue;
+        }
+        // A rule indexes the axes of what it is given.
+        graph.admit("vjp", arriving.as_slice())?;
         let x: Vec<Var<'g>> = node.args.iter().map(|a| graph.var(*a)).collect();
         let site = Site { x: &x, y: graph.var(id) };
         let is_linear = |a: &NodeId| a.index() >= mark && linear[a.index() - mark];
@@ -127,7 +139,7 @@ pub(crate) fn transpose<'g>(
                 );
                 let mask: Vec<bool> = node.args.iter().map(is_linear).collect();
                 for (k, part) in op.cotangents(&all, &mask, &site)?.into_iter().enumerate() {
-                    part.into_iter().for_each(|part| add(&mut ct, node.args[k], part));
+                    part.into_iter().for_each(|part| ct[node.args[k].index() - mark].add(part));
                 }
             }
             rule => {
@@ -139,12 +151,34 @@ pub(crate) fn transpose<'g>(
                 for k in varying {
                     let Some(arriving) = arriving else { continue };
                     let part = transpose(k, arriving, &site);
-                    add(&mut ct, node.args[k], part);
+                    ct[node.args[k].index() - mark].add(part);
                 }
             }
         }
     }
-    Ok(seeds.iter().map(|s| ct[s.id.index() - mark]).collect())
+    Ok(seeds.iter().map(|s| ct[s.id.index() - mark].total()).collect())
+}
+
+/// The cotangents that have arrived at a node: a sum, and paddings, which are put together before they are added.
+#[derive(Clone, Default)]
+struct Arrived<'g> {
+    sum: Option<Var<'g>>,
+    paddings: Vec<Var<'g>>,
+}
+
+impl<'g> Arrived<'g> {
+    fn add(&mut self, more: Var<'g>) {
+        if is_padding(more) {
+            self.paddings.push(more);
+        } else {
+            self.sum = Some(self.sum.map_or(more, |sum| sum + more));
+        }
+    }
+
+    fn total(&self) -> Option<Var<'g>> {
+        let _blame = self.paddings.first().map(|p| p.graph.blame_origin(p.origin()));
+        self.sum.into_iter().chain(joined(&self.paddings)).reduce(|sum, more| sum + more)
+    }
 }
 
 /// The transposition rule of a node that is linear in the arguments `varying` together.

@@ -1,8 +1,10 @@
 //! Real buffers for virtual ones, by liveness: a buffer is free again after its last reader.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use chainrule_tensor as tensor;
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Shape, Tensor};
+use chainrule_tensor::{Layout, Shape, Tensor};
 
 use super::anomaly::{Leaf, LeafPlace};
 use super::compile::Precision;
@@ -46,9 +48,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Bytes of the buffers that runs work in, without arguments and constants; `None` where they exceed a `usize`.
+    /// Bytes that runs work in, without arguments and constants: the buffers, and the registers of one thread. `None`
+    /// where they exceed a `usize`.
     pub(crate) fn bytes(&self, precision: Precision) -> Option<usize> {
-        let given: Vec<usize> =
+        let given: HashSet<usize> =
             self.inputs.iter().map(|i| i.0).chain(self.constants.iter().map(|c| c.0)).collect();
         let own = self.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
         let own = own.map(|(_, (kind, len))| Some(precision.width(*kind) * len));
@@ -57,7 +60,8 @@ impl Plan {
             Kernel::Branch(choice) => choice.bytes(precision),
             _ => Some(0),
         });
-        own.chain(within).try_fold(0, |sum: usize, more| sum.checked_add(more?))
+        let scratch = self.steps.iter().map(|step| step.kernel.scratch(precision.dtype().size())).max();
+        own.chain(within).try_fold(scratch.unwrap_or(0), |sum: usize, more| sum.checked_add(more?))
     }
 
     /// Fails if the system refuses the memory that runs need, which would end the program later.
@@ -88,9 +92,12 @@ struct Assigner<'a> {
     last: Vec<Option<usize>>,
     real: Vec<Option<usize>>,
     buffers: Vec<(Kind, usize)>,
-    free: Vec<usize>,
+    /// The free buffers of each kind and length, the last freed at the end.
+    free: HashMap<(Kind, usize), Vec<usize>>,
     /// Buffers of constants, inputs and state, which never become free.
     fixed: Vec<bool>,
+    /// For the next value of a state: the virtual buffer of the value before, if anything reads or replaces it.
+    old: HashMap<usize, usize>,
     reuse: bool,
 }
 
@@ -108,8 +115,9 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
         last,
         real: vec![None; n],
         buffers: Vec::new(),
-        free: Vec::new(),
+        free: HashMap::new(),
         fixed: Vec::new(),
+        old: old_states(&lowered),
         reuse,
     };
     let mut constants = Vec::new();
@@ -185,15 +193,16 @@ impl Assigner<'_> {
     fn step(&mut self, s: usize) -> Vec<Option<usize>> {
         let step = &self.lowered.steps[s];
         let mut in_place = vec![None; step.inputs.len()];
+        let mut reads = self.reads(s, step);
         for (j, &out) in step.outputs.iter().enumerate() {
-            let place = self.home(s, step, out, &mut in_place, j);
-            let place = place.or_else(|| self.over_input(s, step, out, &mut in_place, j));
+            let place = self.home(s, &mut reads, out, &mut in_place, j);
+            let place = place.or_else(|| self.over_input(&mut reads, out, &mut in_place, j));
             let place = place.or_else(|| self.recycled(out));
-            let Virtual { kind, len } = self.spec(out);
+            let (kind, len) = self.spec(out);
             self.real[out] = Some(place.unwrap_or_else(|| self.fresh(kind, len, false)));
         }
         if self.reuse {
-            let held: Vec<usize> = step.outputs.iter().filter_map(|o| self.real[*o]).collect();
+            let held: HashSet<usize> = step.outputs.iter().filter_map(|o| self.real[*o]).collect();
             let dead = step.inputs.iter().filter(|v| self.last[**v] == Some(s));
             let unread = step.outputs.iter().filter(|v| self.last[**v].is_none());
             let mut freed: Vec<usize> = dead
@@ -203,84 +212,108 @@ impl Assigner<'_> {
                 .collect();
             freed.sort_unstable();
             freed.dedup();
-            self.free.extend(freed);
+            freed.into_iter().for_each(|r| self.free.entry(self.buffers[r]).or_default().push(r));
         }
         in_place
     }
 
-    fn spec(&self, v: usize) -> Virtual {
-        Virtual { kind: self.lowered.buffers[v].kind, len: self.lowered.buffers[v].len }
+    /// Kind and length of a virtual buffer.
+    fn spec(&self, v: usize) -> (Kind, usize) {
+        (self.lowered.buffers[v].kind, self.lowered.buffers[v].len)
+    }
+
+    /// What step `s` reads, if it may work in place.
+    fn reads<'s>(&self, s: usize, step: &'s VirtualStep) -> Reads<'s> {
+        let mut reads = Reads::default();
+        let Task::Map { layouts, .. } = &step.work else { return reads };
+        if !self.reuse {
+            return reads;
+        }
+        reads.layouts = layouts;
+        for (k, &v) in step.inputs.iter().enumerate() {
+            let Some(r) = self.real[v] else { continue };
+            reads.of.entry(r).or_default().push(k);
+            if self.last[v] == Some(s) && !self.fixed[r] {
+                reads.last.entry(self.buffers[r]).or_default().push_back(r);
+            }
+        }
+        reads
     }
 
     /// The buffer of the state that `out` is the next value of, if nobody needs the old value after this step.
     fn home(
         &self,
         s: usize,
-        step: &VirtualStep,
+        reads: &mut Reads<'_>,
         out: usize,
         in_place: &mut [Option<usize>],
         j: usize,
     ) -> Option<usize> {
-        if !self.reuse {
-            return None;
-        }
-        let i = self.lowered.state.iter().position(|(_, next)| *next == out)?;
-        let is_old = |b: &super::lower::Virtual| matches!(b.source, Source::State(k) if k == i);
-        let old = self.lowered.buffers.iter().position(is_old)?;
+        let old = *self.old.get(&out).filter(|_| self.reuse)?;
+        let place = self.real[old]?;
         match self.last[old] {
-            Some(last) if last > s => return None,
-            Some(last) if last == s => self.claim(step, old, in_place, j).then_some(())?,
-            _ => {}
+            Some(last) if last > s => None,
+            Some(last) if last == s => reads.claim(place, in_place, j).then_some(place),
+            _ => Some(place),
         }
-        self.real[old]
     }
 
     /// The buffer of an input that is read last by this elementwise step.
     fn over_input(
         &self,
-        s: usize,
-        step: &VirtualStep,
+        reads: &mut Reads<'_>,
         out: usize,
         in_place: &mut [Option<usize>],
         j: usize,
     ) -> Option<usize> {
-        if !self.reuse {
-            return None;
+        let spec = self.spec(out);
+        // One that cannot be claimed now never can.
+        while let Some(place) = reads.last.get_mut(&spec)?.pop_front() {
+            if reads.claim(place, in_place, j) {
+                return Some(place);
+            }
         }
-        let want = self.spec(out);
-        let fits = |v: usize| {
-            let spec = self.spec(v);
-            self.last[v] == Some(s)
-                && self.real[v].is_some_and(|r| !self.fixed[r])
-                && spec.kind == want.kind
-                && spec.len == want.len
-        };
-        let input = step.inputs.iter().copied().find(|v| fits(*v) && self.claim(step, *v, in_place, j))?;
-        self.real[input]
-    }
-
-    /// Marks the reads of virtual buffer `v` as held by output `j`, if the step reads each element of it only
-    /// where it writes it.
-    fn claim(&self, step: &VirtualStep, v: usize, in_place: &mut [Option<usize>], j: usize) -> bool {
-        let Task::Map { layouts, .. } = &step.work else { return false };
-        let reads = || (0..step.inputs.len()).filter(|&k| self.real[step.inputs[k]] == self.real[v]);
-        if reads().any(|k| in_place[k].is_some() || !layouts[k].is_contiguous()) {
-            return false;
-        }
-        reads().for_each(|k| in_place[k] = Some(j));
-        true
+        None
     }
 
     /// A free buffer of the right kind and length.
     fn recycled(&mut self, out: usize) -> Option<usize> {
-        let want = self.spec(out);
-        let fits = |r: &usize| self.buffers[*r] == (want.kind, want.len);
-        let i = self.free.iter().rposition(fits)?;
-        Some(self.free.swap_remove(i))
+        self.free.get_mut(&self.spec(out))?.pop()
     }
 }
 
-struct Virtual {
-    kind: Kind,
-    len: usize,
+/// The inputs of a step, by the buffers that they lie in.
+#[derive(Default)]
+struct Reads<'s> {
+    layouts: &'s [Layout],
+    /// The inputs that lie in each buffer.
+    of: HashMap<usize, Vec<usize>>,
+    /// The buffers of each kind and length that nothing reads after this step.
+    last: HashMap<(Kind, usize), VecDeque<usize>>,
+}
+
+impl Reads<'_> {
+    /// Marks the reads of a buffer as held by output `j`, if the step reads each element of it only where it writes
+    /// it.
+    fn claim(&self, buffer: usize, in_place: &mut [Option<usize>], j: usize) -> bool {
+        let Some(reads) = self.of.get(&buffer) else { return false };
+        if reads.iter().any(|&k| in_place[k].is_some() || !self.layouts[k].is_contiguous()) {
+            return false;
+        }
+        reads.iter().for_each(|&k| in_place[k] = Some(j));
+        true
+    }
+}
+
+/// For the next value of each state: the virtual buffer of the value before. Where a value is the next one of several
+/// states, it is computed where the first of them lies.
+fn old_states(lowered: &Lowered) -> HashMap<usize, usize> {
+    let mut before = vec![None; lowered.state.len()];
+    for (v, buffer) in lowered.buffers.iter().enumerate() {
+        if let Source::State(i) = buffer.source {
+            before[i] = Some(v);
+        }
+    }
+    let next = lowered.state.iter().map(|(_, next)| *next);
+    next.zip(before).rev().filter_map(|(next, old)| Some((next, old?))).collect()
 }

@@ -1,16 +1,19 @@
 //! What the user asks of the planner.
 
+use chainrule_tensor::DType;
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{DType, Tensor};
 
 use super::buffers::Plan;
 use super::expand::expand;
+use super::fold::Folded;
 use super::machine::Compiled;
 use super::{buffers, fold, fuse, lower};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
+use crate::trim::Reals;
 use crate::var::Var;
+use crate::walk::{IdMap, IdSet};
 
 /// The width that reals have when a graph runs. A graph itself knows only that they are real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,16 +42,17 @@ impl Precision {
         }
     }
 
-    /// f32 if the bound reals of the graph are all f32 and there is one, else f64.
+    /// f32 if the reals among the values of leaves and constants are all f32 and there is one, else f64.
     pub(crate) fn of_leaves(graph: &Graph) -> Precision {
-        let inner = graph.inner.borrow();
-        let constant = |node: &'_ crate::ir::Node| match &node.op {
-            Op::Constant(p) => Some(p.value.dtype()),
-            _ => None,
-        };
-        let bound = inner.leaves.iter().filter_map(|l| l.value.as_ref()).map(Tensor::dtype);
-        let constants = inner.nodes.iter().filter_map(constant);
-        let mut reals = bound.chain(constants).filter(|d| d.is_real()).peekable();
+        match graph.inner.borrow().reals {
+            Reals { f32: 1.., f64: 0 } => Precision::F32,
+            _ => Precision::F64,
+        }
+    }
+
+    /// f32 if the reals among `given` are all f32 and there is one, else f64: nothing is narrowed unasked.
+    pub(crate) fn of(given: impl Iterator<Item = DType>) -> Precision {
+        let mut reals = given.filter(|d| d.is_real()).peekable();
         if reals.peek().is_some() && reals.all(|d| d == DType::F32) { Precision::F32 } else { Precision::F64 }
     }
 }
@@ -81,12 +85,18 @@ pub struct Compiler<'g> {
     pub(crate) precision: Precision,
     pub(crate) optimise: Optimise,
     pub(crate) anomaly: bool,
+    /// Values that are at hand, at the precision of the plan.
+    pub(crate) known: Folded,
     /// What was wrong with the request; told when the plan is made.
     pub(crate) refused: Option<Error>,
 }
 
 impl Graph {
-    /// Plans a function from `inputs` to `outputs`, with all other leaves at their bound values, in f32.
+    /// Plans a function from `inputs` to `outputs`, with all other leaves at their bound values.
+    ///
+    /// Reals are computed in f32 if there are reals among the values of the graph's leaves and constants and all of
+    /// them are f32, else in f64; an input without a value has no say. [`Compiler::precision`] asks for one or the
+    /// other. Arguments are converted to it.
     ///
     /// # Errors
     /// The error of a poisoned output; a needed leaf without value that is not among the inputs.
@@ -97,8 +107,8 @@ impl Graph {
     /// let g = Graph::new();
     /// let x = g.input("x", [3], Kind::Real);
     /// let mut f = g.compile(&[x], &[(x * x).sum(&[])])?;
-    /// let y = f.run(&[Tensor::from([1.0_f32, 2.0, 3.0])])?;
-    /// assert_eq!(y[0].item::<f32>()?, 14.0);
+    /// let y = f.run(&[Tensor::from([1.0, 2.0, 3.0])])?;
+    /// assert_eq!(y[0].item::<f64>()?, 14.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -115,9 +125,10 @@ impl Graph {
             inputs: ids(inputs),
             outputs: ids(outputs),
             state: Vec::new(),
-            precision: Precision::F32,
+            precision: Precision::of_leaves(self),
             optimise: Optimise::ALL,
             anomaly: false,
+            known: Folded::default(),
             refused: self.admit("compile", &[outputs, inputs].concat()).err(),
         }
     }
@@ -135,7 +146,7 @@ impl Compiler<'_> {
         self
     }
 
-    /// The width of reals.
+    /// The width of reals, in place of the one that the graph's values have: f32 for training.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
@@ -193,7 +204,7 @@ impl Compiler<'_> {
         self.check_leaves()?;
         let needed: Vec<NodeId> =
             self.needed().chain(self.inputs.iter().copied()).chain(self.state.iter().map(|s| s.0)).collect();
-        match expand(self.graph, &needed, |_| true) {
+        match expand(self.graph, &needed, &self.known, |_| true) {
             None => self.plan_plain(),
             Some(expanded) => {
                 let now = |id: &NodeId| expanded.place(*id);
@@ -202,6 +213,8 @@ impl Compiler<'_> {
                     inputs: self.inputs.iter().map(now).collect(),
                     outputs: self.outputs.iter().map(now).collect(),
                     state: self.state.iter().map(|(old, new)| (now(old), now(new))).collect(),
+                    // Values that are known are leaves by now.
+                    known: Folded::default(),
                     refused: None,
                     ..self
                 };
@@ -219,9 +232,11 @@ impl Compiler<'_> {
     fn plan_plain(self) -> Result<Plan> {
         let graph = self.graph;
         let wanted: Vec<NodeId> = self.needed().collect();
-        let live = fuse::live(graph, &wanted);
-        let folded = if self.optimise.fold { fold::fold(&self, &live)? } else { fold::Folded::new() };
-        let live = if folded.is_empty() { live } else { fuse::live_above(graph, &wanted, &folded) };
+        let live = fuse::live(graph, &wanted, &self.known);
+        let mut folded = if self.optimise.fold { fold::fold(&self, &live)? } else { Folded::default() };
+        folded.extend(self.known.iter().map(|(id, value)| (*id, value.clone())));
+        let live = fuse::live(graph, &wanted, &folded);
+        folded.retain(|id, _| live.binary_search(id).is_ok());
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);
         let program = lower::lower(&self, &order, folded)?;
@@ -231,6 +246,7 @@ impl Compiler<'_> {
     fn check_leaves(&self) -> Result<()> {
         let inner = self.graph.inner.borrow();
         let leaves: Vec<NodeId> = self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect();
+        let mut first_at: IdMap<usize> = IdMap::default();
         for (i, id) in leaves.iter().enumerate() {
             let node = &inner.nodes[id.index()];
             if !matches!(node.op, Op::Input(_)) {
@@ -238,7 +254,7 @@ impl Compiler<'_> {
                     format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
                 return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone()));
             }
-            if let Some(first) = leaves[..i].iter().position(|other| other == id) {
+            if let Some(first) = first_at.insert(*id, i) {
                 let why = match (first < self.inputs.len(), i < self.inputs.len()) {
                     (true, true) => "stands twice among the inputs",
                     (true, false) => "is both an input and a state",
@@ -261,18 +277,19 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Whether a leaf gets its value when the function runs, or keeps one between runs.
-    pub(crate) fn varies(&self, id: NodeId) -> bool {
-        self.inputs.contains(&id) || self.state.iter().any(|s| s.0 == id)
+    /// The leaves that get their value when the function runs, or keep one between runs.
+    pub(crate) fn varying(&self) -> IdSet {
+        self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect()
     }
 
     fn check_bound(&self, live: &[NodeId]) -> Result<()> {
         let inner = self.graph.inner.borrow();
+        let inputs: IdSet = self.inputs.iter().copied().collect();
         for id in live.iter().copied().chain(self.state.iter().map(|s| s.0)) {
             let node = &inner.nodes[id.index()];
             if let Op::Input(input) = &node.op {
                 let leaf = &inner.leaves[input.index];
-                if leaf.value.is_none() && !self.inputs.contains(&id) {
+                if leaf.value.is_none() && !inputs.contains(&id) {
                     let kind = ErrorKind::Unbound { name: leaf.name.to_string() };
                     let error = Error::new(kind).placed(node.origin.clone());
                     return Err(match leaf.advice {

@@ -1,16 +1,15 @@
 //! Constant folding: what depends on constants only is computed at planning time.
 
-use std::collections::HashMap;
-
 use chainrule_tensor::{Layout, Tensor};
 
 use super::compile::{Compiler, Optimise};
 use crate::error::Result;
 use crate::ir::NodeId;
 use crate::prim::{Lowering, Op};
+use crate::walk::{IdMap, IdSet};
 
 /// Values computed at planning time.
-pub(crate) type Folded = HashMap<NodeId, Tensor>;
+pub(crate) type Folded = IdMap<Tensor>;
 
 /// A folded value may be this many elements; beyond, memory costs more than computing again.
 const LARGEST: usize = 1 << 20;
@@ -19,7 +18,7 @@ const LARGEST: usize = 1 << 20;
 pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
     let frontier = frontier(compiler, live);
     if frontier.is_empty() {
-        return Ok(Folded::new());
+        return Ok(Folded::default());
     }
     let compiler = Compiler {
         graph: compiler.graph,
@@ -29,6 +28,7 @@ pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
         precision: compiler.precision,
         optimise: Optimise { fold: false, ..compiler.optimise },
         anomaly: false,
+        known: compiler.known.clone(),
         refused: None,
     };
     let mut function = compiler.build()?;
@@ -38,24 +38,28 @@ pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
 
 fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
     let inner = compiler.graph.inner.borrow();
-    let mut constant = vec![false; inner.nodes.len()];
-    let mut needed = vec![false; inner.nodes.len()];
+    let varying = compiler.varying();
+    let known = |id: &NodeId| compiler.known.contains_key(id);
+    let (mut constant, mut needed) = (IdSet::default(), IdSet::default());
     for &id in live {
         let node = &inner.nodes[id.index()];
-        constant[id.index()] = match &node.op {
-            Op::Input(p) => !compiler.varies(id) && inner.leaves[p.index].value.is_some(),
-            // All results of a loop are made at once, when the plan runs.
-            Op::Loop(_) | Op::Branch(_) => false,
-            _ => node.args.iter().all(|a| constant[a.index()]),
-        };
-        if !constant[id.index()] {
-            node.args.iter().for_each(|a| needed[a.index()] = true);
+        let is_constant = known(&id)
+            || match &node.op {
+                Op::Input(p) => !varying.contains(&id) && inner.leaves[p.index].value.is_some(),
+                // All results of a loop are made at once, when the plan runs.
+                Op::Loop(_) | Op::Branch(_) => false,
+                _ => node.args.iter().all(|a| constant.contains(a)),
+            };
+        if is_constant {
+            constant.insert(id);
+        } else {
+            needed.extend(&node.args);
         }
     }
     let mut frontier = Vec::new();
     for &id in live.iter().rev() {
         let node = &inner.nodes[id.index()];
-        if !(constant[id.index()] && needed[id.index()]) {
+        if known(&id) || !(constant.contains(&id) && needed.contains(&id)) {
             continue;
         }
         // Layouts decide only whether a view needs a copy, not whether an operation is one.
@@ -63,13 +67,10 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
             node.args.iter().map(|a| Layout::contiguous(inner.nodes[a.index()].ty.shape.clone())).collect();
         match node.op.lower(&layouts, &node.ty) {
             Lowering::Leaf | Lowering::Formulas => {}
-            Lowering::View(_) | Lowering::Part => node.args.iter().for_each(|a| needed[a.index()] = true),
             Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => {
                 frontier.push(id)
             }
-            Lowering::Elementwise(_) | Lowering::Kernel(_) => {
-                node.args.iter().for_each(|a| needed[a.index()] = true);
-            }
+            _ => needed.extend(&node.args),
         }
     }
     frontier.reverse();

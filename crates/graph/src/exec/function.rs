@@ -1,11 +1,11 @@
 //! A Rust closure as a function on tensors: traced once per signature, then replayed.
 
-use std::collections::HashMap;
 use std::panic::Location;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Shape, Tensor};
 
+use super::cache::Cache;
 use super::compile::Precision;
 use super::machine::Compiled;
 use crate::error::Result;
@@ -14,8 +14,11 @@ use crate::var::Var;
 
 /// A formula written as a closure, compiled once per signature (the shapes and dtypes of its arguments).
 ///
-/// The closure may use the whole language of [`Var`], derivatives included. Reals are computed in f64 if any
-/// argument is f64, else in f32.
+/// The closure may use the whole language of [`Var`], derivatives included. Reals are computed in f32 if there are
+/// reals among the arguments and all of them are f32, else in f64.
+///
+/// The plans of the 64 signatures used last are kept, with their buffers; [`keep`](Function::keep) sets another number,
+/// [`clear`](Function::clear) forgets them all. Sequences of a thousand lengths are better padded to a few.
 ///
 /// ```
 /// use chainrule_graph::Function;
@@ -30,7 +33,7 @@ use crate::var::Var;
 /// ```
 pub struct Function<F> {
     trace: F,
-    compiled: HashMap<Vec<(Shape, DType)>, Compiled>,
+    compiled: Cache<Vec<(Shape, DType)>, Compiled>,
 }
 
 impl<F> Function<F>
@@ -39,7 +42,19 @@ where
 {
     /// A function that records `trace` when it meets a new signature.
     pub fn new(trace: F) -> Self {
-        Function { trace, compiled: HashMap::new() }
+        Function { trace, compiled: Cache::default() }
+    }
+
+    /// How many signatures to keep the plans of, one at least. Where there are more, the one not used for the longest
+    /// time is compiled anew when it comes again.
+    pub fn keep(mut self, signatures: usize) -> Self {
+        self.compiled.set_capacity(signatures);
+        self
+    }
+
+    /// Forgets all plans, and gives their memory back.
+    pub fn clear(&mut self) {
+        self.compiled.clear();
     }
 
     /// The results for `arguments`; overwritten by the next call with the same signature unless cloned.
@@ -49,38 +64,35 @@ where
     #[track_caller]
     pub fn call(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
         let signature: Vec<_> = arguments.iter().map(|a| (Shape::from(a.shape()), a.dtype())).collect();
-        if !self.compiled.contains_key(&signature) {
-            let compiled = self.compile(arguments, Location::caller())?;
-            self.compiled.insert(signature.clone(), compiled);
-        }
-        match self.compiled.get_mut(&signature) {
-            Some(compiled) => compiled.run(arguments),
-            None => unreachable!("inserted above"),
-        }
+        let (trace, called) = (&self.trace, Location::caller());
+        self.compiled.get_or_make(&signature, || compile(trace, arguments, called))?.run(arguments)
     }
 
-    /// How many signatures have been compiled.
+    /// How many signatures there are plans of.
     pub fn signatures(&self) -> usize {
         self.compiled.len()
     }
+}
 
-    fn compile(&self, arguments: &[Tensor], called: &'static Location<'static>) -> Result<Compiled> {
-        let graph = Graph::new();
-        let here = graph.blame_line(called);
-        let inputs: Vec<_> = arguments
-            .iter()
-            .enumerate()
-            .map(|(i, a)| {
-                let ty = type_of(a);
-                graph.input(&format!("x{i}"), ty.shape, ty.kind)
-            })
-            .collect();
-        drop(here);
-        let outputs = (self.trace)(&graph, &inputs)?;
-        let wide = arguments.iter().any(|a| a.dtype() == DType::F64);
-        let precision = if wide { Precision::F64 } else { Precision::F32 };
-        graph.compiler(&inputs, &outputs).precision(precision).build()
-    }
+fn compile<F>(trace: &F, arguments: &[Tensor], called: &'static Location<'static>) -> Result<Compiled>
+where
+    F: for<'g> Fn(&'g Graph, &[Var<'g>]) -> Result<Vec<Var<'g>>>,
+{
+    let graph = Graph::new();
+    let here = graph.blame_line(called);
+    let inputs: Vec<_> = arguments
+        .iter()
+        .enumerate()
+        .map(|(i, a)| {
+            let ty = type_of(a);
+            graph.input(&format!("x{i}"), ty.shape, ty.kind)
+        })
+        .collect();
+    drop(here);
+    let _passed = graph.passed_at(called);
+    let outputs = trace(&graph, &inputs)?;
+    let precision = Precision::of(arguments.iter().map(Tensor::dtype));
+    graph.compiler(&inputs, &outputs).precision(precision).build()
 }
 
 /// The function that computes what `f` does, a single number, and behind it its gradient with respect to each of its

@@ -1,14 +1,16 @@
 //! Which nodes run together, and in what order.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use chainrule_tensor::Layout;
+use smallvec::SmallVec;
 
 use super::compile::Compiler;
 use super::fold::Folded;
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node, NodeId, Type};
 use crate::prim::{Lowering, Op};
+use crate::walk::{self, IdMap};
 
 /// A unit of work, in execution order.
 #[derive(Debug)]
@@ -21,23 +23,20 @@ pub(crate) enum Work {
     View(NodeId),
 }
 
-/// The nodes that `wanted` depends on, in order.
-pub(crate) fn live(graph: &Graph, wanted: &[NodeId]) -> Vec<NodeId> {
-    live_above(graph, wanted, &Folded::new())
+/// The nodes that `wanted` depends on, in order, looking no further than those whose values are `known`.
+pub(crate) fn live(graph: &Graph, wanted: &[NodeId], known: &Folded) -> Vec<NodeId> {
+    let inner = graph.inner.borrow();
+    let before = |id: NodeId| match known.contains_key(&id) {
+        true => &[][..],
+        false => &inner.nodes[id.index()].args[..],
+    };
+    walk::back(wanted.iter().copied(), before)
 }
 
-/// The nodes that `wanted` depends on, in order, looking no further than `folded` nodes.
-pub(crate) fn live_above(graph: &Graph, wanted: &[NodeId], folded: &Folded) -> Vec<NodeId> {
-    let inner = graph.inner.borrow();
-    let mut needed = vec![false; inner.nodes.len()];
-    wanted.iter().for_each(|id| needed[id.index()] = true);
-    for i in (0..inner.nodes.len()).rev() {
-        if needed[i] && !folded.contains_key(&NodeId(i as u32)) {
-            inner.nodes[i].args.iter().for_each(|a| needed[a.index()] = true);
-        }
-    }
-    (0..inner.nodes.len() as u32).map(NodeId).filter(|id| needed[id.index()]).collect()
-}
+/// A group that waits for more kernels than this is cut.
+const WAITS: usize = 8;
+/// Values of fewer elements take no memory worth a step.
+const WORTH_A_STEP: usize = 1 << 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -48,73 +47,62 @@ enum Form {
 }
 
 /// Groups the live nodes and puts the groups in an order that respects their dependencies: as recorded where
-/// possible, but updates of state last, so that they can work in place.
+/// possible, but what frees more memory than it takes first, and updates of state last, so that they can work in place.
 ///
 /// Elementwise neighbours are grouped by *stage*: the greatest number of other operations on any path from a
 /// leaf. A path that leaves a group passes such an operation, so it cannot come back into the same stage;
 /// groups therefore never wait for each other in a circle.
 pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded) -> Vec<Work> {
     let inner = compiler.graph.inner.borrow();
-    let nodes = &inner.nodes;
-    let form = |id: NodeId| {
-        if folded.contains_key(&id) || matches!(nodes[id.index()].op, Op::Scalar(_)) {
-            return Form::Leaf;
-        }
-        let node = &nodes[id.index()];
-        let layouts: Vec<_> =
-            node.args.iter().map(|a| Layout::contiguous(nodes[a.index()].ty.shape.clone())).collect();
-        match node.op.lower(&layouts, &node.ty) {
-            Lowering::Elementwise(_) => Form::Elementwise,
-            Lowering::Kernel(_) | Lowering::Formulas => Form::Kernel,
-            Lowering::View(_) | Lowering::Part => Form::View,
-            Lowering::Leaf => Form::Leaf,
-        }
-    };
-    let mut forms = vec![Form::Leaf; nodes.len()];
-    live.iter().for_each(|id| forms[id.index()] = form(*id));
-    let stage = stages(nodes, live, &forms, compiler);
-    let mut groups = Groups { parent: (0..nodes.len()).collect() };
-    for i in live.iter().map(|id| id.index()) {
-        if compiler.optimise.fuse && forms[i] == Form::Elementwise {
-            let args = nodes[i].args.iter().map(|a| a.index());
-            args.filter(|&a| forms[a] == Form::Elementwise && stage[a] == stage[i])
-                .for_each(|a| groups.join(a, i));
+    let part = Part::of(&inner.nodes, live, folded);
+    let stage = part.stages(compiler);
+    let mut groups = Groups { parent: (0..live.len()).collect() };
+    for (i, args) in part.args.iter().enumerate() {
+        if compiler.optimise.fuse && part.forms[i] == Form::Elementwise {
+            args.iter()
+                .filter(|&&a| part.forms[a] == Form::Elementwise && stage[a] == stage[i])
+                .for_each(|&a| groups.join(a, i));
         }
     }
 
-    // Kahn's algorithm over groups, the earliest recorded first.
-    let mut members: Vec<Vec<NodeId>> = vec![Vec::new(); nodes.len()];
-    for id in live.iter().filter(|id| forms[id.index()] != Form::Leaf) {
-        members[groups.find(id.index())].push(*id);
+    let mut group: Vec<usize> = (0..live.len()).map(|i| groups.find(i)).collect();
+    let mut frees = vec![false; live.len()];
+    if compiler.optimise.reuse {
+        part.cut(&mut group);
+        frees = part.frees(&group, compiler);
     }
-    let mut waiting = vec![0_usize; nodes.len()];
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    for (group, ids) in members.iter().enumerate() {
+    // Kahn's algorithm over groups: first what frees memory, then the earliest recorded.
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
+    for i in (0..live.len()).filter(|i| part.forms[*i] != Form::Leaf) {
+        members[group[i]].push(i);
+    }
+    let mut waiting = vec![0_usize; live.len()];
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); live.len()];
+    for (g, ids) in members.iter().enumerate() {
         let mut before: Vec<usize> = ids
             .iter()
-            .flat_map(|id| nodes[id.index()].args.iter())
-            .filter(|a| forms[a.index()] != Form::Leaf)
-            .map(|a| groups.find(a.index()))
-            .filter(|g| *g != group)
+            .flat_map(|i| &part.args[*i])
+            .filter(|a| part.forms[**a] != Form::Leaf)
+            .map(|a| group[*a])
+            .filter(|b| *b != g)
             .collect();
         before.sort_unstable();
         before.dedup();
-        waiting[group] = before.len();
-        before.into_iter().for_each(|b| users[b].push(group));
+        waiting[g] = before.len();
+        before.into_iter().for_each(|b| users[b].push(g));
     }
-    let updates: std::collections::HashSet<usize> =
-        compiler.state.iter().map(|s| groups.find(s.1.index())).collect();
-    let rank = |group: usize| Reverse((updates.contains(&group), members[group][0], group));
+    let updates: HashSet<usize> = compiler.state.iter().map(|s| group[part.at[&s.1]]).collect();
+    let rank = |g: usize| Reverse((updates.contains(&g), !frees[g], members[g][0], g));
     let mut ready: BinaryHeap<_> =
         (0..members.len()).filter(|g| !members[*g].is_empty() && waiting[*g] == 0).map(rank).collect();
     let mut order = Vec::new();
-    while let Some(Reverse((_, first, group))) = ready.pop() {
-        order.push(match forms[first.index()] {
-            Form::Elementwise => Work::Fused(members[group].clone()),
-            Form::View => Work::View(first),
-            _ => Work::Kernel(first),
+    while let Some(Reverse((_, _, first, g))) = ready.pop() {
+        order.push(match part.forms[first] {
+            Form::Elementwise => Work::Fused(members[g].iter().map(|i| live[*i]).collect()),
+            Form::View => Work::View(live[first]),
+            _ => Work::Kernel(live[first]),
         });
-        for &user in &users[group] {
+        for &user in &users[g] {
             waiting[user] -= 1;
             if waiting[user] == 0 {
                 ready.push(rank(user));
@@ -124,39 +112,133 @@ pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded
     order
 }
 
-/// The stage of each live node.
-fn stages(nodes: &[Node], live: &[NodeId], forms: &[Form], compiler: &Compiler<'_>) -> Vec<u32> {
-    let mut stage = vec![0_u32; nodes.len()];
-    // Leaves and views of leaves are there from the start, whatever waits for them.
-    let mut ground = vec![true; nodes.len()];
-    for i in live.iter().map(|id| id.index()).filter(|i| forms[*i] != Form::Leaf) {
-        let args = nodes[i].args.iter().map(|a| a.index());
-        ground[i] = forms[i] == Form::View && args.clone().all(|a| ground[a]);
-        let elementwise = forms[i] == Form::Elementwise;
-        let from = args.map(|a| match forms[a] {
-            _ if ground[a] => 0,
-            Form::Elementwise if elementwise => stage[a],
-            _ => stage[a] + u32::from(elementwise),
+/// The live part of a graph, by position in the list of live nodes.
+struct Part<'a> {
+    nodes: Vec<&'a Node>,
+    at: IdMap<usize>,
+    forms: Vec<Form>,
+    /// The arguments of what is to be computed.
+    args: Vec<SmallVec<[usize; 3]>>,
+}
+
+impl<'a> Part<'a> {
+    fn of(nodes: &'a [Node], live: &[NodeId], folded: &Folded) -> Self {
+        let at: IdMap<usize> = live.iter().copied().zip(0..).collect();
+        let form = |id: &NodeId| {
+            let node = &nodes[id.index()];
+            if folded.contains_key(id) || matches!(node.op, Op::Scalar(_)) {
+                return Form::Leaf;
+            }
+            let layout = |a: &NodeId| Layout::contiguous(nodes[a.index()].ty.shape.clone());
+            match node.op.lower(&node.args.iter().map(layout).collect::<Vec<_>>(), &node.ty) {
+                Lowering::Elementwise(_) => Form::Elementwise,
+                Lowering::Kernel(_) | Lowering::Formulas => Form::Kernel,
+                Lowering::View(_) | Lowering::Part => Form::View,
+                Lowering::Leaf => Form::Leaf,
+            }
+        };
+        let forms: Vec<Form> = live.iter().map(form).collect();
+        let args = live.iter().zip(&forms).map(|(id, form)| match form {
+            Form::Leaf => SmallVec::new(),
+            _ => nodes[id.index()].args.iter().map(|a| at[a]).collect(),
         });
-        stage[i] = from.max().unwrap_or(0);
+        let args = args.collect();
+        Part { nodes: live.iter().map(|id| &nodes[id.index()]).collect(), at, forms, args }
     }
-    // A derivative often needs a cheap function of a stored value, such as 1 − y²: computing it where it is
-    // used costs no more memory than storing it, so it moves down to its first user.
-    let mut users = vec![u32::MAX; nodes.len()];
-    let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
-    wanted.for_each(|id| users[id.index()] = 0);
-    for i in live.iter().rev().map(|id| id.index()).filter(|i| forms[*i] != Form::Leaf) {
-        let mut stored = nodes[i].args.iter().filter(|a| forms[a.index()] != Form::Leaf);
-        let one_real =
-            stored.next().is_some_and(|a| nodes[a.index()].ty == nodes[i].ty) && stored.next().is_none();
-        if forms[i] == Form::Elementwise && one_real && users[i] != u32::MAX {
-            stage[i] = stage[i].max(users[i]);
+
+    /// The stage of each node.
+    fn stages(&self, compiler: &Compiler<'_>) -> Vec<u32> {
+        let Part { nodes, forms, .. } = self;
+        let mut stage = vec![0_u32; nodes.len()];
+        // Leaves and views of leaves are there from the start, whatever waits for them.
+        let mut ground = vec![true; nodes.len()];
+        let computed = || (0..nodes.len()).filter(|i| forms[*i] != Form::Leaf);
+        for i in computed() {
+            let args = self.args[i].iter().copied();
+            ground[i] = forms[i] == Form::View && args.clone().all(|a| ground[a]);
+            let elementwise = forms[i] == Form::Elementwise;
+            let from = args.map(|a| match forms[a] {
+                _ if ground[a] => 0,
+                Form::Elementwise if elementwise => stage[a],
+                _ => stage[a] + u32::from(elementwise),
+            });
+            stage[i] = from.max().unwrap_or(0);
         }
-        for a in &nodes[i].args {
-            users[a.index()] = users[a.index()].min(stage[i]);
+        // A derivative often needs a cheap function of a stored value, such as 1 − y²: computing it where it is
+        // used costs no more memory than storing it, so it moves down to its first user.
+        let mut users = vec![u32::MAX; nodes.len()];
+        let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
+        wanted.for_each(|id| users[self.at[id]] = 0);
+        for i in computed().rev() {
+            let mut stored = self.args[i].iter().filter(|a| forms[**a] != Form::Leaf);
+            let one_real =
+                stored.next().is_some_and(|a| nodes[*a].ty == nodes[i].ty) && stored.next().is_none();
+            if forms[i] == Form::Elementwise && one_real && users[i] != u32::MAX {
+                stage[i] = stage[i].max(users[i]);
+            }
+            for &a in &self.args[i] {
+                users[a] = users[a].min(stage[i]);
+            }
+        }
+        stage
+    }
+
+    fn having(&self, form: Form) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(move |i| self.forms[*i] == form)
+    }
+
+    /// Cuts groups that wait for many kernels into pieces that wait for one more each: values that are added up need not
+    /// all be there at once. Pieces never wait for each other in a circle: within a group arguments stand before their
+    /// users, and no path that leaves a group comes back.
+    fn cut(&self, group: &mut [usize]) {
+        let kernels = |i: usize| self.args[i].iter().copied().filter(|a| self.forms[*a] == Form::Kernel);
+        let mut waits: HashMap<usize, HashSet<usize>> = HashMap::new();
+        for i in self.having(Form::Elementwise) {
+            waits.entry(group[i]).or_default().extend(kernels(i));
+        }
+        waits.retain(|g, waits| waits.len() > WAITS && self.nodes[*g].ty.shape.size() >= WORTH_A_STEP);
+        // The present piece of each group, and what it waits for.
+        let mut pieces: HashMap<usize, (usize, HashSet<usize>)> = HashMap::new();
+        for i in self.having(Form::Elementwise) {
+            if !waits.contains_key(&group[i]) {
+                continue;
+            }
+            let (piece, known) = pieces.entry(group[i]).or_insert_with(|| (i, HashSet::new()));
+            if !known.is_empty() && kernels(i).any(|a| !known.contains(&a)) {
+                (*piece, *known) = (i, HashSet::new());
+            }
+            known.extend(kernels(i));
+            group[i] = *piece;
         }
     }
-    stage
+
+    /// Whether each group is the only reader of more memory than its own results take.
+    fn frees(&self, group: &[usize], compiler: &Compiler<'_>) -> Vec<bool> {
+        let several = usize::MAX;
+        let mut reader: Vec<Option<usize>> = vec![None; self.nodes.len()];
+        for (i, args) in self.args.iter().enumerate() {
+            for &a in args {
+                let only = reader[a].is_none_or(|g| g == group[i]);
+                reader[a] = Some(if only { group[i] } else { several });
+            }
+        }
+        let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
+        wanted.for_each(|id| reader[self.at[id]] = Some(several));
+        let mut balance = vec![0_i128; self.nodes.len()];
+        for i in self.having(Form::Elementwise).chain(self.having(Form::Kernel)) {
+            let Type { shape, kind } = &self.nodes[i].ty;
+            let bytes = shape.size() as i128 * compiler.precision.width(*kind) as i128;
+            match reader[i] {
+                Some(g) if g == group[i] => {}
+                Some(g) => {
+                    balance[group[i]] -= bytes;
+                    balance.get_mut(g).into_iter().for_each(|of| *of += bytes);
+                }
+                None => {}
+            }
+        }
+        balance.into_iter().map(|bytes| bytes > 0).collect()
+    }
 }
 
 /// Disjoint sets of nodes.

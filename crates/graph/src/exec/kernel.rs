@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use chainrule_tensor::kernels::gather::{self, Lengths, Outside};
-use chainrule_tensor::kernels::linear_algebra::{self, Part, Singular};
+use chainrule_tensor::kernels::linear_algebra::{self, Determinant, Part, Singular};
 use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::kernels::order::{self, Order};
+use chainrule_tensor::kernels::recurrence::recurrence;
 use chainrule_tensor::kernels::reduce::{self, Reduction};
 use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random};
 use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
 
 use crate::error::ErrorKind;
 use crate::prim::custom::CustomOp;
+use crate::prim::range::Range;
 use crate::prim::solve;
 
 use super::within::{Choice, Cycle};
@@ -28,10 +30,10 @@ pub(crate) enum Kernel {
     ArgReduce { max: bool, dims: [usize; 3] },
     /// Each argument copied to its place in the result, after filling it with zeros if places are left.
     Place { parts: Vec<(Layout, Layout)>, fill: bool },
-    /// Uniform reals drawn with the key in the argument.
-    Uniform { stream: u64 },
-    /// A copy that fails on an element outside `0..end`.
-    InRange { end: i64, what: &'static str },
+    /// Uniform reals drawn with the keys in the argument, of as many words each.
+    Uniform { stream: u64, words: usize },
+    /// A copy that fails on an element outside the range.
+    InRange { range: Range, what: &'static str },
     /// 0, 1, 2, …
     Iota,
     /// Elements of the first argument picked by the second.
@@ -40,16 +42,16 @@ pub(crate) enum Kernel {
     ScatterAdd(Lengths),
     /// Running sums along the middle of three axes.
     CumSum { dims: [usize; 3] },
+    /// Linear recurrences along the middle of three axes.
+    Recurrence { dims: [usize; 3] },
     /// The positions that sort the last of two axes.
     ArgSort { order: Order, dims: [usize; 2] },
     /// The solutions of a batch of linear systems.
     Solve { part: Part, transposed: bool, dims: [usize; 3] },
     /// The Cholesky factors of a batch of matrices.
     Cholesky { dims: [usize; 2] },
-    /// The signs or log-magnitudes of the determinants of a batch of matrices.
-    Determinant { sign: bool, dims: [usize; 2] },
-    /// A key made of each key and number.
-    FoldIn,
+    /// The determinants of a batch of matrices, their signs, or their log-magnitudes.
+    Determinant { what: Determinant, dims: [usize; 2] },
     /// A plan that is repeated.
     Loop(Box<Cycle>),
     /// One of two plans.
@@ -82,6 +84,7 @@ impl Kernel {
             Kernel::Gather(_) => "gather",
             Kernel::ScatterAdd(_) => "scatter_add",
             Kernel::CumSum { .. } => "cumsum",
+            Kernel::Recurrence { .. } => "recurrence",
             Kernel::ArgSort { .. } => "argsort",
             Kernel::Solve { part, .. } => solve::name(*part),
             Kernel::Cholesky { .. } => "cholesky",
@@ -90,6 +93,14 @@ impl Kernel {
             Kernel::Loop(cycle) => cycle.name,
             Kernel::Branch(_) => "cond",
             Kernel::Custom { op, .. } => op.name(),
+        }
+    }
+
+    /// Bytes that each thread needs besides inputs and outputs, with reals of `width` bytes.
+    pub(crate) fn scratch(&self, width: usize) -> usize {
+        match self {
+            Kernel::Map(kernel) => kernel.scratch(width),
+            _ => 0,
         }
     }
 
@@ -129,6 +140,9 @@ impl Kernel {
             (Kernel::ArgReduce { max, dims }, [In::Real(x)], [Out::Int(y)]) => {
                 reduce::arg_reduce(*max, x, *dims, y);
             }
+            (Kernel::ArgReduce { max, dims }, [In::Int(x)], [Out::Int(y)]) => {
+                reduce::arg_reduce(*max, x, *dims, y);
+            }
             (Kernel::Place { parts, fill }, inputs, [y]) => {
                 if *fill {
                     clear(y);
@@ -142,17 +156,18 @@ impl Kernel {
                     }
                 }
             }
-            (Kernel::Uniform { stream }, [In::Int(key)], [Out::Real(y)]) => {
-                random::uniform([key[0] as u64, key[1] as u64, *stream], y);
-            }
-            (Kernel::FoldIn, [In::Int(keys), In::Int(numbers)], [Out::Int(y)]) => {
-                random::fold_in(keys, numbers, y);
-            }
-            (Kernel::InRange { end, what }, [In::Int(x)], [Out::Int(y)]) => {
-                if let Some(i) = x.iter().position(|v| !(0..*end).contains(v)) {
-                    let why = format!("{what} {} at position {i} is outside 0..{end}", x[i]);
-                    return Err(ErrorKind::Value { op: "in_range", why });
+            (Kernel::Uniform { stream, words }, [In::Int(keys)], [Out::Real(y)]) => {
+                let each = y.len() / (keys.len() / words).max(1);
+                for (key, y) in keys.chunks_exact(*words).zip(y.chunks_exact_mut(each.max(1))) {
+                    random::uniform(random::words(key, *stream), y);
                 }
+            }
+            (Kernel::InRange { range, what }, [In::Int(x)], [Out::Int(y)]) => {
+                within(x, *range, what, |x| range.holds_position(x))?;
+                y.copy_from_slice(x);
+            }
+            (Kernel::InRange { range, what }, [In::Real(x)], [Out::Real(y)]) => {
+                within(x, *range, what, |x| range.holds(Real::to_f64(x)))?;
                 y.copy_from_slice(x);
             }
             (Kernel::Iota, [], [Out::Int(y)]) => y.iter_mut().zip(0..).for_each(|(y, i)| *y = i),
@@ -175,6 +190,12 @@ impl Kernel {
             }
             (Kernel::CumSum { dims }, [In::Real(x)], [Out::Real(y)]) => order::cumsum(x, *dims, y),
             (Kernel::CumSum { dims }, [In::Int(x)], [Out::Int(y)]) => order::cumsum(x, *dims, y),
+            (Kernel::Recurrence { dims }, [In::Real(a), In::Real(b)], [Out::Real(y)]) => {
+                recurrence(a, b, *dims, y, |y, a, b| y * a + b);
+            }
+            (Kernel::Recurrence { dims }, [In::Int(a), In::Int(b)], [Out::Int(y)]) => {
+                recurrence(a, b, *dims, y, |y, a, b| y.wrapping_mul(a).wrapping_add(b));
+            }
             (Kernel::ArgSort { order, dims }, [In::Real(x)], [Out::Int(y)]) => {
                 order::argsort(x, *dims, *order, y);
             }
@@ -189,13 +210,28 @@ impl Kernel {
                 let done = linear_algebra::cholesky(a, *dims, y);
                 done.map_err(|Singular(i)| no_factor("cholesky", i, dims[0], "is not positive definite"))?;
             }
-            (Kernel::Determinant { sign, dims }, [In::Real(a)], [Out::Real(y)]) => {
-                linear_algebra::determinant(*sign, a, *dims, y);
+            (Kernel::Determinant { what, dims }, [In::Real(a)], [Out::Real(y)]) => {
+                linear_algebra::determinant(*what, a, *dims, y);
             }
             (Kernel::Custom { op, args, out }, inputs, [y]) => custom(&**op, inputs, args, out, y)?,
             (kernel, ..) => unreachable!("recording gives {} operands of the right kinds", kernel.name()),
         }
         Ok(())
+    }
+}
+
+fn within<E: Copy + std::fmt::Debug>(
+    x: &[E],
+    range: Range,
+    what: &str,
+    fits: impl Fn(E) -> bool,
+) -> Result<(), ErrorKind> {
+    match x.iter().position(|x| !fits(*x)) {
+        None => Ok(()),
+        Some(i) => {
+            let why = format!("{what} {:?} at position {i} is outside {range}", x[i]);
+            Err(ErrorKind::Value { op: "in_range", why })
+        }
     }
 }
 

@@ -5,7 +5,6 @@ mod watch;
 mod within;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Scalar};
@@ -21,6 +20,7 @@ use crate::error::Result;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Origin;
 use crate::prim::{Lowering, Op};
+use crate::walk::{IdMap, IdSet};
 
 /// A buffer that is written by one step, or given.
 #[derive(Clone, Debug)]
@@ -98,16 +98,15 @@ enum Place {
 
 struct Lowerer<'a> {
     nodes: &'a [Node],
-    /// The names of the graph's leaves.
-    names: Vec<Arc<str>>,
-    places: HashMap<NodeId, Place>,
+    leaves: &'a [crate::ir::Leaf],
+    places: IdMap<Place>,
     /// The nodes that are further results of others, by those and by number, and where the results are.
-    parts: HashMap<NodeId, HashMap<usize, NodeId>>,
+    parts: IdMap<HashMap<usize, NodeId>>,
     part_places: HashMap<(NodeId, usize), Place>,
     precision: Precision,
     optimise: Optimise,
     /// Nodes whose value is needed outside the group that computes it.
-    shared: Vec<bool>,
+    shared: IdSet,
     /// Whether leaves and steps are watched.
     anomaly: bool,
     out: Lowered,
@@ -118,9 +117,9 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
     let inner = compiler.graph.inner.borrow();
     let mut lowerer = Lowerer {
         nodes: &inner.nodes,
-        names: inner.leaves.iter().map(|l| l.name.clone()).collect(),
-        places: HashMap::new(),
-        parts: HashMap::new(),
+        leaves: &inner.leaves,
+        places: IdMap::default(),
+        parts: IdMap::default(),
         part_places: HashMap::new(),
         precision: compiler.precision,
         optimise: compiler.optimise,
@@ -207,23 +206,20 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
 }
 
 /// Whether a node's value leaves the unit of work that computes it.
-fn shared(nodes: &[Node], compiler: &Compiler<'_>, order: &[Work]) -> Vec<bool> {
-    let mut unit = vec![usize::MAX; nodes.len()];
-    for (i, work) in order.iter().enumerate() {
-        work.nodes().iter().for_each(|id| unit[id.index()] = i);
-    }
-    let mut shared = vec![false; nodes.len()];
+fn shared(nodes: &[Node], compiler: &Compiler<'_>, order: &[Work]) -> IdSet {
+    let units = order.iter().enumerate();
+    let unit: IdMap<usize> =
+        units.flat_map(|(i, work)| work.nodes().iter().map(move |id| (*id, i))).collect();
+    let mut shared: IdSet =
+        compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1)).copied().collect();
     for id in order.iter().flat_map(Work::nodes) {
         // A further result is no use of the first.
         if matches!(nodes[id.index()].op, Op::Part(_)) {
             continue;
         }
-        for a in &nodes[id.index()].args {
-            shared[a.index()] |= unit[a.index()] != unit[id.index()];
-        }
+        let outside = |a: &&NodeId| unit.get(*a) != unit.get(id);
+        shared.extend(nodes[id.index()].args.iter().filter(outside));
     }
-    let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
-    wanted.for_each(|id| shared[id.index()] = true);
     shared
 }
 

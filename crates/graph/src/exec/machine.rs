@@ -1,5 +1,6 @@
 //! Replays a plan: takes each step's outputs out of the store, lends it the inputs, puts the outputs back.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
@@ -152,7 +153,8 @@ impl Compiled {
         Ok(())
     }
 
-    /// Bytes of all buffers that runs work in, without arguments and constants.
+    /// Bytes that runs work in, without arguments and constants: all buffers, and the registers of one thread, which hold
+    /// what lies between the operations of a fused step. Further threads that take part have registers of their own.
     pub fn bytes(&self) -> usize {
         self.plan.bytes(self.precision()).unwrap_or(usize::MAX)
     }
@@ -328,13 +330,17 @@ pub(crate) fn finish<T: Real>(plan: &Plan, store: &mut Memory<T>, lent: &[Slice<
 
 /// In anomaly mode: fails if what the steps start from is not what they can work with.
 fn leaves<T: Real>(plan: &Plan, store: &[Buffer<T>], arguments: &[Tensor], run: u64) -> Result<()> {
-    let given = |buffer: usize| {
-        let argument = plan.inputs.iter().position(|i| i.0 == buffer).map(|i| &arguments[i]);
-        argument.or_else(|| plan.constants.iter().find(|c| c.0 == buffer).map(|c| &c.1))
-    };
+    if plan.leaves.is_empty() {
+        return Ok(());
+    }
+    let constants = plan.constants.iter().map(|c| (c.0, &c.1));
+    let arguments = plan.inputs.iter().map(|i| i.0).zip(arguments);
+    let given: HashMap<usize, &Tensor> = constants.chain(arguments).collect();
     let bad = |leaf: &Leaf| match leaf.place {
         LeafPlace::Immediate(_) => leaf.look::<T>(None, None, run),
-        LeafPlace::Buffer(buffer, len) => leaf.look(Some(store[buffer].slice(len)), given(buffer), run),
+        LeafPlace::Buffer(buffer, len) => {
+            leaf.look(Some(store[buffer].slice(len)), given.get(&buffer).copied(), run)
+        }
     };
     plan.leaves.iter().find_map(bad).map_or(Ok(()), Err)
 }

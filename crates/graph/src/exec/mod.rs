@@ -6,6 +6,7 @@
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
+pub(crate) mod cache;
 pub(crate) mod compile;
 pub(crate) mod elementwise;
 pub(crate) mod expand;
@@ -13,6 +14,7 @@ pub(crate) mod fold;
 pub(crate) mod function;
 pub(crate) mod fuse;
 pub(crate) mod kernel;
+pub(crate) mod known;
 pub(crate) mod lower;
 pub(crate) mod machine;
 pub(crate) mod operation;

@@ -53,7 +53,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn gelu(self) -> Var<'g> {
         let _here = self.graph.blame("gelu", Location::caller());
-        0.5 * self * (1.0 + (self * FRAC_1_SQRT_2).erf())
+        0.5 * self * (self * -FRAC_1_SQRT_2).erfc()
     }
 
     /// The approximation of [`gelu`](Var::gelu) by tanh that some published models were trained with.
@@ -61,7 +61,8 @@ impl<'g> Var<'g> {
     pub fn gelu_tanh(self) -> Var<'g> {
         let _here = self.graph.blame("gelu_tanh", Location::caller());
         let inner = (2.0 / PI).sqrt() * (self + 0.044715 * self * self * self);
-        0.5 * self * (1.0 + inner.tanh())
+        // ½(1 + tanh v) = σ(2v), in which nothing cancels.
+        self * (2.0 * inner).sigmoid()
     }
 
     /// SiLU, also called swish: z·σ(z).
@@ -82,7 +83,9 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn softsign(self) -> Var<'g> {
         let _here = self.graph.blame("softsign", Location::caller());
-        self / (1.0 + self.abs())
+        // The quotient's own derivative is 1 less |z|/(1 + |z|).
+        let formula = |x: &[Var<'g>]| x[0] / (1.0 + x[0].abs());
+        self.graph.custom_jvp("softsign", &[self], formula, |x, _, t| t[0] / (1.0 + x[0].abs()).square())
     }
 
     /// A line in place of σ: `slope`·z + `offset`, kept between 0 and 1.

@@ -2,8 +2,10 @@
 
 use std::panic::Location;
 
+use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Error, Shape};
 
+use crate::error::ErrorKind;
 use crate::ir::Graph;
 use crate::var::Var;
 
@@ -38,6 +40,10 @@ impl Graph {
         let _here = self.blame("einsum", Location::caller());
         if let Some(refused) = self.refused("einsum", operands) {
             return refused;
+        }
+        if let (true, Some(other)) = (operands.len() > 1, operands.iter().find(|o| o.kind() != Kind::Real)) {
+            let why = format!("does not multiply {}; cast it with .real() first", other.ty());
+            return other.fail(ErrorKind::Kind { op: "einsum", why });
         }
         match parse(spec, operands) {
             Ok((terms, output)) => contract(terms, &output),
@@ -156,6 +162,9 @@ fn contract<'g>(terms: Vec<Term<'g>>, output: &[Label]) -> Var<'g> {
         let right = rest.remove(0);
         let later = |l: &Label| output.contains(l) || rest.iter().any(|t| t.labels.contains(l));
         left = product(left, right, &later);
+        if left.value.is_poisoned() {
+            return left.value;
+        }
     }
     let left = left.keep(&|l| output.contains(l));
     left.ordered(output)

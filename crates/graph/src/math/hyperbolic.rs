@@ -1,4 +1,4 @@
-//! Hyperbolic functions and their inverses; tanh is a primitive.
+//! Inverses of hyperbolic functions; sinh, cosh and tanh are primitives.
 
 use std::f64::consts::LN_2;
 use std::panic::Location;
@@ -6,21 +6,6 @@ use std::panic::Location;
 use crate::var::Var;
 
 impl<'g> Var<'g> {
-    /// Hyperbolic sine, accurate near 0.
-    #[track_caller]
-    pub fn sinh(self) -> Var<'g> {
-        let _here = self.graph.blame("sinh", Location::caller());
-        // The two terms have the same sign, so nothing cancels.
-        0.5 * (self.expm1() - (-self).expm1())
-    }
-
-    /// Hyperbolic cosine.
-    #[track_caller]
-    pub fn cosh(self) -> Var<'g> {
-        let _here = self.graph.blame("cosh", Location::caller());
-        0.5 * (self.exp() + (-self).exp())
-    }
-
     /// The inverse of [`sinh`](Var::sinh), accurate near 0 and for large negative x.
     #[track_caller]
     pub fn asinh(self) -> Var<'g> {
@@ -32,7 +17,11 @@ impl<'g> Var<'g> {
             let y = size.less(1e9).select(near, size.ln() + LN_2);
             x[0].less(0.0).select(-y, y)
         };
-        self.graph.custom_jvp("asinh", &[self], formula, |x, _, t| t[0] * (x[0].square() + 1.0).rsqrt())
+        self.graph.custom_jvp("asinh", &[self], formula, |x, _, t| {
+            let size = x[0].abs();
+            let near = size.minimum(1e9).square() + 1.0;
+            t[0] * size.less(1e9).select(near.rsqrt(), 1.0 / size.maximum(1e9))
+        })
     }
 
     /// The inverse of [`cosh`](Var::cosh) on x ≥ 0; NaN below 1, and infinite derivative there.

@@ -24,14 +24,14 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn diagonal(self) -> Var<'g> {
         let _here = self.graph.blame("diagonal", Location::caller());
-        let own = self.shape();
-        self.try_record(square("diagonal", &own), |n| {
+        self.shaped(|own| {
+            let n = square("diagonal", &own)?;
             if n == 0 {
-                return self.reshape_to(own.without(own.len() - 1));
+                return Ok(self.reshape_to(own.without(own.len() - 1)));
             }
             // Written in one row, the elements of the diagonal are n + 1 apart.
             let row = own.without(own.len() - 1).with(own.len() - 2, n * n);
-            self.reshape_to(row).slice_step(-1, 0..n * n, n + 1)
+            Ok(self.reshape_to(row).slice_step(-1, 0..n * n, n + 1))
         })
     }
 
@@ -46,19 +46,20 @@ impl<'g> Var<'g> {
     #[track_caller]
     fn banded(self, op: &'static str, k: i64, inside: impl FnOnce(Var<'g>, Var<'g>) -> Var<'g>) -> Var<'g> {
         let _here = self.graph.blame(op, Location::caller());
-        let own = self.shape();
-        let [.., m, n] = own[..] else {
-            let why = "needs matrices (…, m, n)";
-            return self.fail(chainrule_tensor::Error::shape(op, [&own[..]], why));
-        };
-        let position = |axis| self.graph.iota([m, n], axis);
-        let zero = match self.kind() {
-            Kind::Real => self.graph.constant(0.0),
-            Kind::Int => self.graph.constant(0_i64),
-            Kind::Truth => self.graph.constant(false),
-        };
-        // Beyond the corners all diagonals are alike; further out the integers would overflow.
-        let k = k.clamp(-(m as i64), n as i64);
-        inside(position(0) + k, position(1)).select(self, zero)
+        self.shaped(|own| {
+            let [.., m, n] = own[..] else {
+                let why = "needs matrices (…, m, n)";
+                return Err(chainrule_tensor::Error::shape(op, [&own[..]], why));
+            };
+            let position = |axis| self.graph.iota([m, n], axis);
+            let zero = match self.kind() {
+                Kind::Real => self.graph.constant(0.0),
+                Kind::Int => self.graph.constant(0_i64),
+                Kind::Truth => self.graph.constant(false),
+            };
+            // Beyond the corners all diagonals are alike; further out the integers would overflow.
+            let k = k.clamp(-(m as i64), n as i64);
+            Ok(inside(position(0) + k, position(1)).select(self, zero))
+        })
     }
 }

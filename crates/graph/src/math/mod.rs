@@ -5,7 +5,6 @@ mod einsum;
 mod hyperbolic;
 mod matrix;
 pub(crate) mod samples;
-mod scan;
 mod softmax;
 mod stats;
 mod trigonometric;

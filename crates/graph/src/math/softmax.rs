@@ -5,30 +5,44 @@ use std::panic::Location;
 use crate::var::Var;
 
 impl<'g> Var<'g> {
-    /// ln Σ eˣ along `axis`, which disappears. The maximum is taken out first, so nothing overflows.
+    /// ln Σ eˣ along `axis`, which disappears; −∞ of no elements, and where all are −∞, with derivative 0 there. The
+    /// maximum is taken out first, so nothing overflows.
     #[track_caller]
     pub fn logsumexp(self, axis: isize) -> Var<'g> {
         let _here = self.graph.blame("logsumexp", Location::caller());
-        let top = self.max(&[axis]).stop_gradient();
-        // An infinite maximum would make ∞ − ∞ below.
-        let top = top.abs().equal(f64::INFINITY).select(0.0, top);
-        (self - self.keep(&[axis], top)).exp().sum(&[axis]).ln() + top
+        let top = self.top(axis);
+        let sum = (self - self.keep(&[axis], top)).exp().sum(&[axis]);
+        // ln 0 is right, but its slope times the 0 of each term is not.
+        let nothing = sum.equal(0.0);
+        nothing.select(f64::NEG_INFINITY, nothing.select(1.0, sum).ln() + top)
     }
 
-    /// ln softmax along `axis`.
+    /// ln softmax along `axis`; of no elements, none. Accurate for logits of any size, since a common offset is taken out
+    /// before anything is added. NaN where all logits are −∞.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Var<'g> {
         let _here = self.graph.blame("log_softmax", Location::caller());
-        self - self.keep(&[axis], self.logsumexp(axis))
+        let shifted = self - self.keep(&[axis], self.top(axis));
+        shifted - self.keep(&[axis], shifted.exp().sum(&[axis]).ln())
     }
 
-    /// eˣ / Σ eˣ along `axis`: positive, and its sum is 1.
+    /// eˣ / Σ eˣ along `axis`; of no elements, none. Positive, and its sum is 1. NaN where all logits are −∞.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Var<'g> {
         let _here = self.graph.blame("softmax", Location::caller());
-        let top = self.keep(&[axis], self.max(&[axis]).stop_gradient());
-        let e = (self - top).exp();
+        let e = (self - self.keep(&[axis], self.top(axis))).exp();
         e / self.keep(&[axis], e.sum(&[axis]))
+    }
+
+    /// The maximum along `axis` as a number that only shifts: it has no derivative, and it is 0 of no elements, and where
+    /// it is infinite and would make ∞ − ∞.
+    #[track_caller]
+    fn top(self, axis: isize) -> Var<'g> {
+        if self.dim(axis).is_ok_and(|n| n == 0) {
+            return self.sum(&[axis]).stop_gradient();
+        }
+        let top = self.max(&[axis]).stop_gradient();
+        top.abs().equal(f64::INFINITY).select(0.0, top)
     }
 
     /// Truth values of shape `(…, classes)`: whether this integer is the position on the new last axis. An integer that

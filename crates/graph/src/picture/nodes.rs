@@ -11,17 +11,17 @@ use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
-use crate::exec::fuse::live;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Phase;
 use crate::prim::Op;
+use crate::walk;
 
 /// Draws the nodes that the outputs depend on.
 pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     let graph = picture.graph;
     let wanted: Vec<NodeId> = picture.outputs.iter().map(|v| v.id).collect();
     let nodes = graph.nodes();
-    let live = live(graph, &wanted);
+    let live = walk::made_of(&nodes, wanted.iter().copied());
     let precision = picture.precision.unwrap_or_else(|| Precision::of_leaves(graph));
     let reverse = reverse(&nodes, &live);
     let saved = match reverse.contains(&true) {

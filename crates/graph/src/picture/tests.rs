@@ -197,7 +197,7 @@ fn nothing_and_errors() {
 #[test]
 fn two_hundred_nodes() {
     let g = Graph::new();
-    let outputs = net(&g, 9);
+    let outputs = net(&g, 16);
     assert!(g.len() > 200);
     check_all(&g, &outputs);
 }

@@ -4,7 +4,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, shape};
 
 use super::rows::Rows;
-use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
@@ -32,8 +32,10 @@ impl<'g> Var<'g> {
 
     #[track_caller]
     fn arg_reduce(self, max: bool, axis: isize) -> Var<'g> {
-        let checked = shape::axis(if max { "argmax" } else { "argmin" }, axis, &self.shape());
-        self.try_record(checked, |axis| self.record(Op::ArgReduce(ArgReduce { max, axis }), &[]))
+        self.shaped(|own| {
+            let axis = shape::axis(if max { "argmax" } else { "argmin" }, axis, &own)?;
+            Ok(self.record(Op::ArgReduce(ArgReduce { max, axis }), &[]))
+        })
     }
 }
 
@@ -48,9 +50,10 @@ impl Primitive for ArgReduce {
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         let ty = args[0];
-        if ty.kind != Kind::Real {
-            return Err(wrong_kind(self.name(), format!("does not take {ty}; cast it with .real() first")));
+        if ty.kind == Kind::Truth {
+            return Err(wrong_kind(self.name(), format!("does not take {ty}; cast it with .int() first")));
         }
+        within(self.name(), &ty.shape, self.axis + 1)?;
         if ty.shape[self.axis] == 0 {
             let why = "an empty axis has no extreme";
             return Err(chainrule_tensor::Error::shape(self.name(), [&ty.shape[..]], why).into());

@@ -19,11 +19,15 @@ impl<'g> Var<'g> {
     /// Applies `function` after broadcasting both operands to a common shape.
     #[track_caller]
     pub(crate) fn binary(self, function: Function, right: impl Operand<'g>) -> Var<'g> {
-        let right = right.var(self.graph);
+        let right = right.into_operand().beside(Some(self.kind()), self.graph);
         let (left, right) = match self.aligned(right, Binary(function).name()) {
             Ok(pair) => pair,
             Err(poisoned) => return poisoned,
         };
+        // Only where the kinds fit: what is recorded else makes the error, whatever the values are.
+        if Binary(function).infer(&[&left.ty(), &right.ty()]).is_err() {
+            return left.record(Op::Binary(Binary(function)), &[right]);
+        }
         match function {
             Function::Add if right.is_constant(0.0) => left,
             Function::Add if left.is_constant(0.0) => right,
@@ -36,7 +40,7 @@ impl<'g> Var<'g> {
         }
     }
 
-    /// Both operands in their common shape; a number beside an integer is taken as an integer if it is whole.
+    /// Both operands in their common shape.
     #[track_caller]
     pub(crate) fn aligned(self, right: Var<'g>, op: &'static str) -> Result<(Var<'g>, Var<'g>), Var<'g>> {
         if let Some(refused) = self.graph.refused(op, &[self, right]) {
@@ -106,7 +110,10 @@ impl Primitive for Binary {
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         let [left, right] = [args[0], args[1]];
         if left.kind != right.kind {
-            let why = format!("operands are {left} and {right}; make both real with .real()");
+            let why = format!(
+                "operands are {left} and {right}; make both real with .real(), or write whole numbers beside integers \
+                 without a point"
+            );
             return Err(wrong_kind(self.name(), why));
         }
         if !self.0.takes(left.kind) {

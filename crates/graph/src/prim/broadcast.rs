@@ -1,6 +1,6 @@
 //! Repetition along axes of length 1: the transpose of a sum.
 
-use chainrule_tensor::{Layout, Shape, Tensor, shape};
+use chainrule_tensor::{Error, Layout, Shape, Tensor, shape};
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
@@ -19,18 +19,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Into<Shape>) -> Var<'g> {
         let shape = shape.into();
-        let own = self.shape();
-        if own == shape || self.is_poisoned() {
-            return self;
-        }
-        let fits = shape::broadcast("broadcast", &own, &shape).and_then(|common| {
-            if common == shape {
-                return Ok(());
-            }
-            let why = "the first cannot be repeated to fill the second";
-            Err(chainrule_tensor::Error::shape("broadcast", [&own[..], &shape[..]], why))
-        });
-        self.try_record(fits, |()| self.record(Op::Broadcast(Broadcast { shape }), &[]))
+        if self.shape() == shape { self } else { self.record(Op::Broadcast(Broadcast { shape }), &[]) }
     }
 
     /// The number `value` in this value's shape and kind.
@@ -42,7 +31,7 @@ impl<'g> Var<'g> {
             Kind::Int => Tensor::from(value as i64),
             Kind::Truth => Tensor::from(value != 0.0),
         };
-        self.graph.constant(scalar).broadcast_to(self.shape())
+        self.shaped(|own| Ok(self.graph.constant(scalar).broadcast_to(own)))
     }
 
     /// Whether every element is the real constant `value`, as far as can be told without computing.
@@ -58,13 +47,14 @@ impl<'g> Var<'g> {
     /// The sum over the axes that broadcasting from `shape` to this value's shape repeated.
     #[track_caller]
     pub(crate) fn sum_to(self, shape: &Shape) -> Var<'g> {
-        let own = self.shape();
-        let new = own.len() - shape.len();
-        let axes: Vec<isize> = (0..own.len())
-            .filter(|&i| i < new || (shape[i - new] == 1 && own[i] != 1))
-            .map(|i| i as isize)
-            .collect();
-        if axes.is_empty() { self } else { self.sum(&axes).reshape_to(shape.clone()) }
+        self.shaped(|own| {
+            let new = own.len() - shape.len();
+            let axes: Vec<isize> = (0..own.len())
+                .filter(|&i| i < new || (shape[i - new] == 1 && own[i] != 1))
+                .map(|i| i as isize)
+                .collect();
+            Ok(if axes.is_empty() { self } else { self.sum(&axes).reshape_to(shape.clone()) })
+        })
     }
 }
 
@@ -74,6 +64,11 @@ impl Primitive for Broadcast {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let own = &args[0].shape;
+        if shape::broadcast("broadcast", own, &self.shape)? != self.shape {
+            let why = "the first cannot be repeated to fill the second";
+            return Err(Error::shape("broadcast", [&own[..], &self.shape[..]], why).into());
+        }
         Ok(args[0].shaped(&self.shape))
     }
 

@@ -23,8 +23,9 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn cholesky(self) -> Var<'g> {
         let _here = self.graph.blame("cholesky", Location::caller());
-        self.try_record(square("cholesky", &self.shape()), |_| {
-            ((self + self.t()) * 0.5).record(Op::Cholesky(Cholesky), &[])
+        self.shaped(|own| {
+            square("cholesky", &own)?;
+            Ok(((self + self.t()) * 0.5).record(Op::Cholesky(Cholesky), &[]))
         })
     }
 }
@@ -47,6 +48,7 @@ impl Primitive for Cholesky {
             let why = format!("does not take {}; cast it with .real() first", args[0]);
             return Err(wrong_kind("cholesky", why));
         }
+        square("cholesky", &args[0].shape)?;
         Ok(args[0].clone())
     }
 

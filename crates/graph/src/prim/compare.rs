@@ -42,7 +42,8 @@ compare! {
 impl<'g> Var<'g> {
     #[track_caller]
     fn compare(self, relation: Relation, right: impl Operand<'g>) -> Var<'g> {
-        match self.aligned(right.var(self.graph), relation.name()) {
+        let right = right.into_operand().beside(Some(self.kind()), self.graph);
+        match self.aligned(right, relation.name()) {
             Ok((left, right)) => left.record(Op::Compare(Compare(relation)), &[right]),
             Err(poisoned) => poisoned,
         }

@@ -6,7 +6,7 @@ use chainrule_tensor::{Layout, shape};
 
 use super::rows::Rows;
 use super::slice::Slice;
-use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use super::{Derivative, Lowering, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::{Graph, Type};
@@ -16,6 +16,8 @@ use crate::var::Var;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Concat {
     axis: usize,
+    /// Where each argument begins along the axis.
+    starts: Vec<usize>,
 }
 
 impl Graph {
@@ -31,8 +33,10 @@ impl Graph {
         if let Some(refused) = self.refused("concat", parts) {
             return refused;
         }
-        let checked = shape::axis("concat", axis, &first.shape());
-        first.try_record(checked, |axis| self.record(Op::Concat(Concat { axis }), parts))
+        first.shaped(|own| {
+            let axis = shape::axis("concat", axis, &own)?;
+            Ok(self.record(Concat::of(axis, parts).into(), parts))
+        })
     }
 
     /// `parts` of equal shape along a new axis.
@@ -48,9 +52,15 @@ impl Graph {
 }
 
 impl Concat {
-    /// Where argument `i` begins along the axis, given all shapes.
-    fn start<'a>(&self, i: usize, shapes: impl Iterator<Item = &'a [usize]>) -> usize {
-        shapes.take(i).map(|s| s[self.axis]).sum()
+    fn of(axis: usize, parts: &[Var<'_>]) -> Self {
+        let mut end: usize = 0;
+        // A part without the axis, and one too long for any memory, are refused by `infer`.
+        let start = |part: &Var<'_>| {
+            let len = part.shape().get(axis).copied().unwrap_or(0);
+            let next = end.saturating_add(len);
+            std::mem::replace(&mut end, next)
+        };
+        Concat { axis, starts: parts.iter().map(start).collect() }
     }
 }
 
@@ -67,29 +77,31 @@ impl Primitive for Concat {
         if let Some(other) = args.iter().find(|a| a.kind != args[0].kind) {
             return Err(wrong_kind("concat", format!("joins {} with {other}; cast one", args[0])));
         }
+        within("concat", &args[0].shape, self.axis + 1)?;
         let shapes: Vec<&[usize]> = args.iter().map(|a| &a.shape[..]).collect();
         Ok(args[0].shaped(shape::concat(&shapes, self.axis)?))
     }
 
     fn derivative(&self) -> Derivative<Self> {
         Derivative::Linear(|p, i, ct, s| {
-            let shapes: Vec<_> = s.x.iter().map(|x| x.shape()).collect();
-            let start = p.start(i, shapes.iter().map(|s| &s[..]));
-            ct.slice_to(Slice { axis: p.axis, start, len: shapes[i][p.axis], step: 1 })
+            let len = s.x[i].shape()[p.axis];
+            ct.slice_to(Slice { axis: p.axis, start: p.starts[i], len, step: 1 })
         })
     }
 
     fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
-        rows.record(Concat { axis: self.axis + 1 })
+        rows.record(Concat { axis: self.axis + 1, starts: self.starts.clone() })
     }
 
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
         let whole = Layout::contiguous(ty.shape.clone());
-        let place = |i: usize| {
-            let start = self.start(i, args.iter().map(|a| &a.shape[..]));
-            (args[i].clone(), whole.slice(self.axis, start, args[i].shape[self.axis], 1))
+        let place = |(from, start): (&Layout, &usize)| {
+            (from.clone(), whole.slice(self.axis, *start, from.shape[self.axis], 1))
         };
-        Lowering::Kernel(Kernel::Place { parts: (0..args.len()).map(place).collect(), fill: false })
+        Lowering::Kernel(Kernel::Place {
+            parts: args.iter().zip(&self.starts).map(place).collect(),
+            fill: false,
+        })
     }
 
     fn strided(&self) -> bool {

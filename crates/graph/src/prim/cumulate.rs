@@ -4,7 +4,7 @@ use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, shape};
 
 use super::rows::Rows;
-use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
@@ -21,8 +21,10 @@ impl<'g> Var<'g> {
     /// `x.flip(axis).cumsum(axis).flip(axis)`.
     #[track_caller]
     pub fn cumsum(self, axis: isize) -> Var<'g> {
-        let checked = shape::axis("cumsum", axis, &self.shape());
-        self.try_record(checked, |axis| self.record(Op::CumSum(CumSum { axis }), &[]))
+        self.shaped(|own| {
+            let axis = shape::axis("cumsum", axis, &own)?;
+            Ok(self.record(Op::CumSum(CumSum { axis }), &[]))
+        })
     }
 }
 
@@ -39,6 +41,7 @@ impl Primitive for CumSum {
         if args[0].kind == Kind::Truth {
             return Err(wrong_kind("cumsum", format!("does not take {}; cast it first", args[0])));
         }
+        within("cumsum", &args[0].shape, self.axis + 1)?;
         Ok(args[0].clone())
     }
 

@@ -1,8 +1,9 @@
-//! Determinants, as sign and logarithm.
+//! Determinants: the value, or sign and logarithm.
 
 use std::panic::Location;
 
 use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::kernels::linear_algebra::Determinant as What;
 use chainrule_tensor::{Layout, Shape};
 
 use super::rows::Rows;
@@ -13,10 +14,10 @@ use crate::exec::kernel::Kernel;
 use crate::ir::Type;
 use crate::var::Var;
 
-/// The sign of the determinant, or the logarithm of its magnitude, of each matrix (…, n, n).
+/// The determinant, its sign, or the logarithm of its magnitude, of each matrix (…, n, n).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Determinant {
-    sign: bool,
+    what: What,
 }
 
 impl<'g> Var<'g> {
@@ -24,13 +25,7 @@ impl<'g> Var<'g> {
     /// overflow where the determinant would.
     #[track_caller]
     pub fn slogdet(self) -> (Var<'g>, Var<'g>) {
-        let _here = self.graph.blame("slogdet", Location::caller());
-        let part = |sign: bool| {
-            self.try_record(square("slogdet", &self.shape()), |_| {
-                self.record(Op::Determinant(Determinant { sign }), &[])
-            })
-        };
-        (part(true), part(false))
+        (self.determinant("slogdet", What::Sign), self.determinant("slogdet", What::Log))
     }
 
     /// The logarithm of the magnitude of the determinant of each matrix (…, n, n). Its derivative is the transposed
@@ -41,35 +36,52 @@ impl<'g> Var<'g> {
         self.slogdet().1
     }
 
-    /// The determinant of each matrix (…, n, n). The graph fails when it differentiates at a singular matrix.
+    /// The determinant of each matrix (…, n, n): the product of its pivots, in f64 whatever the width of the matrix. The
+    /// graph fails when it differentiates at a singular matrix.
     #[track_caller]
     pub fn det(self) -> Var<'g> {
-        let _here = self.graph.blame("det", Location::caller());
-        let (sign, log) = self.slogdet();
-        sign * log.exp()
+        self.determinant("det", What::Value)
+    }
+
+    #[track_caller]
+    fn determinant(self, op: &'static str, what: What) -> Var<'g> {
+        let _here = self.graph.blame(op, Location::caller());
+        self.shaped(|own| {
+            square(op, &own)?;
+            Ok(self.record(Op::Determinant(Determinant { what }), &[]))
+        })
     }
 }
 
 impl Primitive for Determinant {
     fn name(&self) -> &'static str {
-        if self.sign { "det_sign" } else { "logdet" }
+        match self.what {
+            What::Value => "det",
+            What::Sign => "det_sign",
+            What::Log => "logdet",
+        }
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         let ty = args[0];
+        let op = if self.what == What::Value { "det" } else { "slogdet" };
         if ty.kind != Kind::Real {
-            return Err(wrong_kind("slogdet", format!("does not take {ty}; cast it with .real() first")));
+            return Err(wrong_kind(op, format!("does not take {ty}; cast it with .real() first")));
         }
+        square(op, &ty.shape)?;
         Ok(ty.shaped(ty.shape[..ty.shape.len() - 2].iter().copied().collect::<Shape>()))
     }
 
     fn derivative(&self) -> Derivative<Self> {
-        if self.sign {
+        if self.what == What::Sign {
             return Derivative::Flat("the sign is constant between its jumps");
         }
         // d ln|det A| = tr(A⁻¹ dA)
-        Derivative::Nonlinear(|_, t, s| match t[0] {
-            Some(t) => (s.x[0].inverse().t() * t).sum(&[-2, -1]),
+        Derivative::Nonlinear(|p, t, s| match t[0] {
+            Some(t) => {
+                let of_log = (s.x[0].inverse().t() * t).sum(&[-2, -1]);
+                if p.what == What::Log { of_log } else { s.y * of_log }
+            }
             None => s.y.like(0.0),
         })
     }
@@ -81,7 +93,7 @@ impl Primitive for Determinant {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let shape = &args[0].shape;
         let batch = shape[..shape.len() - 2].iter().product();
-        Lowering::Kernel(Kernel::Determinant { sign: self.sign, dims: [batch, shape[shape.len() - 1]] })
+        Lowering::Kernel(Kernel::Determinant { what: self.what, dims: [batch, shape[shape.len() - 1]] })
     }
 
     fn samples() -> Vec<Sample> {

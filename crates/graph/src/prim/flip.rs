@@ -3,7 +3,7 @@
 use chainrule_tensor::{Layout, shape};
 
 use super::rows::Rows;
-use super::{Derivative, Lowering, Op, Primitive, Sample};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
 use crate::ir::Type;
 use crate::var::Var;
@@ -18,8 +18,10 @@ impl<'g> Var<'g> {
     /// The elements of `axis` in reverse order.
     #[track_caller]
     pub fn flip(self, axis: isize) -> Var<'g> {
-        let checked = shape::axis("flip", axis, &self.shape());
-        self.try_record(checked, |axis| self.record(Op::Flip(Flip { axis }), &[]))
+        self.shaped(|own| {
+            let axis = shape::axis("flip", axis, &own)?;
+            Ok(self.record(Op::Flip(Flip { axis }), &[]))
+        })
     }
 }
 
@@ -33,6 +35,7 @@ impl Primitive for Flip {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        within("flip", &args[0].shape, self.axis + 1)?;
         Ok(args[0].clone())
     }
 

@@ -5,10 +5,11 @@ use std::panic::Location;
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::gather::Lengths;
 use chainrule_tensor::{Layout, Shape, shape};
+use smallvec::SmallVec;
 
 use super::rows::Rows;
 use super::scatter::ScatterAdd;
-use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
@@ -32,10 +33,10 @@ impl<'g> Var<'g> {
         if let Some(refused) = self.graph.refused("take", &[index]) {
             return refused;
         }
-        let own = self.shape();
-        self.try_record(shape::axis("take", axis, &own), |axis| {
+        self.shaped(|own| {
+            let axis = shape::axis("take", axis, &own)?;
             let repeated: Shape = own[..axis].iter().chain(index.shape().iter()).copied().collect();
-            self.record(Op::Gather(Gather { batch: axis }), &[index.broadcast_to(repeated)])
+            Ok(self.record(Op::Gather(Gather { batch: axis }), &[index.broadcast_to(repeated)]))
         })
     }
 
@@ -48,28 +49,31 @@ impl<'g> Var<'g> {
         if let Some(refused) = self.graph.refused("take_along_axis", &[index]) {
             return refused;
         }
-        let own = self.shape();
-        self.try_record(along("take_along_axis", axis, &own, &index.shape()), |axis| {
+        self.shaped(|own| {
+            let axis = along("take_along_axis", axis, &own, &index.shape())?;
             let batch = own.len() - 1;
             let picked = self.axis_last(axis).record(Op::Gather(Gather { batch }), &[index.axis_last(axis)]);
-            picked.last_axis_to(axis)
+            Ok(picked.last_axis_to(axis))
         })
     }
 
     /// `axis` moved behind all others.
     #[track_caller]
     pub(crate) fn axis_last(self, axis: usize) -> Var<'g> {
-        let others = (0..self.rank()).filter(|a| *a != axis);
-        self.permute(&others.chain([axis]).map(|a| a as isize).collect::<Vec<_>>())
+        self.shaped(|own| {
+            let others = (0..own.len()).filter(|a| *a != axis);
+            Ok(self.permute_to(others.chain([axis]).collect()))
+        })
     }
 
     /// The last axis moved to position `axis`.
     #[track_caller]
     pub(crate) fn last_axis_to(self, axis: usize) -> Var<'g> {
-        let last = self.rank() as isize - 1;
-        let mut axes: Vec<isize> = (0..last).collect();
-        axes.insert(axis, last);
-        self.permute(&axes)
+        self.shaped(|own| {
+            let mut axes: SmallVec<[usize; 4]> = (0..own.len()).collect();
+            axes[axis..].rotate_right(1);
+            Ok(self.permute_to(axes))
+        })
     }
 }
 
@@ -112,6 +116,7 @@ impl Primitive for Gather {
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         let (x, index) = (args[0], args[1]);
         check("gather", self.batch, x, index)?;
+        within("gather", &x.shape, self.batch + 1)?;
         Ok(x.shaped(index.shape.iter().chain(&x.shape[self.batch + 1..]).copied().collect::<Shape>()))
     }
 

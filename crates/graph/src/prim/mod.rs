@@ -26,9 +26,11 @@ pub(crate) mod matmul;
 pub(crate) mod pad;
 pub(crate) mod part;
 pub(crate) mod permute;
+pub(crate) mod place;
 pub(crate) mod pushforward;
 pub(crate) mod random;
 pub(crate) mod range;
+pub(crate) mod recurrence;
 pub(crate) mod reduce;
 pub(crate) mod reshape;
 pub(crate) mod rows;
@@ -169,7 +171,7 @@ pub(crate) trait Primitive {
     fn attributes(&self) -> String {
         String::new()
     }
-    /// The type of the result, or the rule that the arguments break.
+    /// The type of the result, or the rule that the arguments break, whatever they are.
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind>;
     /// The formulas within.
     fn bodies(&self) -> Vec<&Body> {
@@ -292,8 +294,8 @@ primitives! {
     leaf::Input, leaf::Scalar, leaf::Constant, leaf::Parameter, leaf::Iota, leaf::Poison,
     unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
-    slice::Slice, pad::Pad, concat::Concat, flip::Flip,
-    reduce::Reduce, arg::ArgReduce, cumulate::CumSum, sort::ArgSort,
+    slice::Slice, pad::Pad, place::Place, concat::Concat, flip::Flip,
+    reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
     gather::Gather, scatter::ScatterAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     random::Uniform, fold_in::FoldIn, range::InRange, stop::StopGradient, barrier::Barrier,
@@ -324,6 +326,15 @@ impl Op {
         let attributes = self.attributes();
         if attributes.is_empty() { self.name().into() } else { format!("{}[{attributes}]", self.name()) }
     }
+}
+
+/// Fails if `shape` has fewer axes than `rank`, which `op` speaks of: no shape rule relies on what records it.
+pub(crate) fn within(op: &'static str, shape: &[usize], rank: usize) -> Result<(), ErrorKind> {
+    if rank <= shape.len() {
+        return Ok(());
+    }
+    let why = format!("needs at least {rank} axes");
+    Err(chainrule_tensor::Error::shape(op, [shape], why).into())
 }
 
 /// An [`ErrorKind`] for an operand of the wrong kind.

@@ -1,10 +1,10 @@
 //! Zeros around and between the elements of an axis: the transpose of slicing.
 
-use chainrule_tensor::{Layout, shape};
+use chainrule_tensor::{Error, Layout, shape};
 
 use super::rows::Rows;
-use super::slice::Slice;
-use super::{Derivative, Lowering, Op, Primitive, Sample};
+use super::slice::{Slice, fits};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
@@ -23,17 +23,18 @@ impl<'g> Var<'g> {
     /// `before` zeros in front of `axis` and `after` behind.
     #[track_caller]
     pub fn pad(self, axis: isize, before: usize, after: usize) -> Var<'g> {
-        let shape = self.shape();
-        self.try_record(shape::axis("pad", axis, &shape), |axis| {
+        self.shaped(|own| {
+            let axis = shape::axis("pad", axis, &own)?;
             // Too long an axis for a `usize` is refused as too long for any memory.
-            let len = before.saturating_add(shape[axis]).saturating_add(after);
-            self.pad_to(Pad { axis, before, step: 1, len })
+            let len = before.saturating_add(own[axis]).saturating_add(after);
+            Ok(self.pad_to(Pad { axis, before, step: 1, len }))
         })
     }
 
     #[track_caller]
     pub(crate) fn pad_to(self, pad: Pad) -> Var<'g> {
-        if pad.len == self.shape()[pad.axis] { self } else { self.record(Op::Pad(pad), &[]) }
+        let whole = self.shape().get(pad.axis) == Some(&pad.len);
+        if whole { self } else { self.record(Op::Pad(pad), &[]) }
     }
 }
 
@@ -47,7 +48,14 @@ impl Primitive for Pad {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
-        Ok(args[0].shaped(args[0].shape.with(self.axis, self.len)))
+        let own = &args[0].shape;
+        within("pad", own, self.axis + 1)?;
+        // A length that no `usize` holds stands for any that no memory holds.
+        if self.len != usize::MAX && !fits(self.before, own[self.axis], self.step, self.len) {
+            let why = format!("that axis does not lie in {}", self.attributes());
+            return Err(Error::shape("pad", [&own[..]], why).into());
+        }
+        Ok(args[0].shaped(own.with(self.axis, self.len)))
     }
 
     fn derivative(&self) -> Derivative<Self> {

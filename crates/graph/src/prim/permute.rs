@@ -32,25 +32,26 @@ impl<'g> Var<'g> {
     /// The axes in a new order: axis `i` of the result is `axes[i]` of this.
     #[track_caller]
     pub fn permute(self, axes: &[isize]) -> Var<'g> {
-        let checked = shape::permute(&self.shape(), axes);
-        self.try_record(checked, |axes| self.permute_to(axes))
+        self.shaped(|own| Ok(self.permute_to(shape::permute(&own, axes)?)))
     }
 
     /// The last two axes exchanged: the transpose of a matrix, or of each matrix in a batch.
     #[track_caller]
     pub fn t(self) -> Var<'g> {
-        let rank = self.rank() as isize;
-        let mut axes: SmallVec<[isize; 4]> = (0..rank).collect();
-        if rank < 2 {
-            let why = "a transpose needs at least 2 axes; make a vector a row (1, n) or a column (n, 1)";
-            return self.fail(chainrule_tensor::Error::shape("t", [&self.shape()[..]], why));
-        }
-        axes.swap(rank as usize - 2, rank as usize - 1);
-        self.permute(&axes)
+        self.shaped(|own| {
+            let rank = own.len();
+            if rank < 2 {
+                let why = "a transpose needs at least 2 axes; make a vector a row (1, n) or a column (n, 1)";
+                return Err(chainrule_tensor::Error::shape("t", [&own[..]], why));
+            }
+            let mut axes: SmallVec<[usize; 4]> = (0..rank).collect();
+            axes.swap(rank - 2, rank - 1);
+            Ok(self.permute_to(axes))
+        })
     }
 
     #[track_caller]
-    fn permute_to(self, axes: SmallVec<[usize; 4]>) -> Var<'g> {
+    pub(crate) fn permute_to(self, axes: SmallVec<[usize; 4]>) -> Var<'g> {
         if axes.is_sorted() { self } else { self.record(Op::Permute(Permute { axes }), &[]) }
     }
 }
@@ -65,6 +66,8 @@ impl Primitive for Permute {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let axes: SmallVec<[isize; 4]> = self.axes.iter().map(|&a| a as isize).collect();
+        shape::permute(&args[0].shape, &axes)?;
         let shape: chainrule_tensor::Shape = self.axes.iter().map(|&a| args[0].shape[a]).collect();
         Ok(args[0].shaped(shape))
     }

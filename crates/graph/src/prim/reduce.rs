@@ -5,7 +5,7 @@ use chainrule_tensor::kernels::reduce::Reduction;
 use chainrule_tensor::{Layout, Shape, shape};
 
 use super::rows::Rows;
-use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::kernel::Kernel;
 use crate::ir::Type;
@@ -41,23 +41,35 @@ impl<'g> Var<'g> {
     }
 
     /// `reduced` (a reduction of this value over `axes`) with those axes back at length 1, ready to broadcast.
+    ///
+    /// # Errors
+    /// Poison if `reduced` has another shape than this value without `axes`.
     #[track_caller]
     pub fn keep(self, axes: &[isize], reduced: Var<'g>) -> Var<'g> {
         if let Some(refused) = self.graph.refused("keep", &[reduced]) {
             return refused;
         }
-        let shape = self.shape();
-        self.try_record(shape::axes("keep", axes, &shape), |axes| {
-            let kept: Shape =
-                (0..shape.len()).map(|i| if axes.contains(&i) { 1 } else { shape[i] }).collect();
-            reduced.reshape_to(kept)
+        self.shaped(|own| {
+            let axes = shape::axes("keep", axes, &own)?;
+            let lengths = |keep: Option<usize>| -> Shape {
+                let length = |i: usize| if axes.contains(&i) { keep } else { Some(own[i]) };
+                (0..own.len()).filter_map(length).collect()
+            };
+            let (found, wanted) = (reduced.shape(), lengths(None));
+            if found != wanted {
+                let why = format!(
+                    "the first reduced over axes {axes:?} has shape {wanted}, not that of the second"
+                );
+                return Err(chainrule_tensor::Error::shape("keep", [&own[..], &found[..]], why));
+            }
+            Ok(reduced.reshape_to(lengths(Some(1))))
         })
     }
 
     #[track_caller]
     fn reduce(self, op: Reduction, axes: &[isize]) -> Var<'g> {
-        let checked = shape::axes(op.name(), axes, &self.shape());
-        self.try_record(checked, |axes| {
+        self.shaped(|own| {
+            let axes = shape::axes(op.name(), axes, &own)?;
             // One node per run of adjacent axes, last run first so that earlier positions stay valid.
             let mut out = self;
             let mut end = axes.len();
@@ -69,7 +81,7 @@ impl<'g> Var<'g> {
                 out = out.record(Op::Reduce(Reduce { op, start: axes[start], end: axes[end - 1] + 1 }), &[]);
                 end = start;
             }
-            out
+            Ok(out)
         })
     }
 }
@@ -103,6 +115,7 @@ impl Primitive for Reduce {
         if ty.kind == Kind::Truth && self.op == Reduction::Sum {
             return Err(wrong_kind("sum", format!("does not take {ty}; count with .int().sum(…)")));
         }
+        within(self.name(), &ty.shape, self.end)?;
         let reduced: usize = ty.shape[self.start..self.end].iter().product();
         if reduced == 0 && matches!(self.op, Reduction::Max | Reduction::Min) {
             let why = "an empty axis has no extreme";
@@ -120,7 +133,7 @@ impl Primitive for Reduce {
                 let tangent = t[0].unwrap_or_else(|| s.x[0].like(0.0));
                 p.apply(Reduction::Sum, tangent * taken) * (1.0 / p.apply(Reduction::Sum, taken))
             }),
-            Reduction::Prod => Derivative::Flat("products are recorded as a tree of multiplications"),
+            Reduction::Prod => Derivative::Flat("products are recorded as a recurrence"),
         }
     }
 

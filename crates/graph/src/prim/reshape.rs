@@ -1,6 +1,6 @@
 //! The same elements in the same order under another shape.
 
-use chainrule_tensor::{Layout, Shape, shape};
+use chainrule_tensor::{Error, Layout, Shape, shape};
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
@@ -18,8 +18,7 @@ impl<'g> Var<'g> {
     /// The same elements in row-major order under another shape; one length may be -1 and is computed.
     #[track_caller]
     pub fn reshape(self, to: &[isize]) -> Var<'g> {
-        let checked = shape::reshape(&self.shape(), to);
-        self.try_record(checked, |shape| self.reshape_to(shape))
+        self.shaped(|own| Ok(self.reshape_to(shape::reshape(&own, to)?)))
     }
 
     /// All axes in one.
@@ -31,23 +30,19 @@ impl<'g> Var<'g> {
     /// A new axis of length 1 before `axis` (negative counts from the end of the result).
     #[track_caller]
     pub fn expand(self, axis: isize) -> Var<'g> {
-        let shape = self.shape();
-        let longer: Shape = shape.iter().copied().chain([1]).collect();
-        self.try_record(shape::axis("expand", axis, &longer), |axis| {
-            let mut axes = shape.to_vec();
-            axes.insert(axis, 1);
-            self.reshape_to(axes.into())
+        self.shaped(|own| {
+            let mut axes = own.to_vec();
+            axes.push(1);
+            let axis = shape::axis("expand", axis, &axes)?;
+            axes[axis..].rotate_right(1);
+            Ok(self.reshape_to(axes.into()))
         })
     }
 
     /// `self` under `shape`, which must have the same size.
     #[track_caller]
     pub(crate) fn reshape_to(self, shape: Shape) -> Var<'g> {
-        if self.shape() == shape || self.is_poisoned() {
-            self
-        } else {
-            self.record(Op::Reshape(Reshape { shape }), &[])
-        }
+        if self.shape() == shape { self } else { self.record(Op::Reshape(Reshape { shape }), &[]) }
     }
 }
 
@@ -57,6 +52,11 @@ impl Primitive for Reshape {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let own = &args[0].shape;
+        if own.size() != self.shape.size() {
+            let why = "the two hold different numbers of elements";
+            return Err(Error::shape("reshape", [&own[..], &self.shape[..]], why).into());
+        }
         Ok(args[0].shaped(&self.shape))
     }
 

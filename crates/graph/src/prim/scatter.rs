@@ -33,21 +33,18 @@ impl<'g> Var<'g> {
         if let Some(refused) = self.graph.refused("scatter_add", &[index, updates]) {
             return refused;
         }
-        let own = self.shape();
-        let checked = shape::axis("scatter_add", axis, &own).and_then(|axis| {
+        self.shaped(|own| {
+            let axis = shape::axis("scatter_add", axis, &own)?;
             let (before, after) = (&own[..axis], &own[axis + 1..]);
-            let wanted: Shape = before.iter().chain(index.shape().iter()).chain(after).copied().collect();
-            if wanted == updates.shape() {
-                return Ok(axis);
+            let repeated: Shape = before.iter().chain(index.shape().iter()).copied().collect();
+            let wanted: Shape = repeated.iter().chain(after).copied().collect();
+            if wanted != updates.shape() {
+                let why = format!("updates for these indices into axis {axis} must be {wanted}");
+                let shapes = [&own[..], &index.shape()[..], &updates.shape()[..]];
+                return Err(chainrule_tensor::Error::shape("scatter_add", shapes, why));
             }
-            let why = format!("updates for these indices into axis {axis} must be {wanted}");
-            let shapes = [&own[..], &index.shape()[..], &updates.shape()[..]];
-            Err(chainrule_tensor::Error::shape("scatter_add", shapes, why))
-        });
-        self.try_record(checked, |axis| {
-            let repeated: Shape = own[..axis].iter().chain(index.shape().iter()).copied().collect();
             let scatter = ScatterAdd { batch: axis, n: own[axis] };
-            self + updates.record(Op::ScatterAdd(scatter), &[index.broadcast_to(repeated)])
+            Ok(self + updates.record(Op::ScatterAdd(scatter), &[index.broadcast_to(repeated)]))
         })
     }
 
@@ -60,19 +57,16 @@ impl<'g> Var<'g> {
         if let Some(refused) = self.graph.refused("scatter_add_along_axis", &[index, updates]) {
             return refused;
         }
-        let own = self.shape();
-        let checked = along("scatter_add_along_axis", axis, &own, &index.shape()).and_then(|axis| {
-            if index.shape() == updates.shape() {
-                return Ok(axis);
+        self.shaped(|own| {
+            let axis = along("scatter_add_along_axis", axis, &own, &index.shape())?;
+            if index.shape() != updates.shape() {
+                let shapes = [&index.shape()[..], &updates.shape()[..]];
+                let why = "there must be one update for each index";
+                return Err(chainrule_tensor::Error::shape("scatter_add_along_axis", shapes, why));
             }
-            let shapes = [&index.shape()[..], &updates.shape()[..]];
-            let why = "there must be one update for each index";
-            Err(chainrule_tensor::Error::shape("scatter_add_along_axis", shapes, why))
-        });
-        self.try_record(checked, |axis| {
             let scatter = ScatterAdd { batch: own.len() - 1, n: own[axis] };
             let (updates, index) = (updates.axis_last(axis), index.axis_last(axis));
-            self + updates.record(Op::ScatterAdd(scatter), &[index]).last_axis_to(axis)
+            Ok(self + updates.record(Op::ScatterAdd(scatter), &[index]).last_axis_to(axis))
         })
     }
 }

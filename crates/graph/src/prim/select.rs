@@ -20,17 +20,20 @@ impl<'g> Var<'g> {
     /// *after* the choice; guard the argument, not the result, of a function that is infinite outside.
     #[track_caller]
     pub fn select(self, yes: impl Operand<'g>, no: impl Operand<'g>) -> Var<'g> {
-        let (yes, no) = match yes.var(self.graph).aligned(no.var(self.graph), "select") {
+        let (yes, no) = (yes.into_operand(), no.into_operand());
+        let kinds = (yes.kind(), no.kind());
+        let (yes, no) = (yes.beside(kinds.1, self.graph), no.beside(kinds.0, self.graph));
+        let (yes, no) = match yes.aligned(no, "select") {
             Ok(pair) => pair,
             Err(poisoned) => return poisoned,
         };
-        if self.is_poisoned() {
-            return self;
+        if let Some(refused) = yes.graph.refused("select", &[self]) {
+            return refused;
         }
-        let common = shape::broadcast("select", &self.shape(), &yes.shape());
-        self.try_record(common, |common| {
+        self.shaped(|own| {
+            let common = shape::broadcast("select", &own, &yes.shape())?;
             let (yes, no) = (yes.broadcast_to(common.clone()), no.broadcast_to(common.clone()));
-            self.broadcast_to(common).record(Op::Select(Select), &[yes, no])
+            Ok(self.broadcast_to(common).record(Op::Select(Select), &[yes, no]))
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use chainrule_tensor::{Layout, shape};
+use chainrule_tensor::{Error, Layout, shape};
 
 use super::rows::Rows;
-use super::{Derivative, Lowering, Op, Primitive, Sample};
+use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
 use crate::ir::Type;
 use crate::var::Var;
@@ -29,26 +29,30 @@ impl<'g> Var<'g> {
     /// Every `step`-th element of `range` of `axis`.
     #[track_caller]
     pub fn slice_step(self, axis: isize, range: Range<usize>, step: usize) -> Var<'g> {
-        let shape = self.shape();
-        let checked = shape::axis("slice", axis, &shape).and_then(|axis| {
-            if range.start > range.end || range.end > shape[axis] || step == 0 {
-                let why =
-                    format!("{range:?} by {step} does not lie in axis {axis} of length {}", shape[axis]);
-                return Err(chainrule_tensor::Error::shape("slice", [&shape[..]], why));
+        self.shaped(|own| {
+            let axis = shape::axis("slice", axis, &own)?;
+            let n = own[axis];
+            if range.start > range.end || range.end > n || step == 0 {
+                let why = format!("{range:?} by {step} does not lie in axis {axis} of length {n}");
+                return Err(Error::shape("slice", [&own[..]], why));
             }
-            Ok(axis)
-        });
-        self.try_record(checked, |axis| {
             let len = range.len().div_ceil(step);
             // Beyond the axis every step is the same, and longer ones would overflow a stride.
-            self.slice_to(Slice { axis, start: range.start, len, step: step.min(shape[axis].max(1)) })
+            Ok(self.slice_to(Slice { axis, start: range.start, len, step: step.min(n.max(1)) }))
         })
     }
 
     #[track_caller]
     pub(crate) fn slice_to(self, slice: Slice) -> Var<'g> {
-        if slice.len == self.shape()[slice.axis] { self } else { self.record(Op::Slice(slice), &[]) }
+        let whole = self.shape().get(slice.axis) == Some(&slice.len);
+        if whole { self } else { self.record(Op::Slice(slice), &[]) }
     }
+}
+
+/// Whether elements `start`, `start + step`, …, `len` of them, lie in an axis of length `n`.
+pub(crate) fn fits(start: usize, len: usize, step: usize, n: usize) -> bool {
+    let last = len.checked_sub(1).map(|gaps| gaps.checked_mul(step).and_then(|way| way.checked_add(start)));
+    last.is_none_or(|last| last.is_some_and(|last| last < n))
 }
 
 impl Primitive for Slice {
@@ -61,7 +65,13 @@ impl Primitive for Slice {
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
-        Ok(args[0].shaped(args[0].shape.with(self.axis, self.len)))
+        let own = &args[0].shape;
+        within("slice", own, self.axis + 1)?;
+        if !fits(self.start, self.len, self.step, own[self.axis]) {
+            let why = format!("{} does not lie in that axis", self.attributes());
+            return Err(Error::shape("slice", [&own[..]], why).into());
+        }
+        Ok(args[0].shaped(own.with(self.axis, self.len)))
     }
 
     fn derivative(&self) -> Derivative<Self> {

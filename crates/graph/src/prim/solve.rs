@@ -45,9 +45,9 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn inverse(self) -> Var<'g> {
         let _here = self.graph.blame("inverse", Location::caller());
-        self.try_record(square("inverse", &self.shape()), |n| {
-            let graph = self.graph;
-            self.solve(graph.iota([n, n], 0).equal(graph.iota([n, n], 1)).real())
+        self.shaped(|own| {
+            let (graph, n) = (self.graph, square("inverse", &own)?);
+            Ok(self.solve(graph.iota([n, n], 0).equal(graph.iota([n, n], 1)).real()))
         })
     }
 
@@ -58,19 +58,13 @@ impl<'g> Var<'g> {
         if let Some(refused) = self.graph.refused(name, &[b]) {
             return refused;
         }
-        let (own, right) = (self.shape(), b.shape());
-        let checked = square(name, &own).and_then(|n| {
-            if right.len() < 2 || right[right.len() - 2] != n {
-                let advice = if right.len() == 1 { "; make a vector a column with .expand(-1)" } else { "" };
-                let why = format!("the right side must be (…, {n}, k){advice}");
-                return Err(Error::shape(name, [&own[..], &right[..]], why));
-            }
-            shape::broadcast(name, &own[..own.len() - 2], &right[..right.len() - 2])
-        });
-        self.try_record(checked, |common| {
+        self.shaped(|own| {
+            let right = b.shape();
+            sides(name, &own, &right)?;
+            let common = shape::broadcast(name, &own[..own.len() - 2], &right[..right.len() - 2])?;
             let batched = |s: &Shape| common.iter().chain(&s[s.len() - 2..]).copied().collect::<Shape>();
             let op = Op::Solve(solve);
-            self.broadcast_to(batched(&own)).record(op, &[b.broadcast_to(batched(&right))])
+            Ok(self.broadcast_to(batched(&own)).record(op, &[b.broadcast_to(batched(&right))]))
         })
     }
 
@@ -102,6 +96,16 @@ pub(crate) fn square(op: &'static str, shape: &[usize]) -> chainrule_tensor::Res
     }
 }
 
+/// Fails unless `a` are square matrices and `b` right sides of systems with them.
+fn sides(op: &'static str, a: &[usize], b: &[usize]) -> chainrule_tensor::Result<()> {
+    let n = square(op, a)?;
+    if b.len() < 2 || b[b.len() - 2] != n {
+        let advice = if b.len() == 1 { "; make a vector a column with .expand(-1)" } else { "" };
+        return Err(Error::shape(op, [a, b], format!("the right side must be (…, {n}, k){advice}")));
+    }
+    Ok(())
+}
+
 impl Solve {
     fn apply<'g>(&self, a: Var<'g>, b: Var<'g>) -> Var<'g> {
         a.record(Op::Solve(*self), &[b])
@@ -130,6 +134,11 @@ impl Primitive for Solve {
                 self.name(),
                 format!("does not take {other}; cast it with .real() first"),
             ));
+        }
+        let (a, b) = (&args[0].shape, &args[1].shape);
+        sides(self.name(), a, b)?;
+        if a[..a.len() - 2] != b[..b.len() - 2] {
+            return Err(Error::shape(self.name(), [&a[..], &b[..]], "the leading axes must be equal").into());
         }
         Ok(args[1].clone())
     }

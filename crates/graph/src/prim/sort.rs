@@ -23,9 +23,9 @@ impl<'g> Var<'g> {
     /// The positions that sort `axis`. Equal elements stay in their order; NaN counts as greater than every number.
     #[track_caller]
     pub fn argsort(self, axis: isize, order: Order) -> Var<'g> {
-        let checked = shape::axis("argsort", axis, &self.shape());
-        self.try_record(checked, |axis| {
-            self.axis_last(axis).record(Op::ArgSort(ArgSort { order }), &[]).last_axis_to(axis)
+        self.shaped(|own| {
+            let axis = shape::axis("argsort", axis, &own)?;
+            Ok(self.axis_last(axis).record(Op::ArgSort(ArgSort { order }), &[]).last_axis_to(axis))
         })
     }
 

@@ -13,6 +13,7 @@ use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::Origin;
 use crate::prim::Op;
 use crate::var::Var;
+use crate::walk;
 
 /// One line: `dv1 = 3 · dJ`.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +78,7 @@ impl<'g> Var<'g> {
         let taken = ["J", "dJ"].map(String::from).into();
         let (names, nodes) = (HashMap::new(), graph.nodes());
         let mut writer = Writer { graph, nodes, names, taken, derivatives: Vec::new() };
-        let live = crate::exec::fuse::live(graph, &[self.id]);
+        let live = walk::made_of(&writer.nodes, [self.id]);
         writer.name_leaves(&live);
         for (i, x) in wrt.iter().enumerate() {
             if !writer.names.contains_key(&x.id) {

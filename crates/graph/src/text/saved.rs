@@ -12,6 +12,7 @@ use crate::ir::{Graph, NodeId, Type};
 use crate::origin::{Origin, Phase};
 use crate::prim::Lowering;
 use crate::var::Var;
+use crate::walk;
 
 /// A value of the forward pass that the backward pass reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +60,7 @@ impl Graph {
     pub fn saved_for_backward(&self, outputs: &[Var<'_>], precision: Precision) -> Result<Saved> {
         self.admit("saved_for_backward", outputs)?;
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
-        Ok(match expand(self, &wanted, |_| true) {
+        Ok(match expand(self, &wanted, &Default::default(), |_| true) {
             Some(plain) => {
                 let wanted: Vec<NodeId> = wanted.iter().map(|id| plain.place(*id)).collect();
                 plain.graph.saved(&wanted, precision)
@@ -72,7 +73,7 @@ impl Graph {
     pub(crate) fn saved(&self, wanted: &[NodeId], precision: Precision) -> Saved {
         let nodes = self.nodes();
         let mut readers: BTreeMap<NodeId, usize> = BTreeMap::new();
-        for id in crate::exec::fuse::live(self, wanted) {
+        for id in walk::made_of(&nodes, wanted.iter().copied()) {
             let node = &nodes[id.index()];
             if node.origin.phase == Phase::Forward {
                 continue;

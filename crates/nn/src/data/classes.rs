@@ -1,9 +1,10 @@
 //! `Classes`: the names behind the labels 0, 1, 2, …
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chainrule_tensor::Tensor;
 
+use super::names::repeated;
 use crate::{Error, Result};
 
 /// The classes of a classification: label `i` means the `i`-th name. Cheap to clone.
@@ -18,23 +19,56 @@ use crate::{Error, Result};
 /// let digits = Classes::from(10);
 /// assert_eq!((digits.count(), digits.name(7)), (10, Some("7")));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Classes(Arc<[String]>);
+///
+/// Two that both have names of their own agree if the names do; a mere count agrees with any names of that number.
+#[derive(Clone, Debug)]
+pub struct Classes(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    count: usize,
+    /// Whether they were given by name.
+    named: bool,
+    /// Made when asked for, where only the count was given.
+    names: OnceLock<Vec<String>>,
+}
 
 impl Classes {
     /// How many classes there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.0.count
     }
 
     /// The name behind a label, if there is such a class.
     pub fn name(&self, label: usize) -> Option<&str> {
-        self.0.get(label).map(String::as_str)
+        self.names().get(label).map(String::as_str)
     }
 
     /// The names in the order of their labels.
     pub fn names(&self) -> &[String] {
-        &self.0
+        self.0.names.get_or_init(|| (0..self.count()).map(|i| i.to_string()).collect())
+    }
+
+    /// Whether they were given by name, not by count.
+    pub(crate) fn are_named(&self) -> bool {
+        self.0.named
+    }
+
+    /// The first two that have one name.
+    pub(crate) fn repeated(&self) -> Option<[usize; 2]> {
+        if self.are_named() { repeated(self.names()) } else { None }
+    }
+
+    /// Up to `n` names, without making the others.
+    pub(crate) fn first(&self, n: usize) -> impl Iterator<Item = String> {
+        let own = |i: usize| if self.are_named() { self.names()[i].clone() } else { i.to_string() };
+        (0..self.count().min(n)).map(own)
+    }
+
+    /// Whether both may be the classes of one model.
+    pub(crate) fn agrees(&self, other: &Classes) -> bool {
+        self.count() == other.count()
+            && (!self.are_named() || !other.are_named() || self.names() == other.names())
     }
 
     /// The labels in `tensor` (i64, any shape), row-major, once all are known to name a class.
@@ -55,9 +89,19 @@ impl Classes {
     }
 }
 
+/// Equal names; those of a count are its numbers.
+impl PartialEq for Classes {
+    fn eq(&self, other: &Self) -> bool {
+        let counted = !self.are_named() && !other.are_named();
+        self.count() == other.count() && (counted || self.names() == other.names())
+    }
+}
+
+impl Eq for Classes {}
+
 impl From<usize> for Classes {
     fn from(count: usize) -> Self {
-        (0..count).map(|i| i.to_string()).collect()
+        Classes(Arc::new(Inner { count, named: false, names: OnceLock::new() }))
     }
 }
 
@@ -69,13 +113,13 @@ impl<S: Into<String>, const N: usize> From<[S; N]> for Classes {
 
 impl From<Vec<String>> for Classes {
     fn from(names: Vec<String>) -> Self {
-        Classes(names.into())
+        Classes(Arc::new(Inner { count: names.len(), named: true, names: OnceLock::from(names) }))
     }
 }
 
 impl FromIterator<String> for Classes {
     fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        Classes(names.into_iter().collect())
+        names.into_iter().collect::<Vec<_>>().into()
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chainrule_tensor::{DType, Real, Shape, Tensor, shape};
 
-use super::{Classes, rows};
+use super::{Batch, Classes, Names, names, rows};
 use crate::{Error, Result};
 
 /// Examples and their targets, row by row: `features` (m, …) and `targets` with the same m.
@@ -26,8 +26,11 @@ use crate::{Error, Result};
 pub struct Dataset {
     features: Tensor,
     targets: Tensor,
-    classes: Option<Classes>,
+    names: Names,
 }
+
+/// How many classes labels may name: enough for any vocabulary, few enough to count each.
+const CLASSES: usize = 1 << 24;
 
 impl Dataset {
     /// Examples that each belong to a class: `labels` (m, …) are i64 numbers of `classes`.
@@ -46,11 +49,20 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Unpaired`], [`Error::NotFinite`], [`Error::Label`], and
-    /// [`Error::Argument`] for labels that are not i64.
+    /// [`Error::Argument`] for labels that are not i64, and for two classes of one name.
     pub fn classification(features: Tensor, labels: Tensor, classes: impl Into<Classes>) -> Result<Self> {
-        let classes = classes.into();
-        let data = Dataset::paired("Dataset::classification", features, labels, Some(classes))?;
-        data.classes.as_ref().map(|c| c.indices("Dataset::classification", &data.targets)).transpose()?;
+        let (op, classes) = ("Dataset::classification", classes.into());
+        if classes.count() > CLASSES {
+            let why = format!("{} classes are more than the {CLASSES} that are supported", classes.count());
+            return Err(Error::argument(op, why));
+        }
+        if let Some([a, b]) = classes.repeated() {
+            let why = format!("classes {a} and {b} (from 0) are both called {:?}", classes.names()[a]);
+            return Err(Error::argument(op, why));
+        }
+        let names = Names { features: None, classes: Some(classes.clone()) };
+        let data = Dataset::paired(op, features, labels, names)?;
+        classes.indices(op, &data.targets)?;
         Ok(data)
     }
 
@@ -70,10 +82,10 @@ impl Dataset {
             let why = format!("targets of shape ({m},) need a second axis: reshape them to ({m}, 1)");
             return Err(Error::argument(op, why));
         }
-        Dataset::paired(op, features, targets, None)
+        Dataset::paired(op, features, targets, Names::default())
     }
 
-    fn paired(op: &'static str, features: Tensor, targets: Tensor, classes: Option<Classes>) -> Result<Self> {
+    fn paired(op: &'static str, features: Tensor, targets: Tensor, names: Names) -> Result<Self> {
         for (what, tensor) in [("features", &features), ("targets", &targets)] {
             if tensor.shape().is_empty() {
                 let why =
@@ -91,7 +103,7 @@ impl Dataset {
         let (features, targets) = (features.to_contiguous(), targets.to_contiguous());
         check_finite("features", &features)?;
         check_finite("targets", &targets)?;
-        Ok(Dataset { features, targets, classes })
+        Ok(Dataset { features, targets, names })
     }
 
     /// The number of examples, m: at least 1.
@@ -111,7 +123,61 @@ impl Dataset {
 
     /// The classes the labels name; `None` if the targets are real.
     pub fn classes(&self) -> Option<&Classes> {
-        self.classes.as_ref()
+        self.names.classes()
+    }
+
+    /// What features and classes are called, as far as it is known.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The same data with a name for each feature, row-major; a [`Table`](super::Table) gives its columns' names.
+    ///
+    /// ```
+    /// # use chainrule_nn::data::{Dataset, iris};
+    /// # use chainrule_tensor::Tensor;
+    /// let flowers = iris()?.with_feature_names(["sepal length", "sepal width", "petal length", "petal width"])?;
+    /// assert_eq!(flowers.names().features().map(|names| names.len()), Some(4));
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for another number of names than an example has features, or a name given twice.
+    pub fn with_feature_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Self> {
+        let op = "Dataset::with_feature_names";
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let wanted = self.example_shape().size();
+        if names.len() != wanted {
+            let why = format!("{} names for {wanted} features", names.len());
+            return Err(Error::argument(op, why));
+        }
+        if let Some([a, b]) = names::repeated(&names) {
+            let why = format!("features {a} and {b} (from 0) are both called {:?}", names[a]);
+            return Err(Error::argument(op, why));
+        }
+        self.names.features = Some(names.into());
+        Ok(self)
+    }
+
+    /// The first `n` examples, of which there are as many.
+    pub(crate) fn first(&self, n: usize) -> Batch {
+        let rows: Vec<usize> = (0..n).collect();
+        Batch {
+            features: rows::copy(&self.features, &rows, None),
+            targets: rows::copy(&self.targets, &rows, None),
+        }
+    }
+
+    /// Fails for a number that overflows in f32, which models are trained in.
+    pub(crate) fn check_range(&self) -> Result<()> {
+        for (what, tensor) in [("features", &self.features), ("targets", &self.targets)] {
+            let elements: &[f64] = tensor.as_slice().unwrap_or_default();
+            if let Some(i) = elements.iter().position(|x| (*x as f32).is_infinite()) {
+                let width = (tensor.size() / tensor.shape()[0]).max(1);
+                return Err(Error::Range { what, row: i / width, column: i % width, value: elements[i] });
+            }
+        }
+        Ok(())
     }
 
     /// The shape of one example's features: all axes but the first.
@@ -121,7 +187,7 @@ impl Dataset {
 
     /// How many labels each class has; `None` if the targets are real.
     pub fn class_counts(&self) -> Option<Vec<usize>> {
-        let classes = self.classes.as_ref()?;
+        let classes = self.classes()?;
         let mut counts = vec![0; classes.count()];
         for label in self.targets.as_slice::<i64>()? {
             counts[*label as usize] += 1;
@@ -146,7 +212,7 @@ impl Dataset {
         Ok(Dataset {
             features: rows::copy(&self.features, rows, None),
             targets: rows::copy(&self.targets, rows, None),
-            classes: self.classes.clone(),
+            names: self.names.clone(),
         })
     }
 
@@ -169,25 +235,36 @@ impl Dataset {
         Ok(Dataset { features: rows::reshaped(&self.features, &whole)?, ..self.clone() })
     }
 
-    /// The same targets with features computed from these: scaled, augmented, embedded.
+    /// The same targets with features computed from these: scaled, augmented, embedded. They keep their names if
+    /// they keep their shape.
     ///
     /// # Errors
     /// What `change` returns, or that of a new dataset with the changed features.
     pub fn map_features(&self, change: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Self> {
         let op = "Dataset::map_features";
-        Dataset::paired(op, change(&self.features)?, self.targets.clone(), self.classes.clone())
+        let features = change(&self.features)?;
+        let mut names = self.names.clone();
+        if features.shape() != self.features.shape() {
+            names.features = None;
+        }
+        Dataset::paired(op, features, self.targets.clone(), names)
     }
 }
+
+/// How many classes one line lists.
+const SHOWN: usize = 100;
 
 /// One line: how many examples, of what shape, in which classes.
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (m, s) = (self.examples(), if self.examples() == 1 { "" } else { "s" });
         write!(f, "{m} example{s} of {} {}", self.example_shape(), self.features.dtype())?;
-        match (&self.classes, self.class_counts()) {
+        match (self.classes(), self.class_counts()) {
             (Some(classes), Some(counts)) => {
-                let names = classes.names().iter().zip(counts).map(|(name, n)| format!("{name}: {n}"));
-                write!(f, " in {} classes ({})", classes.count(), names.collect::<Vec<_>>().join(", "))
+                let names = classes.first(SHOWN).zip(counts).map(|(name, n)| format!("{name}: {n}"));
+                let more = (classes.count() > SHOWN).then(|| "…".to_owned());
+                let list: Vec<String> = names.chain(more).collect();
+                write!(f, " in {} classes ({})", classes.count(), list.join(", "))
             }
             _ => write!(f, " with targets {}", Shape::from(&self.targets.shape()[1..])),
         }

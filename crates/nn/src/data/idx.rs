@@ -10,6 +10,7 @@ use std::path::Path;
 use chainrule_tensor::{Shape, Tensor};
 use flate2::bufread::MultiGzDecoder;
 
+use super::narrow::reals;
 use crate::{Error, Result};
 
 /// The type of the elements in an IDX file.
@@ -120,10 +121,12 @@ fn decode_plain(mut source: impl Read, file: &str) -> Result<Idx> {
         return Err(fault(file, 4 + lengths.len(), why));
     }
     let shape: Shape = lengths.as_chunks().0.iter().map(|n| u32::from_be_bytes(*n) as usize).collect();
-    let size = shape.iter().try_fold(element.size(), |size, n| size.checked_mul(*n));
-    let Some(size) = size.filter(|size| *size < isize::MAX as usize) else {
+    // As tensors, elements may take 8 bytes; and an axis of length 0 does not make the others shorter.
+    let bytes = shape.iter().filter(|n| **n > 0).try_fold(8_usize, |size, n| size.checked_mul(*n));
+    if bytes.is_none_or(|size| size >= isize::MAX as usize) {
         return Err(fault(file, 4, format!("shape {shape} has more elements than memory has addresses")));
-    };
+    }
+    let size = element.size() * shape.size();
     // One byte more than needed shows whether the file goes on too long.
     let mut bytes = read(header, size + 1)?;
     if bytes.len() < size {
@@ -152,6 +155,16 @@ impl Idx {
         self.element
     }
 
+    /// Fails unless the file has `rank` axes, as `what` must.
+    pub(super) fn expect_rank(&self, what: &str, rank: usize) -> Result<()> {
+        if self.shape.len() == rank {
+            return Ok(());
+        }
+        let why =
+            format!("{what} have {rank} axes, this file has {}: shape {}", self.shape.len(), self.shape);
+        Err(fault(&self.file, 3, why))
+    }
+
     /// The elements as i64: labels and counts.
     ///
     /// # Errors
@@ -169,15 +182,15 @@ impl Idx {
         Ok(Tensor::from_vec(elements, &self.shape)?)
     }
 
-    /// The elements as f32, whatever their type; f64 and large integers are rounded.
+    /// The elements as f32, whatever their type; as f64 where f32 would lose a digit of one.
     pub fn reals(&self) -> Result<Tensor> {
         let elements: Vec<f32> = match self.element {
             IdxType::U8 => self.each(|b: [u8; 1]| b[0].into()),
             IdxType::I8 => self.each(|b| i8::from_be_bytes(b).into()),
             IdxType::I16 => self.each(|b| i16::from_be_bytes(b).into()),
-            IdxType::I32 => self.each(|b| i32::from_be_bytes(b) as f32),
+            IdxType::I32 => return reals(self.each(|b| i32::from_be_bytes(b).into()), &self.shape),
             IdxType::F32 => self.each(f32::from_be_bytes),
-            IdxType::F64 => self.each(|b| f64::from_be_bytes(b) as f32),
+            IdxType::F64 => return reals(self.each(f64::from_be_bytes), &self.shape),
         };
         Ok(Tensor::from_vec(elements, &self.shape)?)
     }
@@ -288,6 +301,7 @@ mod tests {
         assert_eq!(position(&file(8, &[2], &[1, 2, 3])), 10);
         // 2^32 - 1 four times over is more than a 64-bit address can count.
         assert_eq!(position(&file(8, &[u32::MAX; 4], &[])), 4);
+        assert_eq!(position(&file(8, &[0, 3_003_252_773, 1_248_826_519], &[])), 4);
         assert_eq!(position(&file(8, &[u32::MAX], &[1])), 9);
     }
 
@@ -306,6 +320,9 @@ mod tests {
         assert_eq!(reals(0x0B, &[1, 2], 1), [258.0]);
         assert_eq!(reals(0x0D, &1.5_f32.to_be_bytes(), 1), [1.5]);
         assert_eq!(reals(0x0E, &(-2.25_f64).to_be_bytes(), 1), [-2.25]);
+        let wide = |code, bytes: &[u8]| read(code, bytes, 1).reals().unwrap().to_vec::<f64>().unwrap();
+        assert_eq!(wide(0x0C, &16_777_217_i32.to_be_bytes()), [16_777_217.0]);
+        assert_eq!(wide(0x0E, &1e300_f64.to_be_bytes()), [1e300]);
         assert!(read(0x0D, &1.5_f32.to_be_bytes(), 1).integers().is_err());
         assert!(read(0x09, &[1], 1).fractions().is_err());
         let pixels = read(0x08, &[0, 51, 255], 3).fractions().unwrap();

@@ -44,13 +44,16 @@ pub struct Mnist {
 /// ```
 ///
 /// # Errors
-/// [`Error::Missing`] with the names that were tried, [`Error::Format`] with the position of the fault, and
-/// those of [`Dataset::classification`].
+/// [`Error::Missing`] with the names that were tried, [`Error::Format`] with the position of the fault, also for images
+/// that are not of rank 3 or labels that are not of rank 1, and those of [`Dataset::classification`].
 pub fn mnist(folder: impl AsRef<Path>, classes: impl Into<Classes>) -> Result<Mnist> {
     let (folder, classes) = (folder.as_ref(), classes.into());
     let part = |name: &str| {
-        let images = idx::read(find(folder, &format!("{name}-images"), 3)?)?;
-        let labels = idx::read(find(folder, &format!("{name}-labels"), 1)?)?;
+        let read = |what: &str, rank: usize| {
+            let idx = idx::read(find(folder, &format!("{name}-{what}"), rank)?)?;
+            idx.expect_rank(what, rank).map(|()| idx)
+        };
+        let (images, labels) = (read("images", 3)?, read("labels", 1)?);
         Dataset::classification(images.fractions()?, labels.integers()?, &classes)
     };
     Ok(Mnist { train: part("train")?, test: part("t10k")? })
@@ -102,6 +105,17 @@ mod tests {
             let data = mnist(folder.path(), 10).unwrap();
             assert_eq!(data.train.features().shape(), [2, 1, 2]);
             assert_eq!(data.test.targets().as_slice::<i64>(), Some(&[3, 9][..]));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        for (images, labels) in
+            [(&[2][..], &[2][..]), (&[2, 1, 1], &[2, 1, 1]), (&[2, 1, 1, 1], &[2]), (&[], &[])]
+        {
+            let size = |shape: &[u32]| shape.iter().product::<u32>() as usize;
+            write("train-images-idx3-ubyte", &file(images, &vec![0; size(images)]));
+            write("train-labels-idx1-ubyte", &file(labels, &vec![0; size(labels)]));
+            let error = mnist(folder.path(), 10).unwrap_err();
+            assert!(matches!(&error, Error::Format { position: 3, .. }), "{error}");
         }
         let error = mnist("no such folder", 10).unwrap_err().to_string();
         assert!(error.contains("has none of train-images-idx3-ubyte, train-images-idx3-ubyte.gz"), "{error}");

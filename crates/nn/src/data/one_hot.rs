@@ -3,7 +3,7 @@
 use chainrule_tensor::Tensor;
 
 use super::Classes;
-use crate::Result;
+use crate::{Error, Result};
 
 /// Labels (…) as one-hot rows (…, classes) in f32: 1 in the label's column, 0 elsewhere.
 ///
@@ -20,11 +20,18 @@ use crate::Result;
 ///
 /// # Errors
 /// [`Error::Label`](crate::Error::Label) for a label outside the classes,
-/// [`Error::Argument`](crate::Error::Argument) for labels that are not i64.
+/// [`Error::Argument`](crate::Error::Argument) for labels that are not i64, or more rows and classes than memory has
+/// addresses.
 pub fn one_hot(labels: &Tensor, classes: impl Into<Classes>) -> Result<Tensor> {
     let classes = classes.into();
     let indices = classes.indices("one_hot", labels)?;
-    let mut rows = vec![0.0_f32; indices.len() * classes.count()];
+    let size = indices.len().checked_mul(classes.count()).filter(|n| *n <= isize::MAX as usize / 4);
+    let mut rows: Vec<f32> = Vec::new();
+    let Some(size) = size.filter(|n| rows.try_reserve_exact(*n).is_ok()) else {
+        let why = format!("{} rows of {} classes do not fit into memory", indices.len(), classes.count());
+        return Err(Error::argument("one_hot", why));
+    };
+    rows.resize(size, 0.0);
     for (row, label) in indices.into_iter().enumerate() {
         rows[row * classes.count() + label] = 1.0;
     }

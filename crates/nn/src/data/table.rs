@@ -1,13 +1,16 @@
 //! Tables in CSV files.
 
+mod datasets;
+mod numbers;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
-use chainrule_tensor::Tensor;
-use csv::{ReaderBuilder, StringRecord, Trim};
-
-use super::{Classes, Dataset};
+use super::Classes;
+use super::csv::{COMMA, Records};
+use super::names::repeated;
 use crate::{Error, Result};
 
 /// Whether the first line of a table holds the columns' names.
@@ -45,7 +48,7 @@ impl From<usize> for Column {
     }
 }
 
-/// A table of text cells, from which a [`Dataset`] is made by saying what is to be predicted.
+/// A table of text cells, from which a [`Dataset`](super::Dataset) is made by saying what is to be predicted.
 ///
 /// Cells are numbers, except in a column of class names. A cell that is not is an error that names the line:
 ///
@@ -61,76 +64,110 @@ impl From<usize> for Column {
 /// assert_eq!(
 ///     error.to_string(),
 ///     "flowers.csv: line 3, column \"width\": \"wide\" is not a number; \
-///      drop the column with `without` or make it numeric"
+///      drop the column with `without`, make it numeric, or spread it with `one_hot`"
 /// );
 /// # Ok::<(), chainrule_nn::Error>(())
 /// ```
+///
+/// Numbers are f32 if that keeps every digit of every cell that is read, else f64: 33554433 and 98765432.1 stay what
+/// they are. A missing value (an empty cell, `NA`, `N/A`, `n/a`, `NaN`, `nan`, `null`, `NULL`, `<NA>`, `#N/A` or `?`) is
+/// an error, unless the column is given a number for it with [`fill`](Table::fill).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     source: String,
     header: Header,
-    columns: Vec<String>,
-    /// The positions in the records of the columns that are left.
-    places: Vec<usize>,
-    records: Vec<StringRecord>,
+    columns: Vec<Heading>,
+    names: Vec<String>,
+    records: Arc<Records>,
+    /// The first record that is a row, 1 below a header.
+    first: usize,
+}
+
+/// What a column shows of the cells at a place of each record.
+#[derive(Clone, Debug, PartialEq)]
+struct Heading {
+    place: usize,
+    /// 1 where the cell is this one of these texts, else 0.
+    is: Option<(usize, Classes)>,
+    /// Stands for a missing value.
+    fill: Option<f64>,
 }
 
 impl Table {
-    /// Reads a CSV file (cells separated by commas, quoted with `"` where needed; blanks around cells do not
-    /// count).
+    /// Reads a CSV file in UTF-8: cells separated by commas, quoted with `"` where needed; blanks around cells do not
+    /// count, nor do lines of nothing but blanks.
     ///
     /// # Errors
     /// An I/O error naming the path, or those of [`parse`](Table::parse).
     pub fn read(path: impl AsRef<Path>, header: Header) -> Result<Self> {
+        Table::read_separated(path, header, COMMA)
+    }
+
+    /// As [`read`](Table::read), with another separator than a comma, such as `b';'` or `b'\t'`.
+    ///
+    /// # Errors
+    /// As [`read`](Table::read).
+    pub fn read_separated(path: impl AsRef<Path>, header: Header, separator: u8) -> Result<Self> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|e| Error::io(path, &e))?;
-        Table::parse(file, &path.display().to_string(), header)
+        Table::parse_separated(file, &path.display().to_string(), header, separator)
     }
 
     /// Reads CSV text from any source; `name` names it in errors.
     ///
     /// # Errors
-    /// [`Error::Cell`] for a row with another number of cells than the first, or text that is not UTF-8;
-    /// [`Error::Empty`] if there are no rows.
+    /// [`Error::Cell`] for a row with another number of cells than the first, a quote that is not closed or is closed
+    /// within its cell, a column name that comes twice, or text that is not UTF-8; [`Error::Empty`] if there are no rows.
     pub fn parse(source: impl Read, name: &str, header: Header) -> Result<Self> {
-        let mut reader =
-            ReaderBuilder::new().has_headers(header == Header::Names).trim(Trim::All).from_reader(source);
-        let refuse = |e: csv::Error| {
-            let line = e.position().map_or(0, csv::Position::line);
-            let (column, why) = match e.kind() {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => (
-                    expected_len.min(len).to_string(),
-                    format!("the row has {len} cells, not {expected_len}"),
-                ),
-                csv::ErrorKind::Utf8 { err, .. } => (err.field().to_string(), "is not UTF-8 text".to_owned()),
-                _ => ("0".to_owned(), e.to_string()),
-            };
-            Error::Cell { table: name.to_owned(), line, column, why }
+        Table::parse_separated(source, name, header, COMMA)
+    }
+
+    /// As [`parse`](Table::parse), with another separator than a comma.
+    ///
+    /// # Errors
+    /// As [`parse`](Table::parse); [`Error::Argument`] for a separator that is a quote, a line's end, a blank or not ASCII.
+    pub fn parse_separated(mut source: impl Read, name: &str, header: Header, separator: u8) -> Result<Self> {
+        if matches!(separator, b'"' | b'\n' | b'\r' | b' ') || !separator.is_ascii() {
+            let why = format!("{:?} cannot separate cells", char::from(separator));
+            return Err(Error::argument("Table::parse_separated", why));
+        }
+        let mut bytes = Vec::new();
+        source.read_to_end(&mut bytes).map_err(|e| Error::io(Path::new(name), &e))?;
+        let refuse = |line: u64, column: usize, why: String| Error::Cell {
+            table: name.to_owned(),
+            line,
+            column: column.to_string(),
+            why,
         };
-        let columns: Vec<String> = match header {
-            Header::Names => reader.headers().map_err(refuse)?.iter().map(str::to_owned).collect(),
-            Header::None => Vec::new(),
-        };
-        let records: Vec<StringRecord> = reader.records().collect::<Result<_, _>>().map_err(refuse)?;
-        let Some(first) = records.first() else {
+        let records = Records::read(&bytes, separator).map_err(|f| refuse(f.line, f.column, f.why))?;
+        let first = usize::from(header == Header::Names);
+        if records.len() <= first {
             return Err(Error::Empty { op: "Table::parse", what: "rows" });
+        }
+        let places = 0..records.width();
+        let names: Vec<String> = match header {
+            Header::Names => places.clone().map(|c| records.cell(0, c).trim().to_owned()).collect(),
+            Header::None => places.clone().map(|c| c.to_string()).collect(),
         };
-        let places: Vec<usize> = (0..first.len()).collect();
-        let columns = match header {
-            Header::Names => columns,
-            Header::None => places.iter().map(usize::to_string).collect(),
-        };
-        Ok(Table { source: name.to_owned(), header, columns, places, records })
+        if let Some([a, b]) = repeated(&names) {
+            let why = format!(
+                "columns {a} and {b} (from 0) are both called {:?}; give each a name of its own",
+                names[a]
+            );
+            return Err(refuse(records.line(0), b, why));
+        }
+        let columns = places.map(|place| Heading { place, is: None, fill: None }).collect();
+        Ok(Table { source: name.to_owned(), header, columns, names, records: Arc::new(records), first })
     }
 
     /// The columns' names, or their positions if the file has no header.
     pub fn columns(&self) -> &[String] {
-        &self.columns
+        &self.names
     }
 
     /// The number of rows below the header.
     pub fn rows(&self) -> usize {
-        self.records.len()
+        self.records.len() - self.first
     }
 
     /// The same table without a column, such as a running number that predicts nothing.
@@ -140,58 +177,81 @@ impl Table {
     pub fn without(mut self, column: impl Into<Column>) -> Result<Self> {
         let at = self.find("Table::without", &column.into())?;
         self.columns.remove(at);
-        self.places.remove(at);
+        self.names.remove(at);
         Ok(self)
     }
 
-    /// A dataset that predicts the class in the `target` column from all other columns, which are numbers.
-    ///
-    /// Each distinct text in the target column is a class. Labels count the classes in ascending order: as
-    /// numbers if all are whole numbers (so 2 comes before 10), else as text.
+    /// The same table with `value` for each missing value of a column of numbers. Take it from the training set alone.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is no such column or no other, [`Error::Cell`] for a cell that is not a
-    /// finite number or a class that is empty.
-    pub fn classification(&self, target: impl Into<Column>) -> Result<Dataset> {
-        let op = "Table::classification";
-        let target = self.find(op, &target.into())?;
-        let features = self.numbers(&self.others(op, &[target])?)?;
-        let mut names: Vec<&str> = Vec::with_capacity(self.rows());
-        for record in &self.records {
-            match &record[self.places[target]] {
-                "" => return Err(self.cell(record, target, "the class is empty; leave the row out")),
-                name => names.push(name),
-            }
+    /// [`Error::Argument`] if there is no such column, or for NaN and infinity.
+    pub fn fill(mut self, column: impl Into<Column>, value: f64) -> Result<Self> {
+        let op = "Table::fill";
+        let at = self.find(op, &column.into())?;
+        if !value.is_finite() {
+            return Err(Error::argument(op, format!("{value} is no finite number")));
         }
-        let mut classes = names.clone();
-        classes.sort_unstable();
-        classes.dedup();
-        if classes.iter().all(|name| name.parse::<i64>().is_ok()) {
-            classes.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
-        }
-        let index: std::collections::HashMap<&str, i64> =
-            classes.iter().enumerate().map(|(i, name)| (*name, i as i64)).collect();
-        let labels = Tensor::from_vec(names.iter().map(|name| index[name]).collect(), self.rows())?;
-        let classes: Classes = classes.into_iter().map(str::to_owned).collect();
-        Dataset::classification(features, labels, classes)
+        self.columns[at].fill = Some(value);
+        Ok(self)
     }
 
-    /// A dataset that predicts the numbers in the `targets` columns, (m, k), from all other columns.
+    /// The distinct texts of a column, as classes: in ascending order, as numbers if all are whole numbers (so 2 comes
+    /// before 10), else as text.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is no such column or no other, [`Error::Cell`] for a cell that is not a
-    /// finite number.
-    pub fn regression<C: Into<Column>>(&self, targets: impl IntoIterator<Item = C>) -> Result<Dataset> {
-        let op = "Table::regression";
-        let targets: Vec<usize> =
-            targets.into_iter().map(|column| self.find(op, &column.into())).collect::<Result<_>>()?;
-        let features = self.numbers(&self.others(op, &targets)?)?;
-        Dataset::regression(features, self.numbers(&targets)?)
+    /// [`Error::Argument`] if there is no such column; [`Error::Cell`] for a missing value, or a text that goes over
+    /// several lines.
+    pub fn categories(&self, column: impl Into<Column>) -> Result<Classes> {
+        let at = self.find("Table::categories", &column.into())?;
+        let mut texts = self.texts(at)?;
+        texts.sort_unstable();
+        texts.dedup();
+        if texts.iter().all(|name| name.parse::<i64>().is_ok()) {
+            texts.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
+        }
+        Ok(texts.into_iter().map(str::to_owned).collect())
+    }
+
+    /// The same table with a column of text spread over a column for each of `categories`, named `column=category`: 1
+    /// where the cell is that category, else 0.
+    ///
+    /// ```
+    /// use chainrule_nn::data::{Header, Table};
+    ///
+    /// let read = |csv: &str| Table::parse(csv.as_bytes(), "homes.csv", Header::Names);
+    /// let (train, test) = (read("city,price\nRome,3\nOslo,4\n")?, read("city,price\nRome,2\n")?);
+    /// let cities = train.categories("city")?; // those of the training set, for both
+    /// let (train, test) = (train.one_hot("city", &cities)?, test.one_hot("city", &cities)?);
+    /// assert_eq!(test.columns(), ["city=Oslo", "city=Rome", "price"]);
+    /// let test = test.regression_like(["price"], &train.regression(["price"])?)?;
+    /// assert_eq!(test.features().as_slice::<f32>(), Some(&[0.0, 1.0][..]));
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such column; [`Error::Cell`] for a cell that is none of the categories.
+    pub fn one_hot(mut self, column: impl Into<Column>, categories: impl Into<Classes>) -> Result<Self> {
+        let (op, categories) = ("Table::one_hot", categories.into());
+        let at = self.find(op, &column.into())?;
+        self.labels(at, &categories)?;
+        let place = self.columns[at].place;
+        let names: Vec<String> =
+            categories.names().iter().map(|c| format!("{}={c}", self.names[at])).collect();
+        let spread =
+            (0..categories.count()).map(|i| Heading { place, is: Some((i, categories.clone())), fill: None });
+        self.columns.splice(at..=at, spread);
+        self.names.splice(at..=at, names);
+        match repeated(&self.names) {
+            Some([a, _]) => {
+                Err(Error::argument(op, format!("there is a column {:?} already", self.names[a])))
+            }
+            None => Ok(self),
+        }
     }
 
     fn find(&self, op: &'static str, column: &Column) -> Result<usize> {
         let found = match column {
-            Column::Name(name) => self.columns.iter().position(|c| c == name),
+            Column::Name(name) => self.names.iter().position(|c| c == name),
             Column::Position(at) => Some(*at).filter(|at| *at < self.columns.len()),
             Column::Last => self.columns.len().checked_sub(1),
         };
@@ -201,52 +261,9 @@ impl Table {
                 Column::Position(at) => format!("column {at} (from 0)"),
                 Column::Last => "last column".to_owned(),
             };
-            let columns = self.columns.join(", ");
+            let columns = self.names.join(", ");
             Error::argument(op, format!("{} has no {wanted}; its columns are: {columns}", self.source))
         })
-    }
-
-    fn others(&self, op: &'static str, targets: &[usize]) -> Result<Vec<usize>> {
-        let others: Vec<usize> = (0..self.columns.len()).filter(|at| !targets.contains(at)).collect();
-        if others.is_empty() {
-            let why = format!("{} has no column left to predict from", self.source);
-            return Err(Error::argument(op, why));
-        }
-        Ok(others)
-    }
-
-    /// The given columns as f32 (rows, columns).
-    fn numbers(&self, columns: &[usize]) -> Result<Tensor> {
-        let mut numbers = Vec::with_capacity(self.rows() * columns.len());
-        for record in &self.records {
-            for &column in columns {
-                let text = &record[self.places[column]];
-                match text.parse::<f32>() {
-                    Ok(number) if number.is_finite() => numbers.push(number),
-                    Ok(_) => return Err(self.cell(record, column, &format!("{text} is not a finite f32"))),
-                    Err(_) if text.is_empty() => {
-                        return Err(self.cell(record, column, "is empty; fill it in or leave the row out"));
-                    }
-                    Err(_) => {
-                        let why = format!(
-                            "{text:?} is not a number; drop the column with `without` or make it numeric"
-                        );
-                        return Err(self.cell(record, column, &why));
-                    }
-                }
-            }
-        }
-        Ok(Tensor::from_vec(numbers, [self.rows(), columns.len()])?)
-    }
-
-    fn cell(&self, record: &StringRecord, column: usize, why: &str) -> Error {
-        let name = &self.columns[column];
-        Error::Cell {
-            table: self.source.clone(),
-            line: record.position().map_or(0, csv::Position::line),
-            column: if self.header == Header::Names { format!("{name:?}") } else { name.clone() },
-            why: why.to_owned(),
-        }
     }
 }
 
@@ -293,9 +310,9 @@ mod tests {
         };
         assert!(message("x,y\n1,0\n,0\n").starts_with("3 \"x\" is empty"));
         assert!(message("x,y\n\"a\nb\",0\n").starts_with("2 \"x\" \"a\\nb\" is not a number"));
-        assert!(message("x,y\nNaN,0\n").starts_with("2 \"x\" NaN is not a finite f32"));
-        assert!(message("x,y\n1e39,0\n").starts_with("2 \"x\" 1e39 is not a finite f32"));
-        assert!(message("x,y\n1,0\n1, \n").starts_with("3 \"y\" the class is empty"));
+        assert!(message("x,y\nNaN,0\n").starts_with("2 \"x\" \"NaN\" marks a missing value"));
+        assert!(message("x,y\n1e399,0\n").starts_with("2 \"x\" 1e399 is not a finite number"));
+        assert!(message("x,y\n1,0\n1, \n").starts_with("3 \"y\" is empty; leave the row out"));
         assert!(message("x,y\n1,0\n1,2,3\n").starts_with("3 2 the row has 3 cells, not 2"));
         assert!(matches!(parse("x,y\n"), Err(Error::Empty { .. })));
         assert!(matches!(parse(""), Err(Error::Empty { .. })));

@@ -8,7 +8,8 @@ use crate::scope::{Mode, Scope};
 /// Keeps each element with probability `keep` and divides by `keep`, so that the expected value stays
 /// (inverted dropout, course 2, lecture 1.6; Srivastava et al. 2014). Does nothing outside training.
 ///
-/// The mask is a function of seed, step and scope path, so a model with dropout can be gradient-checked.
+/// The mask is a function of seed, step and scope path, so a model with dropout can be gradient-checked. Each dropout at
+/// a place has a mask of its own, and inside [`vmap`](chainrule_graph::vmap) each example.
 ///
 /// ```
 /// use chainrule_graph::Graph;

@@ -25,9 +25,14 @@ pub use linear::Linear;
 /// fn is_a_layer(_: impl Layer) {}
 /// is_a_layer(model);
 /// ```
+#[diagnostic::on_unimplemented(
+    note = "a function is a layer if it is `for<'g> fn(&Scope<'g>, Var<'g>) -> Var<'g>`; wrap a closure: `layer(|s, x| …)`"
+)]
 pub trait Layer {
     /// Records the output for input `x`, whose rows are examples.
-    #[track_caller]
+    ///
+    /// Errors, pictures and the gradient check name the lines of this function. An implementation that is marked
+    /// `#[track_caller]`, as those of a library of layers should be, hands them the line of its caller instead.
     fn forward<'g>(&self, scope: &Scope<'g>, x: Var<'g>) -> Var<'g>;
 }
 
@@ -38,4 +43,26 @@ where
     fn forward<'g>(&self, scope: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         self(scope, x)
     }
+}
+
+/// The closure `f` as a layer. A closure is one as it is, but only where it meets this signature does the compiler find
+/// out that it is to work for every graph.
+///
+/// ```
+/// use chainrule_nn::data::iris;
+/// use chainrule_nn::{Layer, Linear, Params, Trainer, layer, loss, progress::Silent};
+/// let width = 8;
+/// let model = layer(|s, x| {
+///     let h = Linear::new(width).forward(&s.at("hidden"), x).tanh();
+///     Linear::new(3).forward(&s.at("output"), h)
+/// });
+/// let trainer = Trainer::new(model, loss::softmax_cross_entropy).epochs(1);
+/// trainer.fit(&mut Params::new(), &iris()?, None, &mut Silent)?;
+/// # Ok::<(), chainrule_nn::Error>(())
+/// ```
+pub fn layer<F>(f: F) -> F
+where
+    F: for<'g> Fn(&Scope<'g>, Var<'g>) -> Var<'g>,
+{
+    f
 }

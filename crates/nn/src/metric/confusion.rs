@@ -5,8 +5,8 @@ use std::fmt;
 use chainrule_tensor::Tensor;
 
 use super::paired;
-use crate::Result;
 use crate::data::Classes;
+use crate::{Error, Result};
 
 /// How often each label was predicted as each class: a row a label, a column a prediction.
 ///
@@ -57,15 +57,24 @@ pub struct Average {
     pub f1: f64,
 }
 
+/// The most classes that a table counts, in half a gigabyte.
+const MOST: usize = 8192;
+
 impl Confusion {
     /// Counts `predicted` against `labels`: class numbers, i64 of one shape, at least one.
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for unequal shapes or another dtype,
     /// [`Error::Empty`](crate::Error::Empty) for none at all, [`Error::Label`](crate::Error::Label) for a
-    /// number outside the classes.
+    /// number outside the classes, and [`Error::Argument`](crate::Error::Argument) for more than 8,192 classes, whose
+    /// table nobody could read; [`accuracy`](super::accuracy) counts without one.
     pub fn new(predicted: &Tensor, labels: &Tensor, classes: impl Into<Classes>) -> Result<Self> {
         let classes = classes.into();
+        if classes.count() > MOST {
+            let why =
+                format!("a table of {} classes by as many is larger than {MOST} by {MOST}", classes.count());
+            return Err(Error::argument("Confusion", why));
+        }
         let counts = vec![0; classes.count() * classes.count()];
         let mut confusion = Confusion { classes, counts };
         confusion.add(predicted, labels)?;
@@ -232,6 +241,14 @@ mod tests {
             confusion.to_string().lines().nth(3).unwrap(),
             "2                  0  0  0    0          -       -      -"
         );
+    }
+
+    #[test]
+    fn a_table_that_fits_nowhere_is_refused() {
+        for classes in [1 << 17, usize::MAX] {
+            let error = Confusion::new(&tensor(&[0]), &tensor(&[0]), classes).unwrap_err().to_string();
+            assert!(error.contains(&classes.to_string()), "{error}");
+        }
     }
 
     #[test]

@@ -1,25 +1,34 @@
 //! A trained model on data: loss, predictions, accuracy.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, Graph, Var};
-use chainrule_tensor::Tensor;
+use chainrule_graph::{Cache, Compiled, Graph, Precision, Var};
+use chainrule_tensor::{DType, Tensor};
 
 use super::Loss;
 use super::step::input;
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
+use crate::outputs::{self, Named};
 use crate::params::Params;
 use crate::scope::{Mode, Scope};
 use crate::{Layer, metric};
 
-/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size.
+/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size, for the 64 sizes used last.
 pub struct Evaluator<'m, M, L> {
     model: &'m M,
     loss: &'m L,
     made_at: &'static Location<'static>,
-    plans: BTreeMap<usize, (Compiled, Vec<String>)>,
+    plans: Cache<(usize, usize), Plan>,
+}
+
+/// The plan for one batch size and number of classes.
+struct Plan {
+    compiled: Compiled,
+    /// The parameters that it takes.
+    paths: Vec<String>,
+    /// Why its outputs name no classes, if so; else it gives them.
+    unknown: Option<String>,
 }
 
 /// What a model makes of some data.
@@ -29,9 +38,29 @@ pub struct Evaluation {
     pub loss: f64,
     /// The model's output for each example, in order.
     pub outputs: Tensor,
-    /// The predicted class of each example `(m,)`: where the greatest of several outputs lies, or whether a single
-    /// one (a logit) is above 0.
+    /// The predicted classes, i64 in the shape of the labels; what the loss takes the outputs for decides (see
+    /// [`Outputs`](crate::loss::Outputs)). Empty, (0,), where the targets are no classes or none are known.
     pub classes: Tensor,
+    /// Why no classes are known.
+    unknown: Option<String>,
+}
+
+impl Evaluation {
+    /// Whether it is known which classes the outputs name.
+    pub(super) fn names_classes(&self) -> bool {
+        self.unknown.is_none()
+    }
+
+    /// The share of labels whose class is predicted right.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the outputs name no classes, with the reason, and for labels of another shape.
+    pub fn accuracy(&self, labels: &Tensor) -> Result<f64> {
+        match &self.unknown {
+            Some(why) => Err(Error::argument("accuracy", why)),
+            None => metric::accuracy(&self.classes, labels),
+        }
+    }
 }
 
 /// Large enough to keep the kernels busy, small enough for the caches.
@@ -39,69 +68,121 @@ const BATCH: usize = 512;
 
 impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
     pub(super) fn new(model: &'m M, loss: &'m L, made_at: &'static Location<'static>) -> Self {
-        Evaluator { model, loss, made_at, plans: BTreeMap::new() }
+        Evaluator { model, loss, made_at, plans: Cache::default() }
     }
 
     /// Runs the model over `data`.
     ///
     /// # Errors
-    /// Any error in the model; [`Error::Misfit`] if the model has parameters that `params` lack.
+    /// Any error in the model; [`Error::Misfit`] if the model has parameters that `params` lack; [`Error::Names`] if
+    /// `params` were learnt from data of other classes or features; outputs that cannot name the classes of the
+    /// labels, with the user's line.
     pub fn run(&mut self, params: &Params, data: &Dataset) -> Result<Evaluation> {
+        self.prepare(params, data)?;
         let mut loss = 0.0;
-        let mut outputs: Vec<f32> = Vec::new();
-        let mut classes: Vec<i64> = Vec::new();
-        let mut shape = Vec::new();
+        let (mut outputs, mut classes) = (Vec::new(), Vec::new());
+        let mut unknown = None;
         for batch in data.batches(BATCH)? {
             let examples = batch.features.shape()[0];
-            if !self.plans.contains_key(&examples) {
-                let plan = self.compile(params, &batch)?;
-                self.plans.insert(examples, plan);
+            let Some(plan) = self.plans.get(&key(examples, data)) else { unreachable!("prepared") };
+            let missing: Vec<&str> =
+                plan.paths.iter().map(String::as_str).filter(|path| params.get(path).is_none()).collect();
+            if !missing.is_empty() {
+                let paths = plan.paths.iter().map(String::as_str);
+                return Err(params.misfit("evaluate", &missing, &params.left_over(paths)));
             }
-            let Some((plan, paths)) = self.plans.get_mut(&examples) else { unreachable!("inserted above") };
             let mut arguments = vec![batch.features, batch.targets];
-            for path in paths.iter() {
-                let missing =
-                    || Error::Misfit { source_name: "evaluate".into(), why: format!("`{path}` is missing") };
-                arguments.push(params.get(path).ok_or_else(missing)?.clone());
-            }
-            let results = plan.run(&arguments)?;
+            arguments.extend(plan.paths.iter().filter_map(|path| params.get(path)).cloned());
+            let results = plan.compiled.run(&arguments)?;
             loss += results[0].item::<f64>()? * examples as f64;
-            outputs.extend_from_slice(results[1].as_slice::<f32>().unwrap_or_default());
-            classes.extend_from_slice(results[2].as_slice::<i64>().unwrap_or_default());
-            shape = results[1].shape().to_vec();
+            outputs.push(results[1].cast(DType::F32));
+            classes.extend(results.get(2).cloned());
+            unknown.clone_from(&plan.unknown);
         }
-        if let Some(first) = shape.first_mut() {
-            *first = data.examples();
-        }
+        let joined = |parts: Vec<Tensor>| match &parts[..] {
+            [] => Ok(Tensor::zeros([0], DType::I64)),
+            [one] if one.shape().is_empty() => Ok(one.clone()),
+            _ => Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0),
+        };
         Ok(Evaluation {
             loss: loss / data.examples() as f64,
-            outputs: Tensor::from_vec(outputs, shape)?,
-            classes: Tensor::from(classes),
+            outputs: joined(outputs)?,
+            classes: joined(classes)?,
+            unknown,
         })
     }
 
-    /// The share of examples whose class is predicted right; see [`Evaluation::classes`].
+    /// The share of labels whose class is predicted right; see [`Evaluation::classes`].
     ///
     /// # Errors
-    /// As [`run`](Evaluator::run); targets that are not classes.
+    /// As [`run`](Evaluator::run); targets that are not classes, outputs of which it is not known which class they name.
     pub fn accuracy(&mut self, params: &Params, data: &Dataset) -> Result<f64> {
-        metric::accuracy(&self.run(params, data)?.classes, data.targets())
+        self.run(params, data)?.accuracy(data.targets())
     }
 
-    fn compile(&self, params: &Params, batch: &Batch) -> Result<(Compiled, Vec<String>)> {
-        let graph = Graph::new();
-        let x = input(&graph, "features", &batch.features, self.made_at);
-        let y = input(&graph, "targets", &batch.targets, self.made_at);
-        let scope = Scope::root(&graph, params.clone(), Mode::Evaluate, 0);
+    /// Compiles what [`run`](Evaluator::run) needs for `data`, so that what does not fit is found before anything runs.
+    pub(super) fn prepare(&mut self, params: &Params, data: &Dataset) -> Result<()> {
+        params.names().agree("evaluate", ["the parameters", "the data"], data.names())?;
+        data.check_range()?;
+        let m = data.examples();
+        for examples in [m.min(BATCH), m % BATCH].into_iter().filter(|n| *n > 0) {
+            if self.plans.get(&key(examples, data)).is_some() {
+                continue;
+            }
+            let batch = data.first(examples);
+            let graph = Graph::new();
+            let traced = self.trace(&graph, params, &batch, data)?;
+            let wanted: Vec<Var<'_>> = [traced.loss, traced.prediction]
+                .into_iter()
+                .chain(match &traced.classes {
+                    Named::Classes(classes) => Some(*classes),
+                    Named::Unknown(_) => None,
+                })
+                .collect();
+            let compiled = graph.compiler(&traced.inputs, &wanted).precision(Precision::F32).build()?;
+            let unknown = match traced.classes {
+                Named::Classes(_) => None,
+                Named::Unknown(why) => Some(why),
+            };
+            self.plans.insert(key(examples, data), Plan { compiled, paths: traced.paths, unknown });
+        }
+        Ok(())
+    }
+
+    /// Records the model and its loss on a batch of `data`, and finds out what its outputs mean.
+    pub(super) fn trace<'g>(
+        &self,
+        graph: &'g Graph,
+        params: &Params,
+        batch: &Batch,
+        data: &Dataset,
+    ) -> Result<Traced<'g>> {
+        let x = input(graph, "features", &batch.features, self.made_at);
+        let y = input(graph, "targets", &batch.targets, self.made_at);
+        let scope = Scope::root(graph, params.clone(), Mode::Evaluate, 0);
         let _passed = graph.passed_at(self.made_at);
         let prediction = self.model.forward(&scope, x);
         let loss = self.loss.of(prediction, y);
-        let (paths, parameters): (Vec<String>, Vec<Var<'_>>) = scope.traced().into_iter().unzip();
-        let inputs: Vec<Var<'_>> = [x, y].into_iter().chain(parameters).collect();
-        let classes = match prediction.shape()[..] {
-            [_, several] if several > 1 => prediction.argmax(1),
-            _ => prediction.greater(0.0).int().reshape(&[-1]),
+        let classes = match data.classes() {
+            Some(classes) => outputs::named(graph, prediction, y, classes.count())?,
+            None => Named::Unknown("the targets are numbers, not classes".into()),
         };
-        Ok((graph.compile(&inputs, &[loss, prediction, classes])?, paths))
+        let (paths, parameters): (Vec<String>, Vec<Var<'_>>) = scope.traced().into_iter().unzip();
+        let inputs = [x, y].into_iter().chain(parameters).collect();
+        Ok(Traced { inputs, paths, loss, prediction, classes })
     }
+}
+
+/// A model and its loss, recorded.
+pub(super) struct Traced<'g> {
+    inputs: Vec<Var<'g>>,
+    paths: Vec<String>,
+    loss: Var<'g>,
+    prediction: Var<'g>,
+    pub(super) classes: Named<'g>,
+}
+
+/// Which plan serves a batch of so many examples.
+fn key(examples: usize, data: &Dataset) -> (usize, usize) {
+    (examples, data.classes().map_or(0, |c| c.count()))
 }

@@ -1,17 +1,18 @@
 //! One training step as one compiled plan.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 
-use chainrule_graph::{Compiled, ErrorKind, Graph, Var};
+use chainrule_graph::{Compiled, ErrorKind, Graph, Precision, Var};
 use chainrule_tensor::{DType, Tensor};
 
 use super::{Loss, Trainer};
 use crate::Layer;
 use crate::data::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optim::Memory;
 use crate::params::Params;
-use crate::scope::{Mode, Scope};
+use crate::scope::{self, Mode, Scope};
 
 /// A compiled training step: loss, gradient and update for batches of one size. A run allocates nothing.
 ///
@@ -30,8 +31,12 @@ impl Step {
 
     /// Takes one step; the loss before it, penalty included.
     ///
+    /// A loss that is NaN or infinite is no error here: it comes back as it is, and the parameters that the step has made
+    /// of it are of no use, in this step or a later one. Look at it, keep the [`state`](Step::state) before, or train in
+    /// [anomaly mode](Trainer::anomaly), which stops before anything is changed. Numbers beyond f32 are infinite here.
+    ///
     /// # Errors
-    /// A batch of another size or type; a label outside the classes.
+    /// A batch of another size or type; a label outside the classes; in anomaly mode the first NaN or infinity.
     pub fn run(&mut self, batch: &Batch) -> Result<f64> {
         let outputs = self.compiled.run(&[batch.features.clone(), batch.targets.clone()])?;
         Ok(outputs[0].item::<f64>()?)
@@ -67,7 +72,13 @@ pub(super) fn compile<M: Layer, L: Loss>(
     batch: &Batch,
     examples: usize,
 ) -> Result<Step> {
+    if let Some(why) = trainer.optimiser.fault().or_else(|| trainer.penalty.fault()) {
+        return Err(Error::argument("Trainer", why));
+    }
+    let given = params.clone();
     let graph = Graph::new();
+    scope::lines_of(&graph);
+    let _made = graph.passed_at(trainer.made_at);
     let x = input(&graph, "features", &batch.features, trainer.made_at);
     let y = input(&graph, "targets", &batch.targets, trainer.made_at);
     // Seed and number of the step: the key of everything random, and Adam's clock.
@@ -75,26 +86,44 @@ pub(super) fn compile<M: Layer, L: Loss>(
     let ticked = clock + graph.constant(Tensor::from([0_i64, 1]));
     let scope = Scope::with_key(&graph, params, Mode::Train, trainer.seed, clock);
     let [loss, objective] = trainer.objective(&scope, x, y, examples);
-    let parameters = scope.traced();
-    let vars: Vec<Var<'_>> = parameters.iter().map(|(_, v)| *v).collect();
+    // An error in the model itself comes before what is said of its parameters.
+    objective.checked()?;
+    trainer.check_given(&given, &scope.traced())?;
+    let learning = trainer.learning(&scope)?;
+    let vars: Vec<Var<'_>> = learning.iter().map(|(_, v)| *v).collect();
     // A parameter that only the penalty depends on learns nothing.
     let unused = |error: chainrule_graph::Error| match error.kind() {
-        ErrorKind::Disconnected { .. } => error.hint("use it in the model's result, or do not make it"),
+        ErrorKind::Disconnected { name, .. } => {
+            let path = name.trim_matches('`');
+            let place = path.rsplit_once('.').map_or(path, |(place, _)| place);
+            let hint = format!(
+                "let the loss depend on it, or do not make it; if it is to stay as it is, say so: \
+                 Trainer::freeze(\"{place}\")"
+            );
+            error.hint(hint)
+        }
         _ => error,
     };
     if loss.id() != objective.id() {
         loss.grad(&vars).map_err(unused)?;
     }
     let gradients = objective.grad(&vars).map_err(unused)?;
+    let _passed = graph.passed_at(trainer.optimiser_at);
     let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape(&[]).real());
     let mut updates: Vec<(Var<'_>, Var<'_>)> = Vec::new();
-    for ((path, parameter), gradient) in parameters.iter().zip(gradients) {
-        memory.turn_to(path);
-        updates.push((*parameter, trainer.optimiser.next(&mut memory, *parameter, gradient)));
+    let mut gradients: BTreeMap<&str, Var<'_>> =
+        learning.iter().map(|(path, _)| path.as_str()).zip(gradients).collect();
+    let parameters = scope.traced();
+    for (path, parameter) in &parameters {
+        let next = gradients.remove(path.as_str()).map(|gradient| {
+            memory.turn_to(path);
+            trainer.optimiser.next(&mut memory, *parameter, gradient)
+        });
+        updates.push((*parameter, next.unwrap_or(*parameter)));
     }
     updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
     updates.push((clock, ticked));
-    let compiler = graph.compiler(&[x, y], &[objective]).state(&updates);
+    let compiler = graph.compiler(&[x, y], &[objective]).state(&updates).precision(Precision::F32);
     let compiled = compiler.anomaly(trainer.anomaly).build()?;
     let paths = parameters.into_iter().map(|(path, _)| path).collect();
     Ok(Step { compiled, examples: batch.features.shape()[0], paths })

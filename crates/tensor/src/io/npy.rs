@@ -11,7 +11,7 @@
 //! # Ok::<(), chainrule_tensor::Error>(())
 //! ```
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::atomic_write;
@@ -20,16 +20,16 @@ use crate::{DType, Error, Result, Shape, Tensor};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// Writes a tensor to a file, atomically.
+/// Writes a tensor to a file, atomically; [`atomic_write`] says what becomes of a link, an owner and a mode.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses.
+/// [`Error::Io`] if the system refuses, or `path` is there and no regular file.
 pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
     let path = path.as_ref();
     atomic_write(path, |file| encode_npy(tensor, file).map_err(|e| Error::io(path, &e)))
 }
 
-/// Reads a file. Byte order and memory order (C or Fortran) may be any.
+/// Reads a file. Byte order and memory order (C or Fortran) may be any, and the header that of Python 2.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it breaks a rule of the format or its elements
@@ -64,25 +64,78 @@ pub(super) fn encode_npy(tensor: &Tensor, file: &mut impl Write) -> io::Result<(
 }
 
 /// The tensor in the bytes of a file, or what is wrong with them.
-pub(super) fn decode_npy(bytes: &[u8]) -> Result<Tensor, String> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin with \\\\x93NUMPY")?;
-    let (&[major, minor], rest) = rest.split_first_chunk().ok_or("it ends before the version")?;
-    let cut = "it ends within the header";
-    let (len, rest) = match (major, minor) {
-        (1, 0) => rest.split_first_chunk().map(|(n, rest)| (u16::from_le_bytes(*n) as usize, rest)),
-        (2 | 3, 0) => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
-        _ => return Err(format!("unknown version {major}.{minor}")),
+fn decode_npy(bytes: &[u8]) -> Result<Tensor, String> {
+    let (head, data) = Head::parse(bytes)?;
+    head.decode(data)
+}
+
+/// The tensor in `member`, which is said to hold `size` bytes: no more of it is read than the header asks for, and
+/// nothing beyond the header if that asks for another size.
+pub(super) fn decode_npy_member(mut member: impl Read, size: u64) -> Result<Tensor, String> {
+    let mut bytes = Vec::new();
+    let mut read = |n: u64, bytes: &mut Vec<u8>| member.by_ref().take(n).read_to_end(bytes);
+    read(LONGEST_HEADER, &mut bytes).map_err(|e| e.to_string())?;
+    let (head, data) = Head::parse(&bytes)?;
+    let before = (bytes.len() - data.len()) as u64;
+    let whole = before.saturating_add(head.needs()? as u64);
+    if size != whole {
+        return Err(head.misfit(size.saturating_sub(before)));
     }
-    .ok_or(cut)?;
-    let (header, data) = rest.split_at_checked(len).ok_or(cut)?;
-    let header = std::str::from_utf8(header).map_err(|e| format!("header: {e}"))?;
-    let Header { descr, fortran, shape } = Header::parse(header)?;
-    let (stored, order) = element(descr).ok_or_else(|| format!("unsupported dtype {descr:?}"))?;
-    if fortran {
-        let reversed: Shape = shape.iter().rev().copied().collect();
-        Ok(stored.decode(data, order, reversed)?.reverse_axes())
-    } else {
-        stored.decode(data, order, shape)
+    // One more than is due, to see that nothing follows.
+    read((whole + 1).saturating_sub(bytes.len() as u64), &mut bytes).map_err(|e| e.to_string())?;
+    head.decode(bytes.get(before as usize..).unwrap_or_default())
+}
+
+/// More than a header of 40,000 axes takes. NumPy itself refuses headers over 10,000 bytes.
+const LONGEST_HEADER: u64 = 1 << 20;
+
+/// What the bytes before the data say.
+struct Head {
+    stored: Stored,
+    order: Order,
+    fortran: bool,
+    shape: Shape,
+}
+
+impl Head {
+    /// Bytes of the data.
+    fn needs(&self) -> Result<usize, String> {
+        let size = self.shape.checked_size();
+        let size = size.ok_or_else(|| format!("shape {} does not fit the address space", self.shape))?;
+        Ok(size * self.stored.size())
+    }
+
+    fn misfit(&self, found: u64) -> String {
+        let needed = self.needs().unwrap_or(usize::MAX);
+        format!("shape {} needs {needed} bytes, not {found}", self.shape)
+    }
+
+    fn decode(self, data: &[u8]) -> Result<Tensor, String> {
+        let Head { stored, order, fortran, shape } = self;
+        if fortran {
+            let reversed: Shape = shape.iter().rev().copied().collect();
+            Ok(stored.decode(data, order, reversed)?.reverse_axes())
+        } else {
+            stored.decode(data, order, shape)
+        }
+    }
+
+    /// The head of a file that begins with `bytes`, and what follows it of them.
+    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), String> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin with \\\\x93NUMPY")?;
+        let (&[major, minor], rest) = rest.split_first_chunk().ok_or("it ends before the version")?;
+        let cut = "it ends within the header";
+        let (len, rest) = match (major, minor) {
+            (1, 0) => rest.split_first_chunk().map(|(n, rest)| (u16::from_le_bytes(*n) as usize, rest)),
+            (2 | 3, 0) => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
+            _ => return Err(format!("unknown version {major}.{minor}")),
+        }
+        .ok_or(cut)?;
+        let (header, data) = rest.split_at_checked(len).ok_or(cut)?;
+        let header = std::str::from_utf8(header).map_err(|e| format!("header: {e}"))?;
+        let Header { descr, fortran, shape } = Header::parse(header)?;
+        let (stored, order) = element(descr).ok_or_else(|| format!("unsupported dtype {descr:?}"))?;
+        Ok((Head { stored, order, fortran, shape }, data))
     }
 }
 
@@ -194,7 +247,8 @@ impl<'a> Literal<'a> {
             let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
             let (digits, rest) = self.0.split_at(end);
             axes.push(digits.parse().map_err(|_| self.found("an axis length"))?);
-            self.0 = rest.trim_start();
+            // Python 2 marks long integers.
+            self.0 = rest.strip_prefix('L').unwrap_or(rest).trim_start();
             if !self.eat(',') {
                 self.expect(')')?;
                 break;

@@ -56,10 +56,12 @@ impl Contents {
     }
 }
 
-/// Writes named tensors and notes (none: `&BTreeMap::new()`) to a file, atomically. Equal contents give equal bytes.
+/// Writes named tensors and notes (none: `&BTreeMap::new()`) to a file, atomically ([`atomic_write`] says what becomes
+/// of a link, an owner and a mode). Equal contents give equal bytes.
 ///
 /// # Errors
-/// [`Error::Value`] if a name occurs twice or is the reserved `__metadata__`, [`Error::Io`] if the system refuses.
+/// [`Error::Value`] if a name occurs twice or is the reserved `__metadata__`, [`Error::Io`] if the system refuses, or
+/// `path` is there and no regular file.
 pub fn write<'a, N: AsRef<str>>(
     path: impl AsRef<Path>,
     tensors: impl IntoIterator<Item = (N, &'a Tensor)>,
@@ -82,11 +84,47 @@ pub fn write<'a, N: AsRef<str>>(
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it breaks a rule of the format or holds a tensor of
-/// an element type that has no exact counterpart here (the 8-bit floats and smaller, complex numbers).
+/// an element type that has no exact counterpart here (the 8-bit floats and smaller, complex numbers); that error
+/// names it, and [`names`] and [`read_named`] read the others.
 pub fn read(path: impl AsRef<Path>) -> Result<Contents> {
+    with_file(path.as_ref(), |header, file| {
+        let tensors = header.names.into_iter().map(|name| {
+            let tensor = tensor(file, &name)?;
+            Ok((name, tensor))
+        });
+        Ok(Contents { tensors: tensors.collect::<Result<_, String>>()?, metadata: header.metadata })
+    })
+}
+
+/// The names of the tensors of a file, in the order in which it lists them.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::Format`] if it breaks a rule of the format.
+pub fn names(path: impl AsRef<Path>) -> Result<Vec<String>> {
+    with_file(path.as_ref(), |header, _| Ok(header.names))
+}
+
+/// Reads the tensor of one name; the others may have any element type.
+///
+/// # Errors
+/// [`Error::Value`] if there is no such name, else as [`read`].
+pub fn read_named(path: impl AsRef<Path>, name: &str) -> Result<Tensor> {
     let path = path.as_ref();
+    let found = with_file(path, |header, file| {
+        if header.names.iter().any(|n| n == name) {
+            tensor(file, name).map(Ok)
+        } else {
+            Ok(Err(header.names))
+        }
+    })?;
+    found.map_err(|names| super::no_tensor("safetensors::read_named", path, name, &names))
+}
+
+/// What `work` makes of the header and the bytes of a file.
+fn with_file<R>(path: &Path, work: impl FnOnce(Header, &SafeTensors<'_>) -> Result<R, String>) -> Result<R> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
-    decode(&bytes).map_err(|why| Error::Format { path: path.to_owned(), format: FORMAT, why })
+    let result = open(&bytes).and_then(|(header, file)| work(header, &file));
+    result.map_err(|why| Error::Format { path: path.to_owned(), format: FORMAT, why })
 }
 
 /// The header, padded so that the data starts at a multiple of 8, and the order of the data behind it.
@@ -137,7 +175,7 @@ fn code(dtype: DType) -> &'static str {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<Contents, String> {
+fn open(bytes: &[u8]) -> Result<(Header, SafeTensors<'_>), String> {
     // The format's own crate knows its rules; what it lets pass is refused here.
     let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
     let (len, rest) = bytes.split_first_chunk().ok_or("no header length")?;
@@ -146,16 +184,14 @@ fn decode(bytes: &[u8]) -> Result<Contents, String> {
         return Err("the header does not begin with `{`".to_owned());
     }
     let header: Header = serde_json::from_slice(header).map_err(|e| format!("header: {e}"))?;
-    let mut tensors = Vec::with_capacity(header.names.len());
-    for name in header.names {
-        let fail = |why: String| format!("tensor {name:?}: {why}");
-        let view = file.tensor(&name).map_err(|e| fail(e.to_string()))?;
-        let stored =
-            stored(view.dtype()).ok_or_else(|| fail(format!("unsupported dtype {}", view.dtype())))?;
-        let tensor = stored.decode(view.data(), Order::Little, Shape::from(view.shape())).map_err(fail)?;
-        tensors.push((name, tensor));
-    }
-    Ok(Contents { tensors, metadata: header.metadata })
+    Ok((header, file))
+}
+
+fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Tensor, String> {
+    let fail = |why: String| format!("tensor {name:?}: {why}");
+    let view = file.tensor(name).map_err(|e| fail(e.to_string()))?;
+    let stored = stored(view.dtype()).ok_or_else(|| fail(format!("unsupported dtype {}", view.dtype())))?;
+    stored.decode(view.data(), Order::Little, Shape::from(view.shape())).map_err(fail)
 }
 
 fn stored(dtype: Dtype) -> Option<Stored> {

@@ -32,12 +32,15 @@ mod loops;
 mod memory;
 mod run;
 #[cfg(test)]
+mod small;
+#[cfg(test)]
 mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Kind;
 
 pub use bind::Kernel;
-pub(crate) use memory::Scratch;
 pub use run::unary_at;
 
 /// Elements of a block: a dozen blocks of f32 fit in the nearest cache.
@@ -95,6 +98,10 @@ operations! {
         Cos "cos",
         /// The angle in −π/2 to π/2 whose tangent is x.
         Atan "atan",
+        /// (eˣ − e⁻ˣ)/2.
+        Sinh "sinh",
+        /// (eˣ + e⁻ˣ)/2.
+        Cosh "cosh",
         /// tanh x.
         Tanh "tanh",
         /// 1/(1 + e⁻ˣ).
@@ -103,6 +110,8 @@ operations! {
         Softplus "softplus",
         /// The error function.
         Erf "erf",
+        /// 1 less the error function.
+        Erfc "erfc",
     }
 }
 
@@ -188,11 +197,12 @@ impl Scalar {
     }
 }
 
-/// A value in a program under construction.
+/// A value in a program under construction; it belongs to the [`ProgramBuilder`] that gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reg {
     index: u32,
     kind: Kind,
+    builder: u64,
 }
 
 /// What defines a value of a program; operands are earlier values.
@@ -219,12 +229,23 @@ pub struct Program {
 /// Builds a [`Program`], instruction by instruction.
 ///
 /// Operands must be of the kinds that the operation takes ([`Unary::takes`], [`Binary::takes`]; one kind on both
-/// sides; truth as a condition).
+/// sides; truth as a condition), and values of this builder.
 ///
 /// # Panics
 /// Each method panics if they are not: that is a fault of the calling code, not of a user's data.
-#[derive(Debug, Default)]
-pub struct ProgramBuilder(Program);
+#[derive(Debug)]
+pub struct ProgramBuilder {
+    program: Program,
+    /// Which builder of the process this is: a value of another one is none here.
+    id: u64,
+}
+
+impl Default for ProgramBuilder {
+    fn default() -> Self {
+        static BUILDERS: AtomicU64 = AtomicU64::new(0);
+        ProgramBuilder { program: Program::default(), id: BUILDERS.fetch_add(1, Ordering::Relaxed) }
+    }
+}
 
 impl ProgramBuilder {
     /// An empty program.
@@ -232,15 +253,21 @@ impl ProgramBuilder {
         ProgramBuilder::default()
     }
 
+    /// Kernels read registers and buffers unchecked where the program says, so every operand passes here.
     fn define(&mut self, definition: Definition, kind: Kind) -> Reg {
-        self.0.values.push((definition, kind));
-        Reg { index: self.0.values.len() as u32 - 1, kind }
+        Program::operands(&definition).for_each(|operand| self.own(operand));
+        self.program.values.push((definition, kind));
+        Reg { index: self.program.values.len() as u32 - 1, kind, builder: self.id }
+    }
+
+    fn own(&self, operand: Reg) {
+        assert!(operand.builder == self.id, "an operand is a value of another program builder");
     }
 
     /// The next input.
     pub fn input(&mut self, kind: Kind) -> Reg {
-        self.0.inputs += 1;
-        self.define(Definition::Input(self.0.inputs - 1), kind)
+        self.program.inputs += 1;
+        self.define(Definition::Input(self.program.inputs - 1), kind)
     }
 
     /// A value that is the same everywhere.
@@ -276,17 +303,19 @@ impl ProgramBuilder {
     /// `x` as `kind`: reals are truncated to integers (saturating, NaN becomes 0), truth is 0 or 1, and a number
     /// is true if it is not 0.
     pub fn cast(&mut self, x: Reg, kind: Kind) -> Reg {
+        self.own(x);
         if x.kind == kind { x } else { self.define(Definition::Cast(x), kind) }
     }
 
     /// Makes `x` the next output.
     pub fn output(&mut self, x: Reg) {
-        self.0.outputs.push(x);
+        self.own(x);
+        self.program.outputs.push(x);
     }
 
     /// The program.
     pub fn finish(self) -> Program {
-        self.0
+        self.program
     }
 }
 

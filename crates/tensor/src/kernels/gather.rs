@@ -1,6 +1,6 @@
 //! Elements picked by index, and added back by index.
 
-use std::ops::Add;
+use super::Additive;
 
 /// The lengths of a gather: `x` is [batch, n, inner], `index` is [batch, picked], and the result [batch, picked,
 /// inner]. Each entry of `index` is a position on the axis of length `n`; a negative one counts from its end.
@@ -60,14 +60,14 @@ pub fn gather<E: Copy>(x: &[E], index: &[i64], lengths: Lengths, out: &mut [E]) 
     lengths.each(index, |from, to| out[to..to + inner].copy_from_slice(&x[from..from + inner]))
 }
 
-/// `out[b, index[b, p], :] += updates[b, p, :]`, in the order of `index`, starting from zeros.
+/// `out[b, index[b, p], :] += updates[b, p, :]`, in the order of `index`, starting from zeros; integers wrap.
 ///
 /// # Errors
 /// The first index outside `-n..n`.
 ///
 /// # Panics
 /// If a buffer is shorter than `lengths` say.
-pub fn scatter_add<E: Copy + Default + Add<Output = E>>(
+pub fn scatter_add<E: Additive>(
     updates: &[E],
     index: &[i64],
     lengths: Lengths,
@@ -79,7 +79,7 @@ pub fn scatter_add<E: Copy + Default + Add<Output = E>>(
         out[to..to + inner]
             .iter_mut()
             .zip(&updates[from..from + inner])
-            .for_each(|(out, u)| *out = *out + *u);
+            .for_each(|(out, u)| *out = out.plus(*u));
     })
 }
 
@@ -99,6 +99,14 @@ mod tests {
         scatter_add(&u, &index, lengths, &mut spread).expect("in range");
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         assert_eq!(dot(&picked, &u), dot(&x, &spread));
+    }
+
+    #[test]
+    fn sums_of_integers_wrap() {
+        let lengths = Lengths { batch: 1, n: 1, picked: 2, inner: 1 };
+        let mut out = [0];
+        scatter_add(&[i64::MAX, 2], &[0, 0], lengths, &mut out).expect("in range");
+        assert_eq!(out, [i64::MIN + 1]);
     }
 
     #[test]

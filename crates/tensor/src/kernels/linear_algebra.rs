@@ -67,29 +67,57 @@ pub fn cholesky<T: Real>(a: &[T], [batch, n]: [usize; 2], out: &mut [T]) -> Resu
     Ok(())
 }
 
-/// The sign of the determinant (0 if it is 0), or the logarithm of its magnitude (−∞ then), of each of `a`
-/// [batch, n, n].
+/// What is asked of a determinant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Determinant {
+    /// The determinant itself.
+    Value,
+    /// Its sign: 0 if it is 0.
+    Sign,
+    /// The logarithm of its magnitude: −∞ if it is 0.
+    Log,
+}
+
+/// `what` of the determinant of each of `a` [batch, n, n].
 ///
 /// # Panics
 /// If a buffer is shorter than `dims` say.
-pub fn determinant<T: Real>(sign: bool, a: &[T], [batch, n]: [usize; 2], out: &mut [T]) {
+pub fn determinant<T: Real>(what: Determinant, a: &[T], [batch, n]: [usize; 2], out: &mut [T]) {
     for (i, out) in out[..batch].iter_mut().enumerate() {
         if n == 0 {
             // The determinant of no rows is the empty product.
-            *out = T::from_f64(if sign { 1.0 } else { 0.0 });
+            *out = T::from_f64(if what == Determinant::Log { 0.0 } else { 1.0 });
             continue;
         }
         let lu = matrix(&a[i * n * n..], n, n).lu();
         let pivots = lu.u().diagonal();
-        let value = if sign {
-            pivots
-                .iter()
-                .fold(lu.p().determinant::<f64>(), |s, p| s * if *p == 0.0 { 0.0 } else { p.signum() })
-        } else {
-            pivots.iter().map(|p| p.abs().ln()).sum::<f64>()
+        let turned = lu.p().determinant::<f64>();
+        let value = match what {
+            Determinant::Value => turned * product(pivots.iter().copied()),
+            Determinant::Sign => {
+                pivots.iter().fold(turned, |s, p| s * if *p == 0.0 { 0.0 } else { p.signum() })
+            }
+            Determinant::Log => pivots.iter().map(|p| p.abs().ln()).sum::<f64>(),
         };
         *out = T::from_f64(value);
     }
+}
+
+/// The product, which is in range where it fits though its parts may not be.
+fn product(factors: impl Iterator<Item = f64>) -> f64 {
+    const GREAT: f64 = 1.340_780_792_994_259_7e154; // 2^512
+    let scaled = |x: f64| match x.abs() {
+        size if size >= GREAT && size.is_finite() => (x / GREAT, 1),
+        size if size <= 1.0 / GREAT && size > 0.0 => (x * GREAT, -1),
+        _ => (x, 0),
+    };
+    let (value, scale) = factors.fold((1.0, 0_i32), |(value, scale), factor| {
+        let ((factor, of_factor), (value, of_value)) = (scaled(factor), scaled(value));
+        (value * factor, scale + of_factor + of_value)
+    });
+    let step = if scale < 0 { 1.0 / GREAT } else { GREAT };
+    // Three steps take any number out of the range.
+    (0..scale.abs().min(4)).fold(value, |value, _| value * step)
 }
 
 fn matrix<T: Real>(rows: &[T], n: usize, k: usize) -> DMatrix<f64> {
@@ -142,7 +170,7 @@ mod tests {
             assert_eq!(cholesky(&a, [batch, n], &mut l), Ok(()));
             assert_eq!(l, a);
             let mut det = vec![f64::NAN; batch];
-            determinant(true, &a, [batch, n], &mut det);
+            determinant(Determinant::Sign, &a, [batch, n], &mut det);
             assert_eq!(det, vec![1.0; batch]);
         }
     }
@@ -168,10 +196,15 @@ mod tests {
             solve(Part::All, false, &[0.0; 4], &[1.0, 1.0], [1, 2, 1], &mut [0.0; 2]),
             Err(Singular(0))
         );
-        let (mut sign, mut log) = ([0.0; 3], [0.0; 3]);
+        let (mut sign, mut log, mut value) = ([0.0; 3], [0.0; 3], [0.0; 3]);
         let three = [0.0, 2.0, 1.0, 0.0, 3.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
-        determinant(true, &three, [3, 2], &mut sign);
-        determinant(false, &three, [3, 2], &mut log);
+        determinant(Determinant::Sign, &three, [3, 2], &mut sign);
+        determinant(Determinant::Value, &three, [3, 2], &mut value);
+        close(&value, &[-2.0, 2.0, 0.0]);
+        let extreme = [1e200, 0.0, 0.0, 0.0, 1e200, 0.0, 0.0, 0.0, 1e-300];
+        determinant(Determinant::Value, &extreme, [1, 3], &mut value);
+        assert!((value[0] / 1e100 - 1.0).abs() < 1e-15);
+        determinant(Determinant::Log, &three, [3, 2], &mut log);
         assert_eq!(sign, [-1.0, 1.0, 0.0]);
         close(&log[..2], &[2_f64.ln(), 2_f64.ln()]);
         assert_eq!(log[2], f64::NEG_INFINITY);

@@ -6,28 +6,25 @@
 
 mod atan;
 mod erf;
+mod erfc;
 mod pow;
 mod turn;
 
-use std::cell::RefCell;
-
 use num_traits::Float;
-
-use super::elementwise::Scratch;
 
 use atan::Atan;
 use erf::Erf;
+use erfc::Erfc;
 
 pub(super) use atan::atan;
 pub(super) use erf::erf;
+pub(super) use erfc::erfc;
 pub(super) use pow::pow;
 
 /// The functions of one float type: what the two differ in.
 pub trait Math: Float + Default + Send + Sync + 'static {
     /// Rounds an `f64` to this type.
     fn lit(value: f64) -> Self;
-    /// Lends the registers of this thread.
-    fn with_scratch(run: impl FnOnce(&mut Scratch<Self>));
     /// Whole numbers of this size and above have no fraction.
     const WHOLE: Self;
     /// a·b + c, fused where the processor can.
@@ -42,6 +39,8 @@ pub trait Math: Float + Default + Send + Sync + 'static {
     const LIMITS: Limits<Self>;
     /// The polynomials of the error function.
     const ERF: Erf<Self>;
+    /// The polynomial of its complement.
+    const ERFC: Erfc<Self>;
     /// The polynomial of the inverse tangent.
     const ATAN: Atan<Self>;
     /// |x| up to which [`turn`](Math::turn) is accurate.
@@ -161,6 +160,31 @@ pub(super) fn tanh<T: Math, const FMA: bool>(x: T) -> T {
     (e / (e + two)).copysign(x)
 }
 
+/// ½eˣ, which is finite a little beyond eˣ.
+#[inline(always)]
+fn half_exp<T: Math, const FMA: bool>(x: T) -> T {
+    let (power, r) = T::reduce::<FMA>(clamp(x, T::LIMITS.zero, T::LIMITS.infinite + T::one()));
+    let y = T::expm1_core::<FMA>(r) + T::one();
+    y * (power.half * T::lit(0.5)) * power.rest
+}
+
+#[inline(always)]
+pub(super) fn sinh<T: Math, const FMA: bool>(x: T) -> T {
+    let (one, half, a) = (T::one(), T::lit(0.5), x.abs());
+    let e = expm1::<T, FMA>(clamp(a, T::zero(), one));
+    // Terms of one sign: nothing cancels.
+    let near = half * (e + e / (e + one));
+    let h = half_exp::<T, FMA>(a);
+    let y = if a < one { near } else { h - T::lit(0.25) / h };
+    y.copysign(x)
+}
+
+#[inline(always)]
+pub(super) fn cosh<T: Math, const FMA: bool>(x: T) -> T {
+    let h = half_exp::<T, FMA>(x.abs());
+    h + T::lit(0.25) / h
+}
+
 /// For |x| up to [`TURNS`](Math::TURNS).
 #[inline(always)]
 pub(super) fn sin<T: Math, const FMA: bool>(x: T) -> T {
@@ -195,22 +219,14 @@ macro_rules! math {
         $float:ident, $int:ident, $bits:ident, mantissa $mantissa:literal, bias $bias:literal,
         ln2 $ln2_high:expr, $ln2_low:expr; limits $limits:expr,
         exp [$($exp:literal),*], ln [$($ln:literal),*],
-        erf $erf:path, atan $atan:path, turn $turn:ident up to $turns:literal, pow $pow:ident, registers $registers:ident
+        erf $erf:path, erfc $erfc:path, atan $atan:path, turn $turn:ident up to $turns:literal, pow $pow:ident
     ) => {
-        thread_local! {
-            static $registers: RefCell<Scratch<$float>> = const { RefCell::new(Scratch::new()) };
-        }
-
         impl Math for $float {
             const WHOLE: $float = (1_u64 << $mantissa) as $float;
 
             #[inline(always)]
             fn lit(value: f64) -> Self {
                 value as $float
-            }
-
-            fn with_scratch(run: impl FnOnce(&mut Scratch<Self>)) {
-                $registers.with_borrow_mut(run);
             }
 
             const LIMITS: Limits<$float> = $limits;
@@ -267,6 +283,8 @@ macro_rules! math {
 
             const ERF: Erf<$float> = $erf;
 
+            const ERFC: Erfc<$float> = $erfc;
+
             const ATAN: Atan<$float> = $atan;
 
             const TURNS: $float = $turns;
@@ -290,7 +308,7 @@ math!(
     ln2 355.0 / 512.0, -2.121_944_4e-4; limits Limits { zero: -104.0, infinite: 89.0, minus_one: -20.0, tanh: 10.0 },
     exp [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [11.0, 9.0, 7.0, 5.0, 3.0],
-    erf erf::F32, atan atan::F32, turn turn_f32 up to 1e6, pow size_f32, registers REGISTERS_F32
+    erf erf::F32, erfc erfc::F32, atan atan::F32, turn turn_f32 up to 1e6, pow size_f32
 );
 
 math!(
@@ -298,5 +316,5 @@ math!(
     ln2 LN2_HIGH, LN2_LOW; limits Limits { zero: -746.0, infinite: 710.0, minus_one: -40.0, tanh: 22.0 },
     exp [6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0],
     ln [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0],
-    erf erf::F64, atan atan::F64, turn turn_f64 up to 4e3, pow size_f64, registers REGISTERS_F64
+    erf erf::F64, erfc erfc::F64, atan atan::F64, turn turn_f64 up to 4e3, pow size_f64
 );

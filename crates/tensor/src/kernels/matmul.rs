@@ -1,10 +1,14 @@
 //! Batched matrix products of operands that lie in memory in any way.
 //!
 //! The engine is the crate `gemm` on one thread. The result is cut into blocks by its shape alone, and no block
-//! shares its sums with another, so the bits do not depend on how many threads take the blocks.
+//! shares its sums with another, so the bits do not depend on how many threads take the blocks. Nor do they depend on
+//! how the operands lie: each sum is taken in the order of the inner axis.
+
+use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::copy::copy;
 use super::level::Level;
 use super::threads::{self, Pieces};
 use crate::{DType, Error, Layout, Real, Result, Shape, shape};
@@ -46,25 +50,42 @@ pub struct MatMul {
 }
 
 /// Where a matrix lies: its first element, the strides of its rows and columns, the buffer length it needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Operand {
     offset: isize,
     strides: [isize; 2],
     needs: usize,
+    /// How it lies before it is copied, if it is. The engines run along the inner axis by ascending addresses, so an
+    /// operand that is reversed on it would have its sums taken from the other end.
+    reversed: Option<Layout>,
 }
 
 impl Operand {
-    fn new(name: &str, layout: &Layout) -> Result<Self> {
-        let rank = layout.shape.len();
+    /// The operand, and the layout of shape `whole` that the product reads. `depth` is the inner axis, counted from
+    /// the end.
+    fn new(name: &str, own: &Layout, depth: usize, whole: &Shape) -> Result<(Self, Layout)> {
+        let rank = whole.len();
         let value = |why| Error::Value { op: "matmul", why };
-        let Some([first, end]) = span(layout) else {
+        let Some([first, end]) = span(own) else {
             return Err(value(format!("the strides of {name} reach beyond any buffer")));
         };
         if first < 0 {
             return Err(value(format!("the strides of {name} reach {} elements before its buffer", -first)));
         }
-        let strides = [layout.strides[rank - 2], layout.strides[rank - 1]];
-        Ok(Operand { offset: layout.offset as isize, strides, needs: end as usize })
+        let axis = own.shape.len() - depth;
+        let reversed = (own.strides[axis] < 0 && own.shape[axis] > 1).then(|| own.clone());
+        let read = if reversed.is_some() { Layout::contiguous(own.shape.clone()) } else { own.clone() };
+        let read = read.broadcast(whole);
+        let strides = [read.strides[rank - 2], read.strides[rank - 1]];
+        Ok((Operand { offset: read.offset as isize, strides, needs: end as usize, reversed }, read))
+    }
+
+    /// The buffer that the product reads.
+    fn read<'a, T: Real>(&self, x: &'a [T]) -> Cow<'a, [T]> {
+        let Some(from) = &self.reversed else { return Cow::Borrowed(x) };
+        let mut out = vec![T::zero(); from.shape.size()];
+        copy(x, from, &mut out, &Layout::contiguous(from.shape.clone()));
+        Cow::Owned(out)
     }
 }
 
@@ -93,9 +114,8 @@ impl MatMul {
         let (lead, matrix) = out.split_at(out.len() - 2);
         let (mut m, n, k) = (matrix[0], matrix[1], a.shape[a.shape.len() - 1]);
         let whole = |rows, columns| lead.iter().copied().chain([rows, columns]).collect::<Shape>();
-        let (a, b) = (a.broadcast(&whole(m, k)), b.broadcast(&whole(k, n)));
-        let (mut left, right) =
-            (Operand::new("the left operand", &a)?, Operand::new("the right operand", &b)?);
+        let (mut left, a) = Operand::new("the left operand", a, 1, &whole(m, k))?;
+        let (right, b) = Operand::new("the right operand", b, 2, &whole(k, n))?;
 
         let mut batch: SmallVec<[_; 4]> = (0..lead.len())
             .map(|i| (lead[i], a.strides[i], b.strides[i]))
@@ -123,7 +143,8 @@ impl MatMul {
         &self.out
     }
 
-    /// Computes the product into `out`, which is row-major.
+    /// Computes the product into `out`, which is row-major. The bits depend on shapes and numbers alone, not on how the
+    /// operands lie. One that is reversed along the inner axis is copied first, which allocates.
     ///
     /// # Panics
     /// If `a` or `b` is shorter than its layout needs, or `out` has another length than the result.
@@ -141,6 +162,7 @@ impl MatMul {
             out.fill(T::zero());
             return;
         }
+        let (a, b) = (&*self.a.read(a), &*self.b.read(b));
         let [down, across] = [m.div_ceil(self.block[0]), n.div_ceil(self.block[1])];
         let blocks = out.len() / (m * n) * down * across;
         let whole = Pieces::new(out);
@@ -281,5 +303,7 @@ unsafe fn engine<T: Real>(
     }
 }
 
+#[cfg(test)]
+mod lies;
 #[cfg(test)]
 mod tests;

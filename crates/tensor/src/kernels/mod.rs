@@ -21,13 +21,14 @@ mod math;
 pub mod matmul;
 pub mod order;
 pub mod random;
+pub mod recurrence;
 pub mod reduce;
 pub mod threads;
 
 pub use level::Level;
 pub(crate) use math::Math;
 
-use crate::Real;
+use crate::{Element, Real};
 
 /// What kind of number a value is. A graph knows only this; the width of reals is chosen when it is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +39,76 @@ pub enum Kind {
     Int,
     /// A truth value.
     Truth,
+}
+
+/// Elements that can be added up: the reals, and integers, whose sums wrap in every build.
+pub trait Additive: Element {
+    /// A sum under way, held so exactly that its error does not grow with the number of terms.
+    type Running: Copy;
+    /// The sum of nothing. −0 for reals, since −0 + x is x for every x.
+    const NOTHING: Self::Running;
+    /// `self + other`.
+    fn plus(self, other: Self) -> Self;
+    /// `sum` with one term more.
+    fn run_on(sum: Self::Running, term: Self) -> Self::Running;
+    /// The sum, rounded to an element.
+    fn rounded(sum: Self::Running) -> Self;
+}
+
+impl Additive for f32 {
+    type Running = f64;
+    const NOTHING: f64 = -0.0;
+    #[inline(always)]
+    fn plus(self, other: f32) -> f32 {
+        self + other
+    }
+    #[inline(always)]
+    fn run_on(sum: f64, term: f32) -> f64 {
+        sum + f64::from(term)
+    }
+    #[inline(always)]
+    fn rounded(sum: f64) -> f32 {
+        sum as f32
+    }
+}
+
+/// The sum as it was rounded, and what the roundings took (Neumaier, with Knuth's exact error of an addition).
+impl Additive for f64 {
+    type Running = (f64, f64);
+    const NOTHING: (f64, f64) = (-0.0, 0.0);
+    #[inline(always)]
+    fn plus(self, other: f64) -> f64 {
+        self + other
+    }
+    #[inline(always)]
+    fn run_on((sum, lost): (f64, f64), term: f64) -> (f64, f64) {
+        let next = sum + term;
+        let part = next - sum;
+        let error = (sum - (next - part)) + (term - part);
+        // Infinities have no error that could be told.
+        (next, if error.is_finite() { lost + error } else { lost })
+    }
+    #[inline(always)]
+    fn rounded((sum, lost): (f64, f64)) -> f64 {
+        if lost == 0.0 { sum } else { sum + lost }
+    }
+}
+
+impl Additive for i64 {
+    type Running = i64;
+    const NOTHING: i64 = 0;
+    #[inline(always)]
+    fn plus(self, other: i64) -> i64 {
+        self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn run_on(sum: i64, term: i64) -> i64 {
+        sum.wrapping_add(term)
+    }
+    #[inline(always)]
+    fn rounded(sum: i64) -> i64 {
+        sum
+    }
 }
 
 /// A borrowed buffer of any kind, reals at width `T`.

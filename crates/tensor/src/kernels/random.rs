@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::threads;
-use crate::Real;
+use crate::{Key, Real};
 
 /// Elements that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
@@ -43,26 +43,15 @@ pub fn uniform<T: Real>(key: [u64; 3], out: &mut [T]) {
     });
 }
 
-/// A key of two words for each key of two words and number: the first 128 bits of ChaCha8 seeded with these three.
-///
-/// ```
-/// use chainrule_tensor::kernels::random::fold_in;
-/// let mut made = [0; 4];
-/// fold_in(&[7, 0, 7, 0], &[0, 1], &mut made);
-/// assert_ne!(made[..2], made[2..]);
-/// ```
-pub fn fold_in(keys: &[i64], numbers: &[i64], out: &mut [i64]) {
-    for ((key, number), out) in keys.chunks_exact(2).zip(numbers).zip(out.chunks_exact_mut(2)) {
-        let mut seed = [0; 32];
-        // The last word tells these from the streams of numbers that are drawn.
-        let words = [key[0], key[1], *number, i64::from_le_bytes(*b"fold in\0")];
-        for (bytes, word) in seed.chunks_exact_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
-        let mut source = ChaCha8Rng::from_seed(seed);
-        out[0] = source.next_u64() as i64;
-        out[1] = source.next_u64() as i64;
+/// The words that [`uniform`] takes for a key of two numbers or more and a stream: two numbers stand for themselves, each
+/// further one gives a key of its own that is derived from those before.
+pub fn words(key: &[i64], stream: u64) -> [u64; 3] {
+    let number = |i: usize| key.get(i).map_or(0, |x| *x as u64);
+    let mut words = [number(0), number(1), stream];
+    for further in key.iter().skip(2) {
+        words = Key::from_words(words).at(*further as u64).words();
     }
+    words
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reductions of the middle one of three axes: any reduction of adjacent axes looks like that.
 //!
-//! Sums and products are built as trees (pairwise), so rounding errors grow with the logarithm of the length;
-//! the shape alone decides the tree, so the bits do not depend on the number of threads.
+//! Sums are built as trees (pairwise), so rounding errors grow with the logarithm of the length; products in the order
+//! of their factors, so only what the first of them make can leave the range. The shape alone decides the tree, so the bits do not depend on the number of threads.
 
 mod arg;
 
@@ -67,7 +67,7 @@ pub fn reduce<T: Real>(op: Reduction, x: &[T], dims: [usize; 3], out: &mut [T]) 
     check(x, dims, out);
     match op {
         Reduction::Sum => spread(x, dims, out, Sum),
-        Reduction::Prod => spread(x, dims, out, Prod),
+        Reduction::Prod => in_order(x, dims, out, T::one(), |a, b| a * b),
         Reduction::Max => spread(x, dims, out, Max),
         Reduction::Min => spread(x, dims, out, Min),
     }
@@ -104,7 +104,6 @@ macro_rules! monoid {
 
 monoid! {
     Sum, T::zero(), |a, b| a + b;
-    Prod, T::one(), |a, b| a * b;
     Max, T::neg_infinity(), |a, b| math::max(a, b);
     Min, T::infinity(), |a, b| math::min(a, b);
 }
@@ -318,23 +317,23 @@ fn join<T: Real, M: Monoid>(sums: &mut [T; WIDTH], earlier: &[T; WIDTH], m: M) {
 /// As [`reduce`], for integers; sums and products wrap. The extremes of none are the extremes of `i64`.
 pub fn reduce_int(op: Reduction, x: &[i64], dims: [usize; 3], out: &mut [i64]) {
     match op {
-        Reduction::Sum => exact(x, dims, out, 0, i64::wrapping_add),
-        Reduction::Prod => exact(x, dims, out, 1, i64::wrapping_mul),
-        Reduction::Max => exact(x, dims, out, i64::MIN, i64::max),
-        Reduction::Min => exact(x, dims, out, i64::MAX, i64::min),
+        Reduction::Sum => in_order(x, dims, out, 0, i64::wrapping_add),
+        Reduction::Prod => in_order(x, dims, out, 1, i64::wrapping_mul),
+        Reduction::Max => in_order(x, dims, out, i64::MIN, i64::max),
+        Reduction::Min => in_order(x, dims, out, i64::MAX, i64::min),
     }
 }
 
 /// As [`reduce`], for truth values: `Max` (and `Sum`) is any, `Min` (and `Prod`) is all.
 pub fn reduce_truth(op: Reduction, x: &[bool], dims: [usize; 3], out: &mut [bool]) {
     match op {
-        Reduction::Max | Reduction::Sum => exact(x, dims, out, false, |a, b| a | b),
-        Reduction::Min | Reduction::Prod => exact(x, dims, out, true, |a, b| a & b),
+        Reduction::Max | Reduction::Sum => in_order(x, dims, out, false, |a, b| a | b),
+        Reduction::Min | Reduction::Prod => in_order(x, dims, out, true, |a, b| a & b),
     }
 }
 
-/// A reduction whose result does not depend on the order.
-fn exact<E: Copy>(x: &[E], dims: [usize; 3], out: &mut [E], neutral: E, join: impl Fn(E, E) -> E) {
+/// A reduction element after element.
+fn in_order<E: Copy>(x: &[E], dims: [usize; 3], out: &mut [E], neutral: E, join: impl Fn(E, E) -> E) {
     check(x, dims, out);
     let [outer, n, inner] = dims;
     out.fill(neutral);

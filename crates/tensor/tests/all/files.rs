@@ -1,5 +1,8 @@
 //! NPY and NPZ: what is written is read, by others too, and nothing broken is.
 
+use std::io::Write;
+use std::path::Path;
+
 use chainrule_tensor::io::{npy, npz};
 use chainrule_tensor::{DType, Error, Tensor};
 use ndarray_npy::{NpzReader, ReadNpyExt, WriteNpyExt};
@@ -150,6 +153,92 @@ fn npz_files_agree_with_other_writers_and_refuse_repeated_names() {
         "{error}"
     );
     assert_eq!(npz::read(&path).unwrap().len(), 1, "the failed write left the old file");
+}
+
+/// A compressed archive of these members.
+fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    for (name, bytes) in members {
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn with_npz<R>(bytes: &[u8], read: impl Fn(&Path) -> R) -> R {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.npz");
+    std::fs::write(&path, bytes).unwrap();
+    read(&path)
+}
+
+const THREE: &str = "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }";
+
+#[test]
+fn a_header_of_python_2_is_read() {
+    for shape in ["(3L,)", "(3L, 1L)", "(1, 3L)"] {
+        let header = THREE.replace("(3,)", shape);
+        assert_eq!(read_npy_bytes(&with_header(&header, &[0; 24])).unwrap().size(), 3);
+    }
+    assert!(read_npy_bytes(&with_header(&THREE.replace("3,", "L,"), &[0; 24])).is_err());
+}
+
+#[test]
+fn an_odd_member_costs_no_other() {
+    let text = with_header(&THREE.replace("<f8", "<U1"), &[0; 12]);
+    let fields = with_header(&THREE.replace("'<f8'", "[('a', '<f8')]"), &[0; 24]);
+    let x = with_header(THREE, &[0; 24]);
+    let bytes =
+        archive(&[("names.npy", &text), ("fields.npy", &fields), ("x.npy", &x), ("notes.txt", b"hello")]);
+    with_npz(&bytes, |path| {
+        assert_eq!(npz::names(path).unwrap(), ["names", "fields", "x"]);
+        assert_eq!(npz::read_named(path, "x").unwrap(), Tensor::zeros([3], DType::F64));
+        let told = npz::read(path).unwrap_err().to_string();
+        assert!(told.ends_with("member \"names.npy\": unsupported dtype \"<U1\""), "{told}");
+        assert_eq!(npz::read_named(path, "names").unwrap_err().to_string(), told);
+        let told = npz::read_named(path, "y").unwrap_err().to_string();
+        assert!(told.ends_with("has no tensor \"y\"; there are: \"names\", \"fields\", \"x\""), "{told}");
+    });
+}
+
+#[test]
+fn members_that_overlap_are_refused() {
+    let x = with_header(THREE, &[0; 24]);
+    let mut bytes = archive(&[("a.npy", &x), ("b.npy", &x)]);
+    // The second entry of the directory gets the place of the first.
+    let entries: Vec<usize> = (0..bytes.len()).filter(|i| bytes[*i..].starts_with(b"PK\x01\x02")).collect();
+    let place = bytes[entries[0] + 42..entries[0] + 46].to_vec();
+    bytes[entries[1] + 42..entries[1] + 46].copy_from_slice(&place);
+    for told in [
+        with_npz(&bytes, |path| npz::read(path).unwrap_err()),
+        with_npz(&bytes, |path| npz::names(path).unwrap_err()),
+        with_npz(&bytes, |path| npz::read_named(path, "a").unwrap_err()),
+    ] {
+        assert!(told.to_string().ends_with("members \"a.npy\" and \"b.npy\" overlap"), "{told}");
+    }
+}
+
+#[test]
+fn what_a_header_does_not_ask_for_is_not_unpacked() {
+    let zeros = vec![0; 1 << 26];
+    for (member, reason) in [
+        (with_header(THREE, &zeros), "shape (3,) needs 24 bytes, not 67108864"),
+        (with_header(&THREE.replace("(3,)", "(9000000,)"), &zeros), "needs 72000000 bytes, not 67108864"),
+        (zeros.clone(), "it does not begin with"),
+    ] {
+        let bytes = archive(&[("x.npy", &member)]);
+        assert!(bytes.len() < 1 << 17);
+        let told = with_npz(&bytes, |path| npz::read(path).unwrap_err()).to_string();
+        assert!(told.contains(reason), "{told}");
+        // Another size in the directory than the data have.
+        let mut bytes = archive(&[("x.npy", &with_header(THREE, &[0; 24]))]);
+        let entry = (0..bytes.len()).find(|i| bytes[*i..].starts_with(b"PK\x01\x02")).unwrap();
+        bytes[entry + 24..entry + 28].copy_from_slice(&(1_u32 << 30).to_le_bytes());
+        let told = with_npz(&bytes, |path| npz::read(path).unwrap_err()).to_string();
+        assert!(told.contains("cannot hold the 1073741824"), "{told}");
+    }
 }
 
 #[test]

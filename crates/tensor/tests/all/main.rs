@@ -3,10 +3,14 @@
 mod arithmetic;
 mod arrays;
 mod files;
+mod fuzz;
 mod messages;
+mod mutate;
+mod numbers;
 mod numpy;
 mod randomness;
 mod reductions;
 mod safetensors;
 mod samples;
+mod saving;
 mod umath;

@@ -78,7 +78,7 @@ fn dtypes_that_do_not_fit() {
     );
     assert_eq!(said(int.mean(&[], Axes::Drop)), "[mean] does not take i64: cast it to f32 or f64 first");
     assert_eq!(said(real.all(&[], Axes::Drop)), "[all] does not take f64: compare it first");
-    assert_eq!(said(int.argmax(0)), "[argmax] does not take i64: cast it to f32 or f64 first");
+    assert_eq!(said(truth.argmax(0)), "[argmax] does not take bool: cast it to i64 first");
     assert!(said(real.select(&real, &real)).contains("the condition is bool"));
     assert!(said(Tensor::concat(&[&real, &int], 0)).contains("the first operand is f64; cast one of them"));
     assert_eq!(

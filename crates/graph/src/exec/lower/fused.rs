@@ -1,14 +1,14 @@
 //! A group of elementwise nodes as one step.
 
-use std::collections::HashMap;
-
 use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Reg};
+use rustc_hash::FxHashMap;
 
 use super::{Lowerer, Place, Source, Task};
 use crate::exec::operation::{Operand, Operation};
 use crate::ir::NodeId;
 use crate::prim::Lowering;
+use crate::walk::IdMap;
 
 impl Lowerer<'_> {
     /// A fused group: one program, an output for each node that is needed outside.
@@ -16,8 +16,9 @@ impl Lowerer<'_> {
         let shape = self.nodes[group[0].index()].ty.shape.clone();
         let origin = self.nodes[group[group.len() - 1].index()].origin.clone();
         let mut program = ProgramBuilder::new();
-        let mut regs: HashMap<NodeId, Reg> = HashMap::new();
-        let mut inputs: Vec<(usize, Layout, Reg)> = Vec::new();
+        let mut regs: IdMap<Reg> = IdMap::default();
+        let mut read: Vec<(usize, Layout)> = Vec::new();
+        let mut inputs: FxHashMap<(usize, Layout), Reg> = FxHashMap::default();
         for id in group {
             let node = &self.nodes[id.index()];
             let args: Vec<Reg> = node
@@ -27,11 +28,10 @@ impl Lowerer<'_> {
                     *regs.entry(*a).or_insert_with(|| match self.place(*a) {
                         Place::Immediate(value) => program.constant(value),
                         Place::At(buffer, layout) => {
-                            let known = inputs.iter().find(|(b, l, _)| *b == buffer && *l == layout);
-                            known.map(|k| k.2).unwrap_or_else(|| {
-                                let reg = program.input(self.out.buffers[buffer].kind);
-                                inputs.push((buffer, layout, reg));
-                                reg
+                            let kind = self.out.buffers[buffer].kind;
+                            *inputs.entry((buffer, layout)).or_insert_with_key(|input| {
+                                read.push(input.clone());
+                                program.input(kind)
                             })
                         }
                     })
@@ -44,7 +44,7 @@ impl Lowerer<'_> {
         }
         let mut outputs = Vec::new();
         for id in group {
-            if !self.shared[id.index()] {
+            if !self.shared.contains(id) {
                 continue;
             }
             let ty = self.nodes[id.index()].ty.clone();
@@ -54,8 +54,7 @@ impl Lowerer<'_> {
             self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
         }
         let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
-        let read: Vec<(usize, Layout)> = inputs.iter().map(|(b, l, _)| (*b, l.clone())).collect();
-        let (buffers, layouts) = inputs.into_iter().map(|(b, l, _)| (b, l)).unzip();
+        let (buffers, layouts) = read.iter().cloned().unzip();
         let work = Task::Map { program: program.finish(), shape, layouts };
         self.step(work, buffers, outputs, origin, names.join(" "));
         let operations = self.operations(group, &read);
@@ -67,22 +66,19 @@ impl Lowerer<'_> {
 
     /// What a group does, operation by operation.
     fn operations(&self, group: &[NodeId], read: &[(usize, Layout)]) -> Vec<Operation> {
-        let inside: HashMap<NodeId, usize> = group.iter().copied().zip(0..).collect();
-        let operand = |a: &NodeId| match (inside.get(a), self.places.get(a)) {
-            (Some(&i), _) => Operand::Operation(i),
-            (None, Some(Place::At(buffer, layout))) => {
-                let same = |(b, l): &(usize, Layout)| b == buffer && l == layout;
-                Operand::Input(read.iter().position(same).unwrap_or(0))
-            }
-            _ => match self.place(*a) {
+        let inside: IdMap<usize> = group.iter().copied().zip(0..).collect();
+        let inputs: FxHashMap<&(usize, Layout), usize> = read.iter().zip(0..).collect();
+        let operand = |a: &NodeId| match inside.get(a) {
+            Some(&i) => Operand::Operation(i),
+            None => match self.place(*a) {
                 Place::Immediate(value) => Operand::Number(value),
-                Place::At(..) => unreachable!("a value in a buffer has been found above"),
+                Place::At(buffer, layout) => Operand::Input(inputs[&(buffer, layout)]),
             },
         };
         let operation = |id: &NodeId| {
             let node = &self.nodes[id.index()];
             let (op, origin) = (node.op.clone(), node.origin.clone());
-            let output = self.shared[id.index()];
+            let output = self.shared.contains(id);
             Operation { op, args: node.args.iter().map(operand).collect(), origin, output }
         };
         group.iter().map(operation).collect()

@@ -2,6 +2,7 @@
 
 use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::elementwise::Scalar;
+use rustc_hash::FxHashMap;
 
 use super::{Lowerer, Place};
 use crate::exec::anomaly::{self, Leaf, LeafPlace, Watch};
@@ -14,6 +15,7 @@ impl Lowerer<'_> {
     pub(super) fn watch(&mut self, group: &[NodeId], read: &[(usize, Layout)]) {
         let (true, &[id]) = (self.anomaly, group) else { return };
         let node = &self.nodes[id.index()];
+        let inputs: FxHashMap<&(usize, Layout), usize> = read.iter().zip(0..).collect();
         let operand = |a: &NodeId| {
             let place = match self.place(*a) {
                 Place::Immediate(value) => anomaly::Place::Immediate(match value {
@@ -22,7 +24,7 @@ impl Lowerer<'_> {
                     Scalar::Truth(t) => f64::from(u8::from(t)),
                 }),
                 Place::At(buffer, layout) => {
-                    let i = read.iter().position(|r| *r == (buffer, layout.clone()))?;
+                    let i = *inputs.get(&(buffer, layout.clone()))?;
                     anomaly::Place::Input(i, layout)
                 }
             };
@@ -72,7 +74,7 @@ impl Lowerer<'_> {
     /// What a value is called in a message.
     pub(super) fn watched(&self, id: NodeId) -> String {
         match &self.nodes[id.index()].op {
-            Op::Input(p) => format!("`{}`", self.names[p.index]),
+            Op::Input(p) => format!("`{}`", self.leaves[p.index].name),
             Op::Constant(_) => "a constant".into(),
             op => op.name().into(),
         }

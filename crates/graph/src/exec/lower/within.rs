@@ -18,7 +18,7 @@ impl Lowerer<'_> {
     /// The results of node `id` that are needed, by number.
     fn needed_results(&self, id: NodeId, count: usize) -> Vec<usize> {
         let parts = self.parts.get(&id);
-        let needed = |i: &usize| if *i == 0 { self.shared[id.index()] } else { parts.is_some_and(|p| p.contains_key(i)) };
+        let needed = |i: &usize| if *i == 0 { self.shared.contains(&id) } else { parts.is_some_and(|p| p.contains_key(i)) };
         (0..count).filter(needed).collect()
     }
 
@@ -106,6 +106,7 @@ impl Lowerer<'_> {
             precision: self.precision,
             optimise: self.optimise,
             anomaly: self.anomaly,
+            known: Default::default(),
             refused: None,
         };
         compiler.plan()

@@ -1,6 +1,7 @@
 //! A program bound to a shape and to the layouts of its inputs: registers assigned, reads and writes decided.
 
 use super::load::Walk;
+use super::memory::block;
 use super::{Binary, Compare, Definition, Program, Reg, Scalar, Unary};
 use crate::kernels::Kind;
 use crate::{Layout, Shape};
@@ -20,6 +21,8 @@ pub struct Kernel {
     pub(super) outputs: usize,
     /// Registers of each kind: reals, integers, truth values.
     pub(super) registers: [usize; 3],
+    /// Elements of a block, and of a register.
+    pub(super) block: usize,
     /// Rough cost of one element in tenths of a nanosecond.
     pub(super) cost: usize,
 }
@@ -53,6 +56,7 @@ pub(super) struct Code {
 pub(super) enum Op {
     /// Gathers a strided input: which input, by which walk.
     Load(usize, usize),
+    Fill(Fill),
     Unary(Unary),
     Binary(Binary),
     Compare(Compare),
@@ -62,6 +66,8 @@ pub(super) enum Op {
 }
 
 const END: usize = usize::MAX;
+/// With more numbers than this, each gets its register only for as long as it is read.
+const FILLS: usize = 32;
 
 impl Kernel {
     /// Binds `program` to `shape`. Input `k` lies as `inputs[k]` says, whose shape is `shape` (broadcast axes
@@ -87,6 +93,10 @@ struct Binder<'a> {
     /// The last instruction that reads each value; [`END`] if it is copied to an output after all of them.
     last: Vec<Option<usize>>,
     places: Vec<Option<Place>>,
+    /// Whether a value's register keeps what it holds from block to block.
+    filled: Vec<bool>,
+    /// Whether there are too many numbers for that.
+    crowded: bool,
     free: [Vec<usize>; 3],
     kernel: Kernel,
 }
@@ -113,23 +123,32 @@ impl<'a> Binder<'a> {
             walks: Vec::new(),
             outputs: program.outputs.len(),
             registers: [0; 3],
+            block: 0,
             cost: 0,
         };
         let places = vec![None; program.values.len()];
-        Binder { program, inputs, in_place, last, places, free: Default::default(), kernel }
+        let filled = vec![false; program.values.len()];
+        let same = |(definition, _): &&(Definition, Kind)| match definition {
+            Definition::Constant(_) => true,
+            Definition::Input(k) => in_place[*k].is_none() && inputs[*k].is_splat(),
+            _ => false,
+        };
+        let crowded = program.values.iter().filter(same).nth(FILLS).is_some();
+        Binder { program, inputs, in_place, last, places, filled, crowded, free: Default::default(), kernel }
     }
 
     fn bind(mut self, len: usize) -> Kernel {
         self.kernel.len = len;
         self.kernel.cost = self.inputs.len() + self.program.outputs.len();
         let direct = self.direct_outputs();
+        let emitted = self.emitted();
         for (i, (definition, kind)) in self.program.values.iter().enumerate() {
             if self.last[i].is_none() {
                 continue;
             }
             match *definition {
                 Definition::Constant(value) => self.fill(i, *kind, Fill::Constant(value)),
-                Definition::Input(k) => self.input(i, k, *kind),
+                Definition::Input(k) => self.input(i, k, *kind, &emitted),
                 _ => self.instruction(i, *kind, direct[i]),
             }
             self.release(i);
@@ -140,22 +159,43 @@ impl<'a> Binder<'a> {
                 self.copy(from, reg.kind, Place::Output(j));
             }
         }
+        self.kernel.block = block(len, self.kernel.registers);
         self.kernel
+    }
+
+    /// The outputs that each value is, the first one, and whether there are more.
+    fn emitted(&self) -> Vec<Option<(usize, bool)>> {
+        let mut emitted = vec![None; self.program.values.len()];
+        for (j, reg) in self.program.outputs.iter().enumerate() {
+            let of = &mut emitted[reg.index as usize];
+            *of = Some(of.map_or((j, false), |(first, _)| (first, true)));
+        }
+        emitted
     }
 
     /// The outputs that can be computed where they belong: nothing reads the old content any more.
     fn direct_outputs(&mut self) -> Vec<Option<usize>> {
         let mut direct = vec![None; self.program.values.len()];
+        // The last instruction that reads what each output held before the run.
+        let mut old = vec![None; self.program.outputs.len()];
+        for (i, (definition, _)) in self.program.values.iter().enumerate() {
+            if let Definition::Input(k) = definition
+                && let Some(j) = self.in_place[*k]
+            {
+                old[j] = old[j].max(self.last[i]);
+            }
+        }
         for (j, reg) in self.program.outputs.iter().enumerate() {
             let v = reg.index as usize;
             let computed =
                 !matches!(self.program.values[v].0, Definition::Input(_) | Definition::Constant(_));
-            let old_is_read = self.program.values.iter().enumerate().any(|(i, (definition, _))| {
-                matches!(definition, Definition::Input(k) if self.in_place[*k] == Some(j))
-                    && self.last[i].is_some_and(|last| last >= v)
-            });
-            if computed && direct[v].is_none() && !old_is_read {
+            if computed && direct[v].is_none() && old[j].is_none_or(|last| last < v) {
                 direct[v] = Some(j);
+            }
+            if let Definition::Input(k) = self.program.values[v].0
+                && let Some(held) = self.in_place[k]
+            {
+                old[held] = Some(END);
             }
             // Never released: it is there at the end.
             self.last[v] = Some(END);
@@ -178,8 +218,16 @@ impl<'a> Binder<'a> {
         })
     }
 
-    /// A register that is filled once and never released.
+    /// A register that holds one value throughout: filled once and never released, if there are few.
     fn fill(&mut self, i: usize, kind: Kind, fill: Fill) {
+        if self.crowded {
+            let to = Place::Register(self.register(kind));
+            self.places[i] = Some(to);
+            self.kernel.cost += 1;
+            self.kernel.code.push(Code { op: Op::Fill(fill), kind, to, args: [to; 3] });
+            return;
+        }
+        self.filled[i] = true;
         // A register of its own: one that was in use before would be overwritten in the next block.
         let register = self.kernel.registers[bank(kind)];
         self.kernel.registers[bank(kind)] += 1;
@@ -187,12 +235,12 @@ impl<'a> Binder<'a> {
         self.places[i] = Some(Place::Register(register));
     }
 
-    fn input(&mut self, i: usize, k: usize, kind: Kind) {
+    fn input(&mut self, i: usize, k: usize, kind: Kind, emitted: &[Option<(usize, bool)>]) {
         let layout = &self.inputs[k];
         if let Some(j) = self.in_place[k] {
             let old = Place::Output(j);
             // Also the value of another output: saved, because outputs may change places.
-            let saved = self.program.outputs.iter().enumerate().any(|(o, r)| o != j && r.index as usize == i);
+            let saved = emitted[i].is_some_and(|(first, more)| more || first != j);
             let place = if saved { Place::Register(self.register(kind)) } else { old };
             if saved {
                 self.copy(old, kind, place);
@@ -236,7 +284,7 @@ impl<'a> Binder<'a> {
             Definition::Input(_) | Definition::Constant(_) => unreachable!("bound elsewhere"),
         };
         self.kernel.cost += match op {
-            Op::Unary(Unary::Sin | Unary::Cos | Unary::Erf) | Op::Binary(Binary::Pow) => 100,
+            Op::Unary(Unary::Sin | Unary::Cos | Unary::Erf | Unary::Erfc) | Op::Binary(Binary::Pow) => 100,
             Op::Unary(Unary::Neg | Unary::Abs | Unary::Sign) => 1,
             Op::Unary(_) | Op::Binary(Binary::Div) => 4,
             _ => 1,
@@ -251,15 +299,10 @@ impl<'a> Binder<'a> {
         operands.sort_unstable_by_key(|r| r.index);
         operands.dedup();
         for reg in operands.into_iter().filter(|r| self.last[r.index as usize] == Some(i)) {
-            let filled = self.is_filled(reg);
-            if let (Some(Place::Register(r)), false) = (self.places[reg.index as usize], filled) {
+            let v = reg.index as usize;
+            if let (Some(Place::Register(r)), false) = (self.places[v], self.filled[v]) {
                 self.free[bank(reg.kind)].push(r);
             }
         }
-    }
-
-    fn is_filled(&self, reg: Reg) -> bool {
-        let place = self.places[reg.index as usize];
-        self.kernel.fills.iter().any(|(r, kind, _)| *kind == reg.kind && place == Some(Place::Register(*r)))
     }
 }

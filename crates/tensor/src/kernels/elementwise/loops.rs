@@ -62,10 +62,13 @@ pub(super) fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [
             many_turns(x, y, T::cos);
         }
         Unary::Atan => each!(y; x => math::atan::<T, FMA>(x)),
+        Unary::Sinh => each!(y; x => math::sinh::<T, FMA>(x)),
+        Unary::Cosh => each!(y; x => math::cosh::<T, FMA>(x)),
         Unary::Tanh => each!(y; x => math::tanh::<T, FMA>(x)),
         Unary::Logistic => each!(y; x => math::logistic::<T, FMA>(x)),
         Unary::Softplus => each!(y; x => math::softplus::<T, FMA>(x)),
         Unary::Erf => each!(y; x => math::erf::<T, FMA>(x)),
+        Unary::Erfc => each!(y; x => math::erfc::<T, FMA>(x)),
     }
 }
 

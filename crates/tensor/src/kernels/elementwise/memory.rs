@@ -1,52 +1,71 @@
 //! Where the blocks of a run lie: the registers of a thread, and outputs that several threads share.
 
-use super::bind::Fill;
-use super::{BLOCK, Scalar};
+use std::cell::RefCell;
+
+use super::{BLOCK, Kernel};
 use crate::Real;
-use crate::kernels::{Slice, SliceMut};
+use crate::kernels::SliceMut;
 
-/// One register, aligned to the widest vector so that none crosses a cache line.
+/// Bytes of a cache line, as wide as the widest vector.
+const LINE: usize = 64;
+/// Registers that need more than this have shorter blocks.
+const BUDGET: usize = 1 << 20;
+/// A thread that needs more than this for a run gives it back afterwards.
+const KEPT: usize = 1 << 22;
+
+/// The elements of a block, for outputs of `len` elements and so many registers of each kind: no more than there are,
+/// and few where registers are many.
+pub(super) fn block(len: usize, registers: [usize; 3]) -> usize {
+    let widest = bytes(registers, LINE, size_of::<f64>());
+    let within = BUDGET.checked_div(widest).map_or(BLOCK, |lines| lines.max(1) * LINE);
+    // A power of two up to a line, so that no vector crosses one.
+    let whole = if len < LINE { len.next_power_of_two().max(4) } else { len.next_multiple_of(LINE) };
+    BLOCK.min(within).min(whole)
+}
+
+/// The bytes of so many registers of `block` elements, with reals of `width` bytes.
+fn bytes([reals, ints, truths]: [usize; 3], block: usize, width: usize) -> usize {
+    (reals * width + ints * size_of::<i64>() + truths) * block
+}
+
+impl Kernel {
+    /// The bytes that each thread needs for what lies between inputs and outputs, with reals of `width` bytes.
+    pub fn scratch(&self, width: usize) -> usize {
+        bytes(self.registers, self.block, width)
+    }
+}
+
+/// Memory that begins with a cache line; it is read and written by pointer only.
+#[derive(Clone)]
 #[repr(align(64))]
-pub(super) struct Block<E>(pub(super) [E; BLOCK]);
+#[expect(dead_code, reason = "read by pointer")]
+struct Line([u8; LINE]);
 
-/// The registers of one thread; they grow and stay.
-pub struct Scratch<T> {
-    pub(super) real: Vec<Block<T>>,
-    pub(super) int: Vec<Block<i64>>,
-    pub(super) truth: Vec<Block<bool>>,
+/// The registers of a thread, by kind. They stay for its next runs, unless they are very many.
+#[derive(Default)]
+pub(super) struct Scratch([Vec<Line>; 3]);
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch([Vec::new(), Vec::new(), Vec::new()])) };
 }
 
-impl<T> Scratch<T> {
-    pub(crate) const fn new() -> Self {
-        Scratch { real: Vec::new(), int: Vec::new(), truth: Vec::new() }
-    }
-}
-
-impl<T: Real> Scratch<T> {
-    /// Makes sure that there are so many registers of each kind.
-    pub(super) fn reserve(&mut self, [reals, ints, truths]: [usize; 3]) {
-        fn grow<E: Copy + Default>(bank: &mut Vec<Block<E>>, n: usize) {
-            if bank.len() < n {
-                bank.resize_with(n, || Block([E::default(); BLOCK]));
+impl Scratch {
+    /// Lends the registers of this thread, as many as `kernel` needs: the first element of each kind.
+    pub(super) fn lend<T: Real>(kernel: &Kernel, run: impl FnOnce(*mut T, *mut i64, *mut bool)) {
+        SCRATCH.with_borrow_mut(|Scratch(banks)| {
+            let widths = [size_of::<T>(), size_of::<i64>(), size_of::<bool>()];
+            for ((bank, registers), width) in banks.iter_mut().zip(kernel.registers).zip(widths) {
+                let lines = (registers * kernel.block * width).div_ceil(LINE);
+                if bank.len() < lines {
+                    bank.resize(lines, Line([0; LINE]));
+                }
             }
-        }
-        grow(&mut self.real, reals);
-        grow(&mut self.int, ints);
-        grow(&mut self.truth, truths);
-    }
-
-    /// Sets the first `n` elements of a register to one value.
-    pub(super) fn fill(&mut self, register: usize, fill: Fill, inputs: &[Slice<'_, T>], n: usize) {
-        match fill {
-            Fill::Constant(Scalar::Real(x)) => self.real[register].0[..n].fill(T::from_f64(x)),
-            Fill::Constant(Scalar::Int(x)) => self.int[register].0[..n].fill(x),
-            Fill::Constant(Scalar::Truth(x)) => self.truth[register].0[..n].fill(x),
-            Fill::Element { input, at } => match inputs[input] {
-                Slice::Real(x) => self.real[register].0[..n].fill(x[at]),
-                Slice::Int(x) => self.int[register].0[..n].fill(x[at]),
-                Slice::Truth(x) => self.truth[register].0[..n].fill(x[at]),
-            },
-        }
+            let [real, int, truth] = &mut *banks;
+            run(real.as_mut_ptr().cast(), int.as_mut_ptr().cast(), truth.as_mut_ptr().cast());
+            if banks.iter().map(|bank| bank.capacity() * LINE).sum::<usize>() > KEPT {
+                *banks = Default::default();
+            }
+        });
     }
 }
 
@@ -71,5 +90,56 @@ impl<T: Real> Shared<T> {
             SliceMut::Int(y) => (Shared::Int(y.as_mut_ptr()), y.len()),
             SliceMut::Truth(y) => (Shared::Truth(y.as_mut_ptr()), y.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::elementwise::{Binary, ProgramBuilder, Unary};
+    use crate::kernels::{Kind, Slice};
+    use crate::{Layout, Shape};
+
+    /// Σ over i < n of −(… −(−x)): all values are alive at once.
+    fn alternating(n: usize, len: usize) -> Kernel {
+        let mut program = ProgramBuilder::new();
+        let mut last = program.input(Kind::Real);
+        let values: Vec<_> = (0..n)
+            .map(|_| {
+                last = program.unary(Unary::Neg, last);
+                last
+            })
+            .collect();
+        let sum = values.into_iter().rev().reduce(|sum, x| program.binary(Binary::Add, sum, x));
+        program.output(sum.expect("values"));
+        let shape = Shape::from([len]);
+        Kernel::new(program.finish(), &shape, vec![Layout::contiguous([len])], vec![None])
+    }
+
+    fn held() -> usize {
+        SCRATCH.with_borrow(|Scratch(banks)| banks.iter().map(|bank| bank.len() * LINE).sum())
+    }
+
+    #[test]
+    fn registers_are_no_longer_than_needed_and_very_many_are_given_back() {
+        std::thread::spawn(|| {
+            for (n, len, block) in [(5, 3, 4), (5, 70, 128), (9_001, 200, 64)] {
+                let kernel = alternating(n, len);
+                let x: Vec<f64> = (0..len).map(|i| i as f64).collect();
+                let mut y = vec![0.0; len];
+                kernel.run(&[Slice::Real(&x)], &mut [SliceMut::Real(&mut y)]);
+                // Of an odd number of terms the first is left.
+                assert!(x.iter().zip(&y).all(|(x, y)| -x == *y), "{n} values of {len}");
+                let scratch = kernel.scratch(8);
+                assert!(
+                    (n * block * 8..(n + 3) * block * 8).contains(&scratch),
+                    "{n} of {len}: {scratch} bytes"
+                );
+                let expected = if scratch > KEPT { 0..=0 } else { scratch..=KEPT };
+                assert!(expected.contains(&held()), "{n} values of {len}: {} bytes", held());
+            }
+        })
+        .join()
+        .expect("no assertion fails");
     }
 }

@@ -1,15 +1,15 @@
 //! Runs a bound program over blocks of elements.
 
-use std::slice::from_raw_parts_mut;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use smallvec::SmallVec;
 
-use super::bind::{Code, Kernel, Op, Place};
+use super::bind::{Code, Fill, Kernel, Op, Place};
 use super::loops::{
     binary_int, binary_real, binary_truth, compare, each, select, unary_int, unary_real, wrong_kind,
 };
 use super::memory::{Scratch, Shared};
-use super::{BLOCK, ProgramBuilder, Unary};
+use super::{BLOCK, ProgramBuilder, Scalar, Unary};
 use crate::kernels::level::{Level, Task};
 use crate::kernels::{Kind, Slice, SliceMut, threads};
 use crate::{Layout, Real, Shape};
@@ -25,7 +25,8 @@ impl Kernel {
     /// Allocates nothing once each thread has its registers. The result does not depend on the number of threads.
     ///
     /// # Panics
-    /// If an output has another size or kind than the program gives, or an input is too short for its layout.
+    /// If a buffer has another kind than the program says, an output has another size than the bound shape, or an
+    /// input is too short for its layout.
     pub fn run<T: Real>(&self, inputs: &[Slice<'_, T>], outputs: &mut [SliceMut<'_, T>]) {
         self.run_at(Level::detected(), inputs, outputs);
     }
@@ -49,7 +50,10 @@ impl Kernel {
         let outputs = &shared[..];
         let chunk = |i: usize| {
             let range = [i * CHUNK, self.len.min((i + 1) * CHUNK)];
-            T::with_scratch(|scratch| level.run(Blocks { kernel: self, range, inputs, outputs, scratch }));
+            Scratch::lend(self, |real, int, truth| {
+                let frame = Frame { at: 0, n: 0, kernel: self, inputs, outputs, real, int, truth };
+                level.run(Blocks { range, frame });
+            });
         };
         let chunks = self.len.div_ceil(CHUNK);
         if self.len.saturating_mul(self.cost) < WORTH_A_THREAD {
@@ -76,27 +80,22 @@ pub fn unary_at<T: Real>(level: Level, op: Unary, x: &[T], out: &mut [T]) {
 
 /// All blocks of `range`, on this thread.
 struct Blocks<'a, T: Real> {
-    kernel: &'a Kernel,
     range: [usize; 2],
-    inputs: &'a [Slice<'a, T>],
-    outputs: &'a [Shared<T>],
-    scratch: &'a mut Scratch<T>,
+    frame: Frame<'a, T>,
 }
 
 impl<T: Real> Task for Blocks<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Blocks { kernel, range: [start, end], inputs, outputs, scratch } = self;
-        scratch.reserve(kernel.registers);
-        for (register, _, fill) in &kernel.fills {
-            scratch.fill(*register, *fill, inputs, BLOCK.min(end - start));
+        let Blocks { range: [start, end], mut frame } = self;
+        let kernel = frame.kernel;
+        (frame.at, frame.n) = (start, kernel.block.min(end - start));
+        for (register, kind, fill) in &kernel.fills {
+            // SAFETY: the registers are reserved, and nothing borrows one yet.
+            unsafe { frame.fill(*fill, *kind, Place::Register(*register)) };
         }
-        let real = scratch.real.as_mut_ptr().cast();
-        let int = scratch.int.as_mut_ptr().cast();
-        let truth = scratch.truth.as_mut_ptr().cast();
-        let mut frame = Frame { at: start, n: 0, kernel, inputs, outputs, real, int, truth };
         while frame.at < end {
-            frame.n = BLOCK.min(end - frame.at);
+            frame.n = kernel.block.min(end - frame.at);
             for code in &kernel.code {
                 // SAFETY: the outputs have the kernel's length, `range` lies inside and belongs to this task
                 // alone; the registers are reserved; and the binder gives no instruction an operand that is
@@ -121,10 +120,11 @@ struct Frame<'a, T: Real> {
     truth: *mut bool,
 }
 
-/// Access to the blocks of one kind: `access!(real, real_mut, Real, T)` gives a reader of operands, and a writer
-/// of destinations that leaves the operands readable.
+/// Access to the blocks of one kind: `access!(real, real_mut, real_at, Real, T)` gives a reader of operands, and a
+/// writer of destinations that leaves the operands readable. Both start from the address alone: a reader that
+/// borrowed its block mutably on the way would take it from those who read the same block.
 macro_rules! access {
-    ($read:ident, $write:ident, $variant:ident, $type:ty) => {
+    ($read:ident, $write:ident, $address:ident, $variant:ident, $type:ty) => {
         /// # Safety
         /// The place exists, and while the result lives nobody writes there.
         #[inline(always)]
@@ -133,8 +133,8 @@ macro_rules! access {
                 let Slice::$variant(x) = self.inputs[k] else { wrong_kind() };
                 return &x[self.kernel.offsets[k] + self.at..][..self.n];
             }
-            // SAFETY: the caller's promise.
-            unsafe { self.$write(place) }
+            // SAFETY: the caller's promise: registers have a block's elements, outputs at least at + n.
+            unsafe { from_raw_parts(self.$address(place), self.n) }
         }
 
         /// # Safety
@@ -142,26 +142,35 @@ macro_rules! access {
         #[inline(always)]
         #[allow(clippy::mut_from_ref)]
         unsafe fn $write(&self, place: Place) -> &mut [$type] {
-            // SAFETY: the caller's promise: registers have BLOCK elements, outputs at least at + n.
+            // SAFETY: as above.
+            unsafe { from_raw_parts_mut(self.$address(place), self.n) }
+        }
+
+        /// Where a register or an output has its present block.
+        ///
+        /// # Safety
+        /// The place exists.
+        #[inline(always)]
+        unsafe fn $address(&self, place: Place) -> *mut $type {
+            // SAFETY: the caller's promise.
             unsafe {
-                let start = match place {
-                    Place::Register(r) => self.$read.add(r * BLOCK),
+                match place {
+                    Place::Register(r) => self.$read.add(r * self.kernel.block),
                     Place::Output(j) => match self.outputs[j] {
                         Shared::$variant(y) => y.add(self.at),
                         _ => wrong_kind(),
                     },
-                    Place::Input(_) => unreachable!("inputs are never written"),
-                };
-                from_raw_parts_mut(start, self.n)
+                    Place::Input(_) => unreachable!("inputs are read as the slices that they are"),
+                }
             }
         }
     };
 }
 
 impl<T: Real> Frame<'_, T> {
-    access!(real, real_mut, Real, T);
-    access!(int, int_mut, Int, i64);
-    access!(truth, truth_mut, Truth, bool);
+    access!(real, real_mut, real_at, Real, T);
+    access!(int, int_mut, int_at, Int, i64);
+    access!(truth, truth_mut, truth_at, Truth, bool);
 
     /// # Safety
     /// All places of `code` exist, and the destination is none of the operands.
@@ -197,7 +206,8 @@ impl<T: Real> Frame<'_, T> {
                 (Op::Copy, Kind::Real) => self.real_mut(to).copy_from_slice(self.real(a)),
                 (Op::Copy, Kind::Int) => self.int_mut(to).copy_from_slice(self.int(a)),
                 (Op::Copy, Kind::Truth) => self.truth_mut(to).copy_from_slice(self.truth(a)),
-                (Op::Load(input, walk), _) => self.load(input, walk, to),
+                (Op::Load(input, walk), kind) => self.load(input, walk, kind, to),
+                (Op::Fill(fill), kind) => self.fill(fill, kind, to),
             }
         }
     }
@@ -211,7 +221,7 @@ impl<T: Real> Frame<'_, T> {
             match (from, wanted) {
                 (Kind::Int, Kind::Real) => {
                     let (x, y) = (self.int(x), self.real_mut(to));
-                    each!(y; x => T::from_f64(x as f64));
+                    each!(y; x => T::from_i64(x));
                 }
                 (Kind::Truth, Kind::Real) => {
                     let (x, y) = (self.truth(x), self.real_mut(to));
@@ -241,15 +251,35 @@ impl<T: Real> Frame<'_, T> {
     }
 
     /// # Safety
-    /// `to` exists.
-    unsafe fn load(&self, input: usize, walk: usize, to: Place) {
+    /// `to` exists and is of this kind.
+    unsafe fn fill(&self, fill: Fill, kind: Kind, to: Place) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match fill {
+                Fill::Constant(Scalar::Real(x)) => self.real_mut(to).fill(T::from_f64(x)),
+                Fill::Constant(Scalar::Int(x)) => self.int_mut(to).fill(x),
+                Fill::Constant(Scalar::Truth(x)) => self.truth_mut(to).fill(x),
+                Fill::Element { input, at } => match (kind, self.inputs[input]) {
+                    (Kind::Real, Slice::Real(x)) => self.real_mut(to).fill(x[at]),
+                    (Kind::Int, Slice::Int(x)) => self.int_mut(to).fill(x[at]),
+                    (Kind::Truth, Slice::Truth(x)) => self.truth_mut(to).fill(x[at]),
+                    _ => wrong_kind(),
+                },
+            }
+        }
+    }
+
+    /// # Safety
+    /// `to` exists and is of this kind.
+    unsafe fn load(&self, input: usize, walk: usize, kind: Kind, to: Place) {
         let walk = &self.kernel.walks[walk];
         // SAFETY: the caller's promise.
         unsafe {
-            match self.inputs[input] {
-                Slice::Real(x) => walk.gather(x, self.at, self.real_mut(to)),
-                Slice::Int(x) => walk.gather(x, self.at, self.int_mut(to)),
-                Slice::Truth(x) => walk.gather(x, self.at, self.truth_mut(to)),
+            match (kind, self.inputs[input]) {
+                (Kind::Real, Slice::Real(x)) => walk.gather(x, self.at, self.real_mut(to)),
+                (Kind::Int, Slice::Int(x)) => walk.gather(x, self.at, self.int_mut(to)),
+                (Kind::Truth, Slice::Truth(x)) => walk.gather(x, self.at, self.truth_mut(to)),
+                _ => wrong_kind(),
             }
         }
     }

@@ -1,0 +1,28 @@
+//! Values that were asked for, from which later ones start.
+
+use chainrule_tensor::Tensor;
+
+use super::compile::Precision;
+use super::fold::Folded;
+use crate::ir::{Graph, NodeId};
+
+/// A larger value is computed again rather than kept.
+const LARGEST: usize = 1 << 16;
+
+impl Graph {
+    /// The values that were asked for last, at this precision.
+    pub(crate) fn known(&self, precision: Precision) -> Folded {
+        let inner = self.inner.borrow();
+        let same = inner.known.iter().filter(|((_, p), _)| *p == precision);
+        same.map(|((id, _), value)| (*id, value.clone())).collect()
+    }
+
+    /// Keeps the value of a node for a while. A loop that asks for the value of each step then computes each step once.
+    pub(crate) fn remember(&self, id: NodeId, precision: Precision, value: &Tensor) {
+        let inner = &mut *self.inner.borrow_mut();
+        // What has no arguments is at hand anyway.
+        if value.size() <= LARGEST && !inner.nodes[id.index()].args.is_empty() {
+            inner.known.insert((id, precision), value.clone());
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Every method of `Var`.
+
+use chainrule::graph::Error;
+use chainrule::prelude::*;
+
+use crate::world::{World, calls};
+
+/// What stands beside `x`: a value, a number, a tensor.
+fn beside<'g>(w: &mut World<'g>, x: Var<'g>) -> Beside<'g> {
+    match w.dice.throw(8) {
+        0 => Beside::Integer(w.dice.pick(&[0, 1, -1, 2, i64::MAX])),
+        1 => Beside::Real(w.dice.pick(&[0.0, 1.0, -1.0, 0.5, f64::NAN])),
+        2 => Beside::Tensor(w.tensor()),
+        3 => Beside::Truth(w.dice.once_in(2)),
+        4 => Beside::Narrow(w.dice.real() as f32),
+        _ => Beside::Var(w.beside(x)),
+    }
+}
+
+/// What may stand beside a value.
+enum Beside<'g> {
+    Var(Var<'g>),
+    Integer(i64),
+    Real(f64),
+    Narrow(f32),
+    Truth(bool),
+    Tensor(Tensor),
+}
+
+impl<'g> Operand<'g> for Beside<'g> {
+    fn into_operand(self) -> chainrule::graph::OperandValue<'g> {
+        match self {
+            Beside::Var(x) => x.into_operand(),
+            Beside::Integer(x) => x.into_operand(),
+            Beside::Real(x) => x.into_operand(),
+            Beside::Narrow(x) => x.into_operand(),
+            Beside::Truth(x) => x.into_operand(),
+            Beside::Tensor(x) => x.into_operand(),
+        }
+    }
+}
+
+/// Rows for methods without arguments, and for those of another operand, an axis, or axes.
+macro_rules! alike {
+    ($plain:ident: $($p:ident)*; $binary:ident: $($b:ident)*; $axis:ident: $($a:ident)*; $axes:ident: $($r:ident)*;) => {
+        calls! { $plain: $($p |w| w.x().$p();)* }
+        calls! { $binary: $($b |w| { let x = w.x(); { let y = beside(w, x); x.$b(y) } };)* }
+        calls! { $axis: $($a |w| { let x = w.x(); let a = w.dice.axis(x.rank()); x.$a(a) };)* }
+        calls! { $axes: $($r |w| { let x = w.x(); let a = w.dice.axes(x.rank()); x.$r(&a) };)* }
+    };
+}
+
+alike! {
+    PLAIN: abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf square real
+        int truth flatten t inverse cholesky slogdet logdet det stop_gradient relu selu gelu gelu_tanh silu mish softsign
+        hard_swish sinh cosh asinh acosh atanh tan asin acos diagonal trace norm;
+    BINARY: pow maximum minimum equal not_equal less less_equal greater greater_equal;
+    AXIS: expand flip argmax argmin cumsum logsumexp log_softmax softmax prod cumprod;
+    AXES: sum max min mean var permute;
+}
+
+calls! { OTHER:
+    add |w| { let x = w.x(); { let y = beside(w, x); x + y } };
+    sub |w| { let x = w.x(); { let y = beside(w, x); x - y } };
+    mul |w| { let x = w.x(); { let y = beside(w, x); x * y } };
+    div |w| { let x = w.x(); { let y = beside(w, x); x / y } };
+    add_assign |w| { let mut x = w.x(); x += beside(w, x); x += 1; x };
+    sub_assign |w| { let mut x = w.x(); x -= w.beside(x); x };
+    mul_assign |w| { let mut x = w.x(); x *= w.beside(x); x };
+    div_assign |w| { let mut x = w.x(); x /= w.beside(x); x };
+    neg |w| -w.x();
+    from_the_left |w| { let x = w.x(); vec![2.0 * x, 1.0 / x, 2 * x, 1 - x] };
+    select |w| { let (c, x) = (w.of(Kind::Truth), w.x()); { let y = beside(w, x); c.select(x, y) } };
+    select_literals |w| w.of(Kind::Truth).select(1, 0.0);
+    clip |w| { let (x, y) = (w.x(), w.x()); { let z = beside(w, x); x.clip(y, z) } };
+    cast |w| { let kind = w.dice.kind(); w.x().cast(kind) };
+    like |w| { let value = w.dice.real(); w.x().like(value) };
+    leaky_relu |w| { let slope = w.dice.real(); w.x().leaky_relu(slope) };
+    elu |w| { let alpha = w.dice.real(); w.x().elu(alpha) };
+    celu |w| { let alpha = w.dice.real(); w.x().celu(alpha) };
+    hard_sigmoid |w| { let slope = w.dice.real(); w.x().hard_sigmoid(slope, 0.5) };
+    reshape |w| {
+        let x = w.x();
+        let mut to: Vec<isize> = w.dice.shape().iter().map(|n| *n as isize).collect();
+        if w.dice.once_in(2) {
+            to.push(-1);
+        } else if w.dice.once_in(2) {
+            to = x.shape().iter().rev().map(|n| *n as isize).collect();
+        }
+        x.reshape(&to)
+    };
+    permute_all |w| { let x = w.x(); let order = w.dice.order(x.rank()); x.permute(&order) };
+    broadcast_to |w| {
+        let x = w.x();
+        let mut to = w.dice.shape();
+        if w.dice.once_in(2) {
+            to = x.shape().iter().map(|n| if *n == 1 { 3 } else { *n }).collect();
+            to.insert(0, 2);
+        }
+        x.broadcast_to(to)
+    };
+    slice |w| { let x = w.x(); let (a, b) = (w.dice.len(), w.dice.len()); x.slice(w.dice.axis(x.rank()), a..b) };
+    slice_step |w| {
+        let x = w.x();
+        let (a, b, step) = (w.dice.len(), w.dice.len(), w.dice.len());
+        x.slice_step(w.dice.axis(x.rank()), a..b, step)
+    };
+    pad |w| { let x = w.x(); let (a, b) = (w.dice.len(), w.dice.len()); x.pad(w.dice.axis(x.rank()), a, b) };
+    keep |w| {
+        let x = w.x();
+        let axes = w.dice.axes(x.rank());
+        let reduced = if w.dice.once_in(3) { w.x() } else { x.max(&axes) };
+        let again = if w.dice.once_in(4) { w.dice.axes(x.rank()) } else { axes };
+        x.keep(&again, reduced)
+    };
+    argsort |w| { let x = w.x(); x.argsort(w.dice.axis(x.rank()), order(w)) };
+    sort |w| { let x = w.x(); x.sort(w.dice.axis(x.rank()), order(w)) };
+    top_k |w| { let x = w.x(); let k = w.dice.len(); x.top_k(k, w.dice.axis(x.rank())) };
+    take |w| { let x = w.x(); let i = w.index(x); x.take(w.dice.axis(x.rank()), i) };
+    take_along_axis |w| { let x = w.x(); let i = w.index(x); x.take_along_axis(w.dice.axis(x.rank()), i) };
+    scatter_add |w| {
+        let x = w.x();
+        let (i, axis) = (w.index(x), w.dice.axis(x.rank()));
+        let updates = if w.dice.once_in(3) { w.beside(x) } else { x.take(axis, i) };
+        x.scatter_add(axis, i, updates)
+    };
+    scatter_add_along_axis |w| {
+        let x = w.x();
+        let (i, axis) = (w.index(x), w.dice.axis(x.rank()));
+        let updates = if w.dice.once_in(3) { w.beside(x) } else { x.take_along_axis(axis, i) };
+        x.scatter_add_along_axis(axis, i, updates)
+    };
+    matmul |w| { let x = w.x(); let y = w.x(); if w.dice.once_in(2) { x.matmul(y) } else { x.matmul(x.t()) } };
+    solve |w| { let x = w.x(); x.solve(w.beside(x)) };
+    solve_lower |w| { let x = w.x(); x.solve_lower(w.beside(x)) };
+    solve_upper |w| { let x = w.x(); x.solve_upper(w.beside(x)) };
+    definite |w| { let x = w.x(); (x.matmul(x.t()) + 1).cholesky() };
+    uniform |w| {
+        let key = if w.dice.once_in(4) { w.x() } else { w.g.constant(Tensor::from([1_i64, 2])) };
+        let shape = w.dice.shape();
+        key.uniform("stream", shape)
+    };
+    in_range |w| { let end = w.dice.len(); w.of(Kind::Int).in_range(end, "value") };
+    one_hot |w| { let classes = w.dice.len(); w.of(Kind::Int).one_hot(classes) };
+    tril |w| { let k = w.dice.int(); w.x().tril(k) };
+    triu |w| { let k = w.dice.int(); w.x().triu(k) };
+    checkpoint |w| { let x = w.x(); let start = w.several(0); x.checkpoint(&start) };
+    grad |w| { let loss = w.loss(); loss.grad(&w.wrt()) };
+    grad_or_zeros |w| { let loss = w.loss(); loss.grad_or_zeros(&w.wrt()) };
+    equations |w| { let loss = w.loss(); let wrt = w.wrt(); if w.g.len() < 150 { said(loss.equations(&wrt)) } };
+    fail |w| w.x().fail(Error::new(chainrule::graph::ErrorKind::Batch("as the driver wants it".into())));
+    value |w| { let x = w.x(); if crate::plans::affordable(w.g, &[x]) { said(x.value().map(|t| t.rank())) } };
+    accessors |w| {
+        let x = w.x();
+        let _ = (x.graph().len(), x.id(), x.shape(), x.kind(), x.ty(), x.rank(), x.origin(), x.is_poisoned());
+        let axis = w.dice.axis(x.rank());
+        let _ = (format!("{x:?}"), said(x.checked().map(|t| t.to_string())), said(x.dim(axis)));
+    };
+}
+
+/// Methods that stand in the row `accessors`, or under another name.
+pub(crate) const ELSEWHERE: &[&str] =
+    &["graph", "id", "shape", "kind", "ty", "rank", "origin", "is_poisoned", "checked", "dim"];
+
+/// Calls that make no value, or none without an error.
+pub(crate) const WITHOUT_VALUE: &[&str] = &["equations", "fail", "value", "accessors"];
+
+fn order(w: &mut World<'_>) -> Order {
+    w.dice.pick(&[Order::Ascending, Order::Descending])
+}
+
+/// A result of which no value is made.
+pub(crate) fn said<T: std::fmt::Debug>(result: Result<T, Error>) {
+    assert!(!format!("{result:?}").is_empty());
+}

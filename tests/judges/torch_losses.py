@@ -1,0 +1,62 @@
+"""Values and gradients of PyTorch's losses in f64, for losses.rs.
+
+    pip install torch; python tests/judges/torch_losses.py > tests/judges/data/losses.txt
+
+A line is a case: its name, then four lists of numbers: predictions (4, 3), targets, the loss, its gradient.
+"""
+
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(1)
+torch.set_default_dtype(torch.float64)
+INF = float("inf")
+Z = torch.randn(4, 3) * 2
+ORDINARY = {"": Z, "huge ": Z + 1e8, "far ": Z * 300}
+LABELS = torch.tensor([2, 0, 1, 2])
+SHARES = torch.softmax(torch.randn(4, 3), 1)
+PART = SHARES * torch.tensor([[1.0], [0.0], [0.5], [1.0]])
+WEIGHTS = torch.tensor([0.5, 2.0, 1.25])
+TRUTH = torch.tensor([[0.0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 0]])
+COUNTS = torch.tensor([[0.0, 1, 4], [2, 0, 0], [3, 5, 1], [1, 1, 0]])
+
+CASES = []
+for size, z in ORDINARY.items():
+    CASES += [
+        (size + "labels", z, LABELS, F.cross_entropy),
+        (size + "shares", z, SHARES, F.cross_entropy),
+        (size + "part", z, PART, F.cross_entropy),
+        (size + "weights", z, LABELS, lambda x, y: F.cross_entropy(x, y, weight=WEIGHTS)),
+        (size + "weighted shares", z, SHARES, lambda x, y: F.cross_entropy(x, y, weight=WEIGHTS)),
+        (size + "ignoring", z, LABELS, lambda x, y: F.cross_entropy(x, y, weight=WEIGHTS, ignore_index=0)),
+        (size + "smoothing", z, LABELS, lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1)),
+        (size + "all", z, LABELS,
+         lambda x, y: F.cross_entropy(x, y, weight=WEIGHTS, ignore_index=0, label_smoothing=0.1)),
+        (size + "smooth shares", z, SHARES, lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1)),
+        (size + "sum", z, LABELS, lambda x, y: F.cross_entropy(x, y, weight=WEIGHTS, reduction="sum")),
+    ]
+for size, z in {"": Z, "far ": Z * 300}.items():
+    CASES += [
+        (size + "binary", z, TRUTH, F.binary_cross_entropy_with_logits),
+        (size + "binary shares", z, SHARES, F.binary_cross_entropy_with_logits),
+        (size + "huber", z, TRUTH, lambda x, y: F.huber_loss(x, y, delta=0.75)),
+        (size + "hinge", z, 2 * TRUTH - 1, lambda x, y: (1 - x * y).clamp(min=0).mean()),
+        (size + "squared hinge", z, 2 * TRUTH - 1, lambda x, y: (1 - x * y).clamp(min=0).square().mean()),
+        (size + "nll", torch.log_softmax(z, 1), LABELS, F.nll_loss),
+        (size + "kl", torch.log_softmax(z, 1), SHARES, F.kl_div),
+        (size + "kl part", torch.log_softmax(z, 1), PART, F.kl_div),
+        (size + "kl log", torch.log_softmax(z, 1), SHARES.log(), lambda x, y: F.kl_div(x, y, log_target=True)),
+    ]
+CASES += [
+    ("probabilities", torch.sigmoid(Z), TRUTH, F.binary_cross_entropy),
+    ("poisson", Z, COUNTS, F.poisson_nll_loss),
+    ("poisson rate", Z.exp(), COUNTS, lambda x, y: F.poisson_nll_loss(x, y, log_input=False)),
+    ("squares", Z, COUNTS, F.mse_loss),
+]
+
+for name, x, y, loss in CASES:
+    x = x.clone().requires_grad_()
+    value = loss(x, y)
+    value.backward()
+    lists = [x.detach(), y, value.detach(), x.grad]
+    print("|".join([name] + [" ".join(repr(float(v)) for v in t.flatten()) for t in lists]))
