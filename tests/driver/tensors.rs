@@ -59,7 +59,7 @@ macro_rules! alike {
 }
 
 alike! {
-    PLAIN: neg abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf t
+    PLAIN: neg abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf erfc sinh cosh t
         to_contiguous;
     BINARY: add sub mul div pow maximum minimum equal not_equal less less_equal greater greater_equal matmul;
     AXIS: argmax argmin expand squeeze flip;

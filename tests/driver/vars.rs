@@ -51,7 +51,7 @@ macro_rules! alike {
 }
 
 alike! {
-    PLAIN: abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf square real
+    PLAIN: abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf erfc square real
         int truth flatten t inverse cholesky slogdet logdet det stop_gradient relu selu gelu gelu_tanh silu mish softsign
         hard_swish sinh cosh asinh acosh atanh tan asin acos diagonal trace norm;
     BINARY: pow maximum minimum equal not_equal less less_equal greater greater_equal;
@@ -141,6 +141,7 @@ calls! { OTHER:
         key.uniform("stream", shape)
     };
     in_range |w| { let end = w.dice.len(); w.of(Kind::Int).in_range(end, "value") };
+    in_interval |w| { let (low, high) = (w.dice.real(), w.dice.real()); w.x().in_interval(low, high, "value") };
     one_hot |w| { let classes = w.dice.len(); w.of(Kind::Int).one_hot(classes) };
     tril |w| { let k = w.dice.int(); w.x().tril(k) };
     triu |w| { let k = w.dice.int(); w.x().triu(k) };

@@ -125,7 +125,7 @@ fn slices(k: usize, slice: impl Fn(Var<'_>, usize) -> Option<(usize, usize, usiz
     for i in 0..k {
         let (start, end, step) = slice(x, i).expect("a slice");
         let part = x.slice_step(0, start..end, step);
-        loss = loss + (part * (i as f64 + 1.0)).sin().sum(&[]);
+        loss += (part * (i as f64 + 1.0)).sin().sum(&[]);
     }
     let d = loss.grad(&[x]).expect("connected");
     let mut fast = g.compile(&[x], &d).expect("plans");
@@ -217,7 +217,7 @@ fn blocks_shorter_than_usual_give_the_same_bits() {
     for i in 0..400 {
         // Many numbers, of all kinds, and hundreds of values alive at once.
         y = (y * (1.0 + f64::from(i) / 1e4) + 1e-3).sin();
-        n = n + i64::from(i);
+        n += i64::from(i);
         y = y.greater(f64::from(i) / 500.0).select(y, n.real() * 1e-6 + y);
     }
     let d = y.sum(&[]).grad(&[x]).expect("connected");

@@ -23,7 +23,7 @@ pub(crate) enum Kernel {
     /// A fused elementwise program.
     Map(elementwise::Kernel),
     /// A batched matrix product.
-    MatMul(MatMul),
+    MatMul(Box<MatMul>),
     /// A reduction of the middle of three axes.
     Reduce { op: Reduction, dims: [usize; 3] },
     /// Position of the extreme along the middle of three axes.
@@ -64,7 +64,7 @@ impl Kernel {
     /// A matrix product of operands that lie so; their shapes have been checked.
     pub(crate) fn matmul(a: &Layout, b: &Layout) -> Kernel {
         match MatMul::new(a, b) {
-            Ok(product) => Kernel::MatMul(product),
+            Ok(product) => Kernel::MatMul(Box::new(product)),
             Err(error) => unreachable!("recording checks the shapes of a product: {error}"),
         }
     }
