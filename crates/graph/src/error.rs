@@ -150,7 +150,13 @@ impl ErrorKind {
 impl Error {
     /// An error of `kind` with no place yet.
     pub fn new(kind: impl Into<ErrorKind>) -> Self {
-        Error(Box::new(Details { kind: kind.into(), at: None, operands: Vec::new(), steps: Vec::new(), hint: None }))
+        Error(Box::new(Details {
+            kind: kind.into(),
+            at: None,
+            operands: Vec::new(),
+            steps: Vec::new(),
+            hint: None,
+        }))
     }
 
     /// The class of failure, to match on.

@@ -199,9 +199,6 @@ impl Graph {
         if let (true, Some(scalar)) = (value.shape().is_empty(), Scalar::of(&value)) {
             return self.record(Op::Scalar(scalar), &[]);
         }
-        if let Some(count) = self.inner.borrow_mut().reals.of(&value) {
-            *count += 1;
-        }
         self.record(Op::Constant(Constant { value: Arc::new(value), ty }), &[])
     }
 
@@ -259,6 +256,9 @@ impl Graph {
             }
             Entry::Vacant(free) => {
                 let (op, args) = free.key().clone();
+                if let Op::Constant(p) = &op {
+                    inner.reals.of(&p.value).into_iter().for_each(|count| *count += 1);
+                }
                 inner.nodes.push(Node { op, args, ty, origin });
                 *free.insert(id)
             }

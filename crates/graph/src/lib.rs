@@ -53,15 +53,16 @@ mod note;
 mod origin;
 mod picture;
 mod prim;
+mod repeat;
 mod text;
 mod trim;
 mod var;
 mod walk;
 
 pub use body::Body;
-pub use control::{Keep, Scan, WhileLoop, call, cond, scan, while_loop};
 pub use chainrule_tensor::kernels::Kind;
 pub use chainrule_tensor::kernels::order::Order;
+pub use control::{Keep, Scan, WhileLoop, call, cond, scan, while_loop};
 pub use diff::grad::hvp;
 pub use diff::jacobian::{hessian, jacobian};
 pub use diff::jvp::jvp;

@@ -46,25 +46,12 @@ impl Graph {
 struct Mark {
     nodes: usize,
     notes: usize,
-    tables: [usize; 4],
+    leaves: usize,
 }
 
 impl Mark {
     fn of(inner: &Inner) -> Mark {
-        let notes = inner.notes.len();
-        let tables = [inner.leaves.len(), inner.constants.len(), inner.rules.len(), inner.errors.len()];
-        Mark { nodes: inner.nodes.len(), notes, tables }
-    }
-}
-
-/// The table of the graph in which an operation has an entry, and which entry that is.
-fn entry(op: &mut Op) -> Option<(usize, &mut usize)> {
-    match op {
-        Op::Input(p) => Some((0, &mut p.index)),
-        Op::Constant(p) => Some((1, &mut p.index)),
-        Op::Ruled(p) => Some((2, &mut p.index)),
-        Op::Poison(p) => Some((3, &mut p.index)),
-        _ => None,
+        Mark { nodes: inner.nodes.len(), notes: inner.notes.len(), leaves: inner.leaves.len() }
     }
 }
 
@@ -77,7 +64,8 @@ impl Inner {
         let mut staying = walk::back(since, before).into_iter().filter(|id| *id >= first).peekable();
         let mut moved = IdMap::default();
         let mut kept = Vec::new();
-        let mut used: [BTreeSet<usize>; 4] = Default::default();
+        let mut used = BTreeSet::new();
+        self.recount(mark, |count| *count -= 1);
         for (i, node) in self.nodes.drain(mark.nodes..).enumerate() {
             let id = NodeId((mark.nodes + i) as u32);
             if staying.next_if_eq(&id).is_some() {
@@ -90,44 +78,40 @@ impl Inner {
                 known.remove();
             }
         }
-        for node in &mut kept {
-            if let Some((table, index)) = entry(&mut node.op) {
-                used[table].insert(*index);
-            }
-        }
-        self.recount(mark, |count| *count -= 1);
-        let [leaves, constants, rules, errors] = mark.tables;
-        let tables = [
-            retain(&mut self.leaves, leaves, &used[0]),
-            retain(&mut self.constants, constants, &used[1]),
-            retain(&mut self.rules, rules, &used[2]),
-            retain(&mut self.errors, errors, &used[3]),
-        ];
-        self.recount(mark, |count| *count += 1);
+        used.extend(kept.iter().filter_map(|node| match &node.op {
+            Op::Input(p) => Some(p.index),
+            _ => None,
+        }));
+        let leaves = retain(&mut self.leaves, mark.leaves, &used);
         let now = |id: NodeId| if id < first { Some(id) } else { moved.get(&id).copied() };
         let notes = self.notes.split_off(mark.notes);
         let still = |ids: Vec<NodeId>| ids.into_iter().map(now).collect::<Option<Vec<NodeId>>>();
         self.notes.extend(notes.into_iter().filter_map(|(what, ids)| Some((what, still(ids)?))));
-        self.mappings.iter_mut().for_each(|mapping| mapping.rename(now));
+        self.repeats.iter_mut().for_each(|repeat| repeat.rename(now));
         self.known.retain(|(id, _)| *id < first);
         for mut node in kept {
             for a in &mut node.args {
                 *a = *moved.get(a).unwrap_or(a);
             }
-            if let Some((table, index)) = entry(&mut node.op) {
-                *index = *tables[table].get(index).unwrap_or(index);
+            if let Op::Input(p) = &mut node.op {
+                p.index = *leaves.get(&p.index).unwrap_or(&p.index);
             }
             let id = NodeId(self.nodes.len() as u32);
             self.interned.insert((node.op.clone(), node.args.clone()), id);
             self.nodes.push(node);
         }
+        self.recount(mark, |count| *count += 1);
         moved
     }
 
     /// Changes the count of each width by the reals that were given since `mark`.
     fn recount(&mut self, mark: Mark, change: impl Fn(&mut usize)) {
-        let leaves = self.leaves[mark.tables[0]..].iter().filter_map(|leaf| leaf.value.as_ref());
-        for value in leaves.chain(&self.constants[mark.tables[1]..]) {
+        let leaves = self.leaves[mark.leaves..].iter().filter_map(|leaf| leaf.value.as_ref());
+        let constants = self.nodes[mark.nodes..].iter().filter_map(|node| match &node.op {
+            Op::Constant(p) => Some(&*p.value),
+            _ => None,
+        });
+        for value in leaves.chain(constants) {
             if let Some(count) = self.reals.of(value) {
                 change(count);
             }

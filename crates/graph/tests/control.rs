@@ -27,12 +27,7 @@ const STEPS: &[Step] = &[
     },
     |w, h, x| {
         let g = h.graph();
-        let y = g.custom_vjp(
-            "product",
-            &[h, w],
-            |v| v[0] * v[1],
-            |v, _, ct| vec![ct * v[1], ct * v[0]],
-        );
+        let y = g.custom_vjp("product", &[h, w], |v| v[0] * v[1], |v, _, ct| vec![ct * v[1], ct * v[0]]);
         let z = g.custom_jvp("sine", &[y], |v| v[0].sin(), |v, _, t| t[0] * v[0].cos());
         (z + x, z)
     },

@@ -225,7 +225,7 @@ impl Checker {
     ) -> Result<()> {
         let all: Vec<NodeId> = parameters.iter().chain([&loss]).map(|v| v.id).collect();
         // A formula without a rule of its own has no derivative of its own to blame: what is in it has.
-        if let Some(opened) = expand(loss.graph, &all, Op::is_plain_call) {
+        if let Some(opened) = expand(loss.graph, &all, &Default::default(), Op::is_plain_call) {
             let parameters: Vec<Var<'_>> = parameters.iter().map(|p| opened.var(*p)).collect();
             return self.blame(report, opened.var(loss), &parameters, probe, points);
         }

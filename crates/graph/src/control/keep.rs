@@ -52,9 +52,8 @@ pub(super) fn record<'g>(
     if blocks > 0 {
         let block = segment(graph, one, stride)?;
         let types: Vec<Type> = block.parameter_types().cloned().collect();
-        let body = Body::trace(graph, types, |g, x| {
-            Ok(g.call("checkpoint", block.clone(), Rule::Recompute, x))
-        })?;
+        let body =
+            Body::trace(graph, types, |g, x| Ok(g.call("checkpoint", block.clone(), Rule::Recompute, x)))?;
         let outer = Loop { body, length: blocks, ..one.clone() };
         let blocked = |x: &Var<'g>| {
             let x = part(x, first, whole);

@@ -122,8 +122,8 @@ impl Scan {
         };
         let c: Vec<Var<'g>> = carries.iter().map(|x| in_step(&x.ty(), x)).collect();
         let x: Vec<Var<'g>> = slices.iter().zip(&rows).map(|(x, ty)| in_step(ty, x)).collect();
-        let number = graph.step_number();
-        let (after, stacked) = graph.in_step(number, || step(&c, &x))?;
+        let number = graph.number_of_run();
+        let (after, stacked) = graph.repeated(&[], Some(number), || step(&c, &x)).0?;
         graph.admit("scan", &after)?;
         graph.admit("scan", &stacked)?;
         let _here = graph.blame_line(here);

@@ -94,10 +94,10 @@ impl WhileLoop {
             return Err(Error::new(wrong_kind("while", why)).placed(Origin::of(here)));
         };
         graph.admit("while", carries)?;
-        let (in_test, test_number) = (graph.stand_ins(carries), graph.step_number());
-        let goes_on = graph.in_step(test_number, || test(&in_test));
-        let (in_step, number) = (graph.stand_ins(carries), graph.step_number());
-        let after = graph.in_step(number, || step(&in_step))?;
+        let (in_test, test_number) = (graph.stand_ins(carries), graph.number_of_run());
+        let goes_on = graph.repeated(&[], Some(test_number), || test(&in_test)).0;
+        let (in_step, number) = (graph.stand_ins(carries), graph.number_of_run());
+        let after = graph.repeated(&[], Some(number), || step(&in_step)).0?;
         graph.admit("while", &[goes_on])?;
         graph.admit("while", &after)?;
         let _here = graph.blame_line(here);
@@ -106,7 +106,8 @@ impl WhileLoop {
         let counter = graph.constant(Tensor::from(0_i64));
         let one = graph.constant(Tensor::from(1_i64));
         let of_test = graph.outline(&[&in_test[..], &[test_number]].concat(), &[goes_on]);
-        let of_step = graph.outline(&[&in_step[..], &[number]].concat(), &[&after[..], &[number + one]].concat());
+        let of_step =
+            graph.outline(&[&in_step[..], &[number]].concat(), &[&after[..], &[number + one]].concat());
         let n = carries.len();
         let drawn = of_test.body.uses(n) || of_step.body.uses_but_for_result(n, n);
         let (of_test, of_step, start) = if drawn {

@@ -53,9 +53,10 @@ impl Structured for Branch {
     }
 
     fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Vec<Var<'g>>> {
-        Some(self.batched(rows).unwrap_or_else(|error| {
-            vec![rows.graph().poison(error); self.yes.results().len()]
-        }))
+        Some(
+            self.batched(rows)
+                .unwrap_or_else(|error| vec![rows.graph().poison(error); self.yes.results().len()]),
+        )
     }
 }
 

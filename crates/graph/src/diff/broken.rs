@@ -10,7 +10,7 @@ use crate::walk::{self, IdSet};
 
 /// The error for a variable `x` that `y` does not depend on differentiably.
 pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
-    if let Some(plain) = expand(graph, &[y, x], Op::is_plain_call) {
+    if let Some(plain) = expand(graph, &[y, x], &Default::default(), Op::is_plain_call) {
         return where_broken(&plain.graph, plain.place(y), plain.place(x));
     }
     let inner = graph.inner.borrow();

@@ -106,7 +106,8 @@ impl Structured for Loop {
         let needs_loop = split.stacked > 0 || self.test.is_some();
         let (count, stacks) = if needs_loop {
             if self.length == usize::MAX {
-                let why = "a while_loop without bound has no derivative in reverse mode, which stores its steps";
+                let why =
+                    "a while_loop without bound has no derivative in reverse mode, which stores its steps";
                 let error = Error::new(ErrorKind::Gradient(why.into())).placed(site.y.origin());
                 return Err(error.hint("give it a bound with WhileLoop::most, or use forward mode"));
             }
@@ -140,10 +141,8 @@ impl Structured for Loop {
         let start = carried.iter().map(|i| arriving[*i].unwrap_or_else(|| zero(&types[*i])));
         let start: Vec<Var<'g>> = start.chain(summed.iter().map(|i| zero(&types[*i]))).collect();
         let arriving_stacks = arriving[self.carries..].iter().flatten().copied();
-        let slices: Vec<Var<'g>> = arriving_stacks
-            .chain(stacks)
-            .chain(split.slices.iter().map(|i| site.x[*i]))
-            .collect();
+        let slices: Vec<Var<'g>> =
+            arriving_stacks.chain(stacks).chain(split.slices.iter().map(|i| site.x[*i])).collect();
         let invariant = graph.inline(&split.invariant, &captures);
         let counted = self.counted || self.test.is_some();
         let count: &[Var<'g>] = if self.test.is_some() { &[count] } else { x.count };
@@ -170,9 +169,10 @@ impl Structured for Loop {
     }
 
     fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Vec<Var<'g>>> {
-        Some(self.batched(rows).unwrap_or_else(|error| {
-            vec![rows.graph().poison(error); 1 + self.body.results().len()]
-        }))
+        Some(
+            self.batched(rows)
+                .unwrap_or_else(|error| vec![rows.graph().poison(error); 1 + self.body.results().len()]),
+        )
     }
 }
 
@@ -219,7 +219,13 @@ impl Loop {
     }
 
     /// The body, with the tangents of those carries, slices and captures that vary beside them.
-    fn with_tangents(&self, graph: &Graph, tangent: &Body, varies: &[bool], reached: &[bool]) -> Result<Body> {
+    fn with_tangents(
+        &self,
+        graph: &Graph,
+        tangent: &Body,
+        varies: &[bool],
+        reached: &[bool],
+    ) -> Result<Body> {
         let types: Vec<Type> = self.body.parameter_types().cloned().collect();
         let (c, s) = (self.carries, self.carries + self.slices);
         let groups = [0..c, c..s, s..types.len()];
@@ -310,8 +316,7 @@ impl Split {
         roots.dedup_by_key(|v| v.id);
         let place = |v: &Var<'_>| fixed.iter().position(|x| x.is_some_and(|x| x.id == v.id));
         let is_slice = |v: &Var<'_>| place(v).filter(|i| (l.carries..l.carries + l.slices).contains(i));
-        let varying: Vec<Var<'_>> =
-            fixed[..l.carries + l.slices].iter().flatten().copied().collect();
+        let varying: Vec<Var<'_>> = fixed[..l.carries + l.slices].iter().flatten().copied().collect();
         let changes = changing(g, &varying);
         let (per_step, invariant): (Vec<_>, Vec<_>) = roots.into_iter().partition(|v| changes[v.id.index()]);
         let (sliced, stacked): (Vec<_>, Vec<_>) = per_step.into_iter().partition(|v| is_slice(v).is_some());
@@ -336,7 +341,13 @@ fn root<'g>(graph: &'g Graph, mut v: Var<'g>) -> Var<'g> {
         let node = graph.node(v.id);
         let cheap = matches!(
             node.op,
-            Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Permute(_)
+            Op::Binary(_)
+                | Op::Compare(_)
+                | Op::Select(_)
+                | Op::Cast(_)
+                | Op::Broadcast(_)
+                | Op::Reshape(_)
+                | Op::Permute(_)
         );
         let mut made_of: Vec<NodeId> =
             node.args.iter().copied().filter(|a| !graph.is_made_of_numbers(*a)).collect();
@@ -372,7 +383,8 @@ impl Loop {
             // Where examples stop at different steps, all that is carried is one per example.
             let apart = axes.count.contains(&true)
                 || self.test.as_ref().is_some_and(|test| reaches(test, &test_axes(&mask))[0]);
-            let more: Vec<usize> = (0..self.carries).filter(|i| !mask[*i] && (depends[*i] || apart)).collect();
+            let more: Vec<usize> =
+                (0..self.carries).filter(|i| !mask[*i] && (depends[*i] || apart)).collect();
             if more.is_empty() {
                 break;
             }
@@ -413,10 +425,12 @@ impl Loop {
             test_captures.clear();
         }
         let count = if made.counted { x.count } else { &[] };
-        let found = made.record(graph, &[&carries[..], &slices, count, &captures, &test_captures].concat())?;
+        let found =
+            made.record(graph, &[&carries[..], &slices, count, &captures, &test_captures].concat())?;
         let stacks = reaches(&self.body, &batch.mask)[self.carries..].to_vec();
         let count = if apart { found[made.carries] } else { repeat(found[0], n) };
-        let carries = (0..self.carries).map(|i| if batch.mask[i] { found[1 + i] } else { repeat(found[1 + i], n) });
+        let carries =
+            (0..self.carries).map(|i| if batch.mask[i] { found[1 + i] } else { repeat(found[1 + i], n) });
         let stacks = stacks.iter().enumerate().map(|(i, axis)| {
             let y = found[1 + made.carries + i];
             if *axis || apart { swapped(y) } else { repeat(y, n) }

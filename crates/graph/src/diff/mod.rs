@@ -4,6 +4,7 @@
 //! input tangents. [`vjp`](crate::vjp) records those tangents and transposes them, right to left. The
 //! gradient is the vjp of a scalar with cotangent 1, and a Hessian-vector product the jvp of a gradient.
 
+mod branch;
 pub(crate) mod broken;
 pub(crate) mod checkpoint;
 pub(crate) mod copy;
@@ -13,7 +14,6 @@ pub(crate) mod grad;
 pub(crate) mod jacobian;
 pub(crate) mod jvp;
 pub(crate) mod linearity;
-mod branch;
 mod loops;
 pub(crate) mod transpose;
 pub(crate) mod vmap;

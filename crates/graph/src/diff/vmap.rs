@@ -1,17 +1,15 @@
 //! One formula over many examples: each node that depends on them is recorded once, by its batching rule.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::panic::Location;
 
-use super::copy::{between, rerecord};
+use super::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::Origin;
 use crate::prim::Rule;
 use crate::prim::rows::{Rows, repeat};
 use crate::var::Var;
-use chainrule_tensor::{Shape, kernels::Kind};
 
 /// Applies `f` to each entry of the leading axis of `examples`, all at once: `f` is called a single time, with
 /// values that stand for one example, and its results get the leading axis back.
@@ -70,7 +68,7 @@ pub fn vmap<'g>(
         }
     }
     let n = n.unwrap_or(0);
-    let mapped = mapped(examples, n, |inputs| -> Result<_> {
+    let mapped = mapped(examples, n, |inputs| {
         let outputs = f(inputs)?;
         // Inside the closure the compiler no longer knows who called.
         let _here = graph.blame_line(called);
@@ -82,80 +80,20 @@ pub fn vmap<'g>(
 }
 
 /// The outputs of `f`, called with stand-ins of one example, for all `n` examples.
-fn mapped<'g, E>(
+fn mapped<'g>(
     examples: &[Var<'g>],
     n: usize,
-    f: impl FnOnce(&[Var<'g>]) -> Result<Vec<Var<'g>>, E>,
-) -> Result<Vec<Var<'g>>, E> {
+    f: impl FnOnce(&[Var<'g>]) -> Result<Vec<Var<'g>>>,
+) -> Result<Vec<Var<'g>>> {
     let graph = examples[0].graph;
     let mut inputs: Vec<Var<'g>> = examples.iter().map(|x| stand_in(*x)).collect();
-    let (outputs, number) = Mapping::over(graph, &inputs, f);
+    let (outputs, number) = graph.repeated(&inputs, None, || f(&inputs));
     let mut examples = examples.to_vec();
     if let Some(number) = number {
         inputs.push(number);
         examples.push(graph.iota([n], 0));
     }
     Ok(batched(graph, n, &outputs?, &inputs, &examples))
-}
-
-/// A closure being mapped: what stands for one example in it.
-pub(crate) struct Mapping {
-    inputs: Vec<NodeId>,
-    /// The number of the example, once it has been asked for.
-    number: Option<NodeId>,
-}
-
-impl Mapping {
-    /// What `f` gives for `inputs`, and what stood for the example's number if it was asked for.
-    fn over<'g, R>(
-        graph: &'g Graph,
-        inputs: &[Var<'g>],
-        f: impl FnOnce(&[Var<'g>]) -> R,
-    ) -> (R, Option<Var<'g>>) {
-        /// Ends the mapping, whether `f` returns or panics.
-        struct Ending<'g>(&'g Graph);
-        impl Drop for Ending<'_> {
-            fn drop(&mut self) {
-                self.0.inner.borrow_mut().mappings.pop();
-            }
-        }
-        let mapping = Mapping { inputs: inputs.iter().map(|x| x.id).collect(), number: None };
-        graph.inner.borrow_mut().mappings.push(mapping);
-        let _ending = Ending(graph);
-        let made = f(inputs);
-        let number = graph.inner.borrow().mappings.last().and_then(|m| m.number);
-        (made, number.map(|id| graph.var(id)))
-    }
-
-    /// Follows nodes that are moved or taken out of the graph: `now` says where they are.
-    pub(crate) fn rename(&mut self, now: impl Fn(NodeId) -> Option<NodeId>) {
-        self.number = self.number.and_then(now);
-    }
-}
-
-/// `key`, and behind it the number of the example in each mapping that it does not depend on, the outermost first.
-pub(crate) fn key_of_example(key: Var<'_>) -> Var<'_> {
-    let graph = key.graph;
-    let shape = key.shape();
-    let ([axes @ .., _], Kind::Int) = (&shape[..], key.kind()) else { return key };
-    let one: Shape = axes.iter().copied().chain([1]).collect();
-    let mut parts = vec![key];
-    let mappings = graph.inner.borrow().mappings.len();
-    for i in 0..mappings {
-        let inputs = graph.inner.borrow().mappings[i].inputs.clone();
-        if inputs.contains(&key.id) || !between(graph, &inputs, &[key.id]).is_empty() {
-            continue;
-        }
-        let known = graph.inner.borrow().mappings[i].number;
-        let number = known.unwrap_or_else(|| {
-            let number =
-                graph.new_leaf("number of the example", Type { shape: ().into(), kind: Kind::Int }, None);
-            graph.inner.borrow_mut().mappings[i].number = Some(number.id);
-            number.id
-        });
-        parts.push(graph.var(number).broadcast_to(one.clone()));
-    }
-    if parts.len() == 1 { key } else { graph.concat(&parts, -1) }
 }
 
 /// A leaf that stands for one example of `x`.
@@ -166,15 +104,6 @@ fn stand_in<'g>(x: Var<'g>) -> Var<'g> {
     let advice = "inside the closure given to vmap it stands for one example, outside it has no value; return what is \
                   needed of it";
     x.graph.placeholder("example", one, advice)
-}
-
-/// As [`vmap`], for values whose leading axes are known to be equal, with poison in the place of errors.
-pub(crate) fn rows<'g>(examples: &[Var<'g>], f: impl FnOnce(&[Var<'g>]) -> Vec<Var<'g>>) -> Vec<Var<'g>> {
-    let n = examples[0].shape()[0];
-    match mapped(examples, n, |inputs| Ok::<_, Infallible>(f(inputs))) {
-        Ok(mapped) => mapped,
-        Err(never) => match never {},
-    }
 }
 
 /// Records `outputs` for `n` examples, with `examples` in the place of `inputs`.

@@ -7,6 +7,7 @@ use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
 use crate::var::Var;
 
+use super::fold::Folded;
 use super::fuse::live;
 
 /// A graph that computes what another one does, and where the nodes asked for are in it.
@@ -28,12 +29,17 @@ impl Expanded {
 }
 
 /// The part of `graph` that `wanted` depend on, with each call that `opened` takes replaced by the formula that it
-/// calls; `None` if there is none. Equal values become one, as when they are recorded.
-pub(crate) fn expand(graph: &Graph, wanted: &[NodeId], opened: impl Fn(&Op) -> bool) -> Option<Expanded> {
-    let order = live(graph, wanted);
+/// calls, and each value that is `known` by a leaf; `None` if there is no such call. Equal values become one, as when they are recorded.
+pub(crate) fn expand(
+    graph: &Graph,
+    wanted: &[NodeId],
+    known: &Folded,
+    opened: impl Fn(&Op) -> bool,
+) -> Option<Expanded> {
+    let order = live(graph, wanted, known);
     let inner = graph.inner.borrow();
     let is_opened = |op: &Op| matches!(op, Op::Call(_)) && opened(op);
-    if !order.iter().any(|id| is_opened(&inner.nodes[id.index()].op)) {
+    if !order.iter().any(|id| !known.contains_key(id) && is_opened(&inner.nodes[id.index()].op)) {
         return None;
     }
     let made = graph.beside();
@@ -42,6 +48,10 @@ pub(crate) fn expand(graph: &Graph, wanted: &[NodeId], opened: impl Fn(&Op) -> b
         let mut values: HashMap<NodeId, Vec<Var<'_>>> = HashMap::new();
         for id in order {
             let node = &inner.nodes[id.index()];
+            if let Some(value) = known.get(&id) {
+                values.insert(id, vec![made.new_leaf("known", node.ty.clone(), Some(value.clone()))]);
+                continue;
+            }
             let args: Vec<Var<'_>> = node.args.iter().map(|a| values[a][0]).collect();
             let value = match &node.op {
                 Op::Part(p) if is_opened(&inner.nodes[node.args[0].index()].op) => {

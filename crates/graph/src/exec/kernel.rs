@@ -89,7 +89,6 @@ impl Kernel {
             Kernel::Solve { part, .. } => solve::name(*part),
             Kernel::Cholesky { .. } => "cholesky",
             Kernel::Determinant { .. } => "determinant",
-            Kernel::FoldIn => "fold_in",
             Kernel::Loop(cycle) => cycle.name,
             Kernel::Branch(_) => "cond",
             Kernel::Custom { op, .. } => op.name(),

@@ -5,6 +5,7 @@ use chainrule_tensor::Tensor;
 use super::compile::Precision;
 use super::fold::Folded;
 use crate::ir::{Graph, NodeId};
+use crate::prim::Rule;
 
 /// A larger value is computed again rather than kept.
 const LARGEST: usize = 1 << 16;
@@ -20,8 +21,10 @@ impl Graph {
     /// Keeps the value of a node for a while. A loop that asks for the value of each step then computes each step once.
     pub(crate) fn remember(&self, id: NodeId, precision: Precision, value: &Tensor) {
         let inner = &mut *self.inner.borrow_mut();
-        // What has no arguments is at hand anyway.
-        if value.size() <= LARGEST && !inner.nodes[id.index()].args.is_empty() {
+        let node = &inner.nodes[id.index()];
+        // What has no arguments is at hand anyway, and one result of several stands for none of the others.
+        let alone = !node.args.is_empty() && !matches!(node.op.rule(), Rule::Structured(_));
+        if value.size() <= LARGEST && alone {
             inner.known.insert((id, precision), value.clone());
         }
     }

@@ -374,9 +374,9 @@ pub(crate) fn steps<T: Real>(
         }
         done?;
         if let (Some(watch), [made]) = (&step.about.watch, &step.outputs[..]) {
-            let inputs: Vec<Slice<'_, T>> =
-                step.inputs.iter().map(|s| store.read(*s, lent)).collect();
-            let found = watch.look(store.buffers[made.buffer].slice(made.len), &inputs, run, &step.about.origin);
+            let inputs: Vec<Slice<'_, T>> = step.inputs.iter().map(|s| store.read(*s, lent)).collect();
+            let found =
+                watch.look(store.buffers[made.buffer].slice(made.len), &inputs, run, &step.about.origin);
             found.map_or(Ok(()), Err)?;
         }
     }

@@ -105,7 +105,9 @@ impl Cycle {
                     let made = memory.buffers[buffer].slice(y.len());
                     copy_slice(made, y.reborrow());
                 }
-                (Output::Stack(_), y) => (taken..self.length).for_each(|at| clear(row_mut(y, at, self.length))),
+                (Output::Stack(_), y) => {
+                    (taken..self.length).for_each(|at| clear(row_mut(y, at, self.length)))
+                }
                 _ => unreachable!("the number of steps is an integer"),
             }
         }

@@ -151,7 +151,7 @@ impl<'g> Picture<'g> {
         let asked: Vec<NodeId> =
             asked.chain(self.derivatives.iter().flat_map(|d| [d.of, d.wrt, d.found])).collect();
         // A formula without a rule of its own is drawn as what it is made of.
-        let sketch = match expand(self.graph, &asked, Op::is_plain_call) {
+        let sketch = match expand(self.graph, &asked, &Default::default(), Op::is_plain_call) {
             None => nodes::sketch(self)?,
             Some(plain) => nodes::sketch(&self.of(&plain))?,
         };

@@ -46,8 +46,7 @@ impl Loop {
         let (carries, rest) = args.split_at(self.carries);
         let (slices, rest) = rest.split_at(self.slices);
         let (count, rest) = rest.split_at(usize::from(self.counted));
-        let (captures, test_captures) =
-            rest.split_at(self.body.parameters() - self.carries - self.slices);
+        let (captures, test_captures) = rest.split_at(self.body.parameters() - self.carries - self.slices);
         LoopArgs { carries, slices, count, captures, test_captures }
     }
 

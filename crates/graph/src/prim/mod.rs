@@ -18,7 +18,6 @@ pub(crate) mod cumulate;
 pub(crate) mod custom;
 pub(crate) mod determinant;
 pub(crate) mod flip;
-pub(crate) mod fold_in;
 pub(crate) mod gather;
 pub(crate) mod leaf;
 pub(crate) mod loops;
@@ -298,7 +297,7 @@ primitives! {
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
     gather::Gather, scatter::ScatterAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
-    random::Uniform, fold_in::FoldIn, range::InRange, stop::StopGradient, barrier::Barrier,
+    random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
     custom::Custom, call::Call, loops::Loop, branch::Branch, pushforward::Pushforward, part::Part,
 }
 

@@ -49,7 +49,7 @@ impl<'g> Var<'g> {
             return self;
         }
         let _here = self.graph.blame_line(Location::caller());
-        let key = crate::repeat::key_of_repeat(self);
+        let key = crate::repeat::key_of_run(self);
         key.record(Op::Uniform(Uniform { stream: stream_number(stream), shape: shape.into() }), &[])
     }
 }

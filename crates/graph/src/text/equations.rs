@@ -63,7 +63,7 @@ impl<'g> Var<'g> {
     pub fn equations(self, wrt: &[Var<'g>]) -> Result<Equations> {
         self.graph.admit("equations", wrt)?;
         let all: Vec<NodeId> = wrt.iter().chain([&self]).map(|v| v.id).collect();
-        match expand(self.graph, &all, Op::is_plain_call) {
+        match expand(self.graph, &all, &Default::default(), Op::is_plain_call) {
             None => self.graph.scratch(|| self.write_equations(wrt)),
             Some(plain) => {
                 let wrt: Vec<Var<'_>> = wrt.iter().map(|x| plain.var(*x)).collect();

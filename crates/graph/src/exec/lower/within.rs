@@ -18,7 +18,9 @@ impl Lowerer<'_> {
     /// The results of node `id` that are needed, by number.
     fn needed_results(&self, id: NodeId, count: usize) -> Vec<usize> {
         let parts = self.parts.get(&id);
-        let needed = |i: &usize| if *i == 0 { self.shared.contains(&id) } else { parts.is_some_and(|p| p.contains_key(i)) };
+        let needed = |i: &usize| {
+            if *i == 0 { self.shared.contains(&id) } else { parts.is_some_and(|p| p.contains_key(i)) }
+        };
         (0..count).filter(needed).collect()
     }
 
@@ -69,7 +71,14 @@ impl Lowerer<'_> {
     }
 
     /// The step of a node with plans within, and where its results are.
-    fn with_plans(&mut self, id: NodeId, args: &[NodeId], kernel: Kernel, needed: &[usize], results: &[Type]) {
+    fn with_plans(
+        &mut self,
+        id: NodeId,
+        args: &[NodeId],
+        kernel: Kernel,
+        needed: &[usize],
+        results: &[Type],
+    ) {
         let inputs = args.iter().map(|a| self.whole(*a).0).collect();
         let mut outputs = Vec::new();
         for i in needed {
