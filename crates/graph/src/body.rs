@@ -11,6 +11,7 @@ use crate::origin::{Origin, Phase};
 use crate::prim::Op;
 use crate::prim::leaf::Parameter;
 use crate::var::Var;
+use crate::walk;
 
 /// A recorded function: its parameters, its nodes numbered from 0, its results. Nothing in it refers outside.
 ///
@@ -108,11 +109,13 @@ impl Body {
             types.into_iter().map(|ty| graph.new_leaf("parameter", ty, None)).collect();
         let results = record(&graph, &parameters)?;
         graph.admit("body", &results)?;
-        let Outline { body, captures } = graph.outline(&parameters, &results);
-        match captures.first() {
-            None => Ok(body),
-            Some(stray) => unreachable!("a closed formula uses {stray:?} besides its parameters"),
-        }
+        // Whatever is not a parameter belongs to the formula, be it made of one or not.
+        let inside = |nodes: &[Node], numbers: &HashMap<NodeId, NodeId>| {
+            let mut inside = walk::made_of(nodes, results.iter().map(|y| y.id));
+            inside.retain(|id| !numbers.contains_key(id));
+            inside
+        };
+        Ok(graph.outlined(&parameters, &results, inside).body)
     }
 }
 

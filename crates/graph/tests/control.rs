@@ -1,14 +1,11 @@
 //! Loops and choices: a loop gives the bits of its unrolling, in all modes and under every transform.
 
-use chainrule_graph::{
-    ErrorKind, Graph, Keep, Kind, Precision, Result, Scan, Var, WhileLoop, cond, hvp, jvp, scan, vmap,
-    while_loop,
-};
-use chainrule_tensor::{DType, Tensor};
+use chainrule_graph::{Graph, Keep, Result, Scan, Var, WhileLoop, cond, jvp, scan, vmap, while_loop};
+use chainrule_tensor::Tensor;
 use proptest::prelude::*;
 
 use crate::rules::draw;
-use crate::transforms::{close, same_derivatives, value};
+use crate::transforms::{close, value};
 
 /// A step of a recurrence: from the carry and a slice, a new carry and a value to stack.
 type Step = for<'g> fn(w: Var<'g>, h: Var<'g>, x: Var<'g>) -> (Var<'g>, Var<'g>);
@@ -18,7 +15,7 @@ const STEPS: &[Step] = &[
         let h = (h * w + x).tanh();
         (h, h * x)
     },
-    |w, h, x| (h.matmul(w.expand(1) * x.expand(0)).tanh(), h.exp().sum(&[])),
+    |w, h, x| (h.expand(0).matmul(w.expand(1) * x.expand(0)).tanh().sum(&[0]), h.exp().sum(&[])),
     |_, h, x| (h + x, h.square()),
     |w, h, _| ((h * 0.5).sin(), w.cos() + h),
     |w, h, x| {
@@ -131,4 +128,146 @@ fn with_gradients<'g>(
     let y = run(step, keep, false, (all[0], all[1], all[2])).expect("runs");
     let d = loss(y).grad_or_zeros(&all).expect("gradients");
     [vec![y.0, y.1], d].concat()
+}
+
+/// √a by Heron's method.
+fn root<'g>(a: Var<'g>, start: Var<'g>, most: Option<usize>) -> Result<Var<'g>> {
+    let test = |x: &[Var<'g>]| (x[0] * x[0] - a).abs().greater(1e-13);
+    let step = |x: &[Var<'g>]| Ok(vec![0.5 * (x[0] + a / x[0])]);
+    Ok(match most {
+        Some(most) => WhileLoop::new().most(most).run(&[start], test, step)?[0],
+        None => while_loop(&[start], test, step)?[0],
+    })
+}
+
+#[test]
+fn a_while_loop_has_all_derivatives() {
+    let g = Graph::new();
+    let a = g.leaf("a", 3.0);
+    let bounded = root(a, g.constant(1.0), Some(40)).expect("a loop");
+    let exact = [3.0_f64.sqrt(), 0.5 / 3.0_f64.sqrt(), -0.25 / 3.0_f64.powf(1.5)];
+    let first = bounded.grad(&[a]).expect("reverse")[0];
+    let second = first.grad(&[a]).expect("reverse over reverse")[0];
+    for (found, exact) in [bounded, first, second].into_iter().zip(exact) {
+        assert!((value(found)[0] - exact).abs() < 1e-6, "{found:?} {exact}");
+    }
+    let open = root(a, g.constant(1.0), None).expect("a loop");
+    let forward = jvp(&[open], &[a], &[g.constant(1.0)]).expect("forward")[0];
+    assert!((value(forward)[0] - exact[1]).abs() < 1e-6);
+    let error = open.grad(&[a]).expect_err("no bound");
+    assert!(error.to_string().contains("most"), "{error}");
+    let short = root(a, g.constant(1e6), Some(3)).expect("a loop").value().expect_err("too few steps");
+    assert!(short.to_string().contains('3'), "{short}");
+}
+
+#[test]
+fn each_example_of_a_while_loop_stops_for_itself() {
+    let g = Graph::new();
+    let a = g.leaf("a", [1.5, 4.0, 1e6]);
+    fn count(a: Var<'_>) -> Result<Vec<Var<'_>>> {
+        let zero = a.graph().constant(0_i64);
+        Ok(vec![while_loop(&[a, zero], |x| x[0].greater(1.0), |x| Ok(vec![x[0] / 2.0, x[1] + 1]))?[1]])
+    }
+    let steps = vmap(&[a], |e| count(e[0])).expect("mapped")[0].value().expect("runs");
+    assert_eq!(steps, Tensor::from([1_i64, 2, 20]));
+    let alike = vmap(&[a], |e| {
+        let y = root(e[0], e[0], Some(60))?;
+        y.grad(&[e[0]])
+    });
+    let slopes = value(alike.expect("mapped")[0]);
+    assert!(
+        slopes.iter().zip([0.5 / 1.5_f64.sqrt(), 0.25, 5e-4]).all(|(s, exact)| (s - exact).abs() < 1e-6),
+        "{slopes:?}"
+    );
+}
+
+#[test]
+fn a_choice_runs_one_branch_and_has_its_derivatives() {
+    let g = Graph::new();
+    let choice = |x: Var<'_>| -> Result<f64> {
+        let n = x.graph().constant(Tensor::from([5_i64]));
+        let y = cond(
+            x.less(0.0),
+            || Ok(vec![x.exp() * x]),
+            // Would fail if it ran where x < 0.
+            || {
+                Ok(vec![
+                    x.ln()
+                        * n.in_range(if x.value()?.item::<f64>()? < 0.0 { 1 } else { 6 }, "n")
+                            .real()
+                            .sum(&[]),
+                ])
+            },
+        )?[0];
+        let first = y.grad(&[x])?[0];
+        let second = first.grad(&[x])?[0];
+        let forward = jvp(&[first], &[x], &[x.graph().constant(1.0)])?[0];
+        assert_eq!(value(second), value(forward));
+        Ok(value(y)[0] + 10.0 * value(first)[0] + 100.0 * value(second)[0])
+    };
+    for x in [-0.5_f64, 0.5] {
+        let exact = if x < 0.0 {
+            let e = x.exp();
+            x * e + 10.0 * (1.0 + x) * e + 100.0 * (2.0 + x) * e
+        } else {
+            5.0 * (x.ln() + 10.0 / x - 100.0 / (x * x))
+        };
+        let found = choice(g.leaf("x", x)).expect("a choice");
+        assert!((found - exact).abs() < 1e-9 * exact.abs(), "{found} {exact}");
+    }
+    let x = g.leaf("x", [-1.0, 2.0]);
+    let mapped = vmap(&[x], |e| {
+        let y = cond(e[0].less(0.0), || Ok(vec![e[0].square()]), || Ok(vec![e[0].exp()]))?;
+        y[0].grad(&[e[0]])
+    });
+    assert_eq!(value(mapped.expect("mapped")[0]), [-2.0, 2.0_f64.exp()]);
+}
+
+#[test]
+fn each_step_draws_its_own_numbers() {
+    let g = Graph::new();
+    let key = g.constant(Tensor::from([7_i64, 0]));
+    let x = g.constant([[0.0; 2]; 3]);
+    fn draws<'g>(key: Var<'g>, x: Var<'g>) -> Result<Vec<Var<'g>>> {
+        Ok(scan(&[], &[x], |_, x| Ok((vec![], vec![x[0] + key.uniform("noise", [2])])))?.1)
+    }
+    let alone = value(draws(key, x).expect("a loop")[0]);
+    let mut seen = alone.clone();
+    seen.sort_by(f64::total_cmp);
+    seen.dedup();
+    assert_eq!(seen.len(), 6);
+    // Step 1 draws what its key alone would.
+    let second = g.constant(Tensor::from([7_i64, 0, 1])).uniform("noise", [2]);
+    assert_eq!(value(second), alone[2..4]);
+    let many = g.constant([[[0.0; 2]; 3]; 2]);
+    let mut all = value(vmap(&[many], |e| draws(key, e[0])).expect("mapped")[0]);
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    assert_eq!(all.len(), 12);
+}
+
+#[test]
+fn loops_that_cannot_be_are_errors_with_the_line() {
+    let g = Graph::new();
+    let (h, x) = (g.leaf("h", [1.0, 2.0]), g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]));
+    let says = |made: Result<()>, what: &str| {
+        let error = made.expect_err(what).to_string();
+        assert!(error.contains(what) && error.contains("control.rs"), "{error}");
+    };
+    says(
+        scan(&[h], &[x], |h, _| Ok((vec![h[0].sum(&[])], vec![]))).map(drop),
+        "carry 0 begins as real(2,) and becomes real()",
+    );
+    says(scan(&[h], &[x], |_, _| Ok((vec![], vec![]))).map(drop), "0 carries of 1");
+    says(
+        scan(&[h], &[x, h.expand(0)], |h, _| Ok((h.to_vec(), vec![]))).map(drop),
+        "is sliced into 1 steps, the loop has 2",
+    );
+    says(while_loop(&[h], |h| h[0].greater(0.0), |h| Ok(h.to_vec())).map(drop), "truth");
+    says(cond(h.greater(0.0), || Ok(vec![h]), || Ok(vec![h])).map(drop), "truth");
+    says(cond(h.sum(&[]).greater(0.0), || Ok(vec![h]), || Ok(vec![x])).map(drop), "real(2, 2)");
+    let n = g.constant(Tensor::from([0_i64, 5, 1]));
+    let made = scan(&[], &[n], |_, n| Ok((vec![], vec![n[0].in_range(3, "label")]))).expect("a loop").1[0];
+    let error = made.value().expect_err("label 5").to_string();
+    assert!(error.contains("label 5") && error.contains("step 1") && error.contains("control.rs"), "{error}");
 }

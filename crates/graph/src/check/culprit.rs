@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::hypothesis::Hypothesis;
-use super::replay::operands;
+use super::replay::{operands, operation};
 use super::report::Worst;
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::Origin;
@@ -40,7 +40,7 @@ impl Culprit {
         let all = operands(graph, node);
         let made = graph.node(all[operand]);
         let also = (operand + 1..all.len()).filter(|i| all[*i] == all[operand]).collect();
-        let node = graph.node(node);
+        let node = operation(graph, node);
         Culprit {
             op: node.op.name().into(),
             attributes: node.op.attributes(),

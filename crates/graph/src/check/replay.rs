@@ -13,12 +13,18 @@ use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::exec::compile::Precision;
 use crate::exec::machine::Compiled;
-use crate::ir::{Graph, NodeId};
+use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
+
+/// The operation that `node` is a result of.
+pub(super) fn operation(graph: &Graph, node: NodeId) -> Node {
+    let node = graph.node(node);
+    if matches!(node.op, Op::Part(_)) { graph.node(node.args[0]) } else { node }
+}
 
 /// The operands with respect to which `node` has a derivative rule.
 pub(super) fn operands(graph: &Graph, node: NodeId) -> Vec<NodeId> {
-    let node = graph.node(node);
+    let node = operation(graph, node);
     node.args[..node.op.given(node.args.len())].to_vec()
 }
 
@@ -64,7 +70,7 @@ impl Replay {
         let symmetric = matches!(source.node(node).op, Op::Cholesky(_));
         let taken = leaves.iter().map(|x| if symmetric { 0.5 * (*x + x.t()) } else { *x });
         let mut replaced: HashMap<_, _> = inputs.iter().copied().zip(taken).collect();
-        for id in source.node(node).args {
+        for id in operation(source, node).args {
             replaced.entry(id).or_insert_with(|| fresh.constant(values[&id].clone()));
         }
         let y = fresh.copy_from(source, &[node], &replaced)[0];

@@ -9,11 +9,11 @@ use super::culprit::Culprit;
 use super::guess::{Finding, examine};
 use super::hypothesis::Hypothesis;
 use super::probe::{reals, unravel, wide};
-use super::replay::{Replay, Scene, operands};
+use super::replay::{Replay, Scene, operands, operation};
 use crate::diff::copy::between;
 use crate::error::Result;
 use crate::exec::compile::{Optimise, Precision};
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::{Graph, Node, NodeId, Type};
 use crate::prim::Op;
 use crate::var::Var;
 
@@ -92,7 +92,10 @@ struct Step {
 fn path(graph: &Graph, loss: NodeId, wrong: &[NodeId]) -> Vec<Step> {
     let inner = graph.inner.borrow();
     let sources = |id: usize| -> &[NodeId] {
-        let node = &inner.nodes[id];
+        let node = match &inner.nodes[id] {
+            Node { op: Op::Part(_), args, .. } => &inner.nodes[args[0].index()],
+            node => node,
+        };
         &node.args[..node.op.given(node.args.len())]
     };
     let mut needed = vec![false; loss.index() + 1];
@@ -151,7 +154,7 @@ fn values(
     let mut wanted: HashSet<NodeId> = HashSet::new();
     for node in nodes {
         wanted.insert(node);
-        wanted.extend(graph.node(node).args);
+        wanted.extend(operation(graph, node).args);
     }
     let mut wanted: Vec<NodeId> = wanted.into_iter().collect();
     wanted.sort();
@@ -182,26 +185,30 @@ fn overflow(graph: &Graph, path: &[Step], values: &HashMap<NodeId, Tensor>) -> O
     Some(Suspect::told(Culprit::new(graph, step.node, operand, hypothesis), step.node))
 }
 
+/// An operation and which of its results, the types of its operands, and which of these are equal.
+type Pattern = ([Op; 2], Vec<Type>, Vec<usize>);
+
 /// The search along a path.
 struct Search<'g> {
     graph: &'g Graph,
     values: HashMap<NodeId, Tensor>,
     key: Key,
     /// Equal operations on operands of equal types are replayed by one.
-    replays: HashMap<(Op, Vec<Type>, Vec<usize>), Replay>,
+    replays: HashMap<Pattern, Replay>,
     found: Found,
 }
 
 impl Search<'_> {
     fn step(&mut self, step: &Step) -> Result<()> {
-        let node = self.graph.node(step.node);
+        let node = operation(self.graph, step.node);
+        let part = self.graph.node(step.node).op;
         let all = operands(self.graph, step.node);
         let mut inputs = all.clone();
         inputs.sort();
         inputs.dedup();
         let pattern = all.iter().filter_map(|a| inputs.iter().position(|i| i == a)).collect();
         let types = all.iter().map(|a| self.graph.node(*a).ty).collect();
-        let name = (node.op.clone(), types, pattern);
+        let name = ([node.op.clone(), part], types, pattern);
         let mut replay = match self.replays.remove(&name) {
             Some(replay) => replay,
             None => Replay::new(self.graph, step.node, &self.values)?,

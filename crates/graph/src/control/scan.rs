@@ -131,11 +131,12 @@ impl Scan {
         let results = [after, stacked].concat();
         let mut slices = slices.to_vec();
         let given = [&c[..], &x].concat();
-        let mut outline = graph.outline(&given, &results);
         // Who draws in a step needs to know which one it is.
-        if outline.captures.iter().any(|v| v.id == number.id) {
+        let mut outline = graph.outline(&[&given[..], &[number]].concat(), &results);
+        if outline.body.uses(given.len()) {
             slices.push(graph.iota([length], 0));
-            outline = graph.outline(&[&given[..], &[number]].concat(), &results);
+        } else {
+            outline = graph.outline(&given, &results);
         }
         let Outline { body, captures } = outline;
         let one = Loop {
