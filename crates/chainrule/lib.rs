@@ -49,8 +49,8 @@ pub use chainrule_nn::{data, loss, metric, optim, plot, progress};
 /// What most programs use: `use chainrule::prelude::*;`.
 pub mod prelude {
     pub use chainrule_graph::{
-        CustomOp, Function, Graph, Kind, Operand, Order, Var, check, hessian, hvp, jacobian, jvp,
-        value_and_grad, vjp, vmap,
+        CustomOp, Function, Graph, Kind, Operand, Order, Var, check, cond, hessian, hvp, jacobian, jvp, scan,
+        value_and_grad, vjp, vmap, while_loop,
     };
     pub use chainrule_nn::{
         Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd,

@@ -22,8 +22,8 @@ use crate::var::Var;
 /// use chainrule_graph::{Graph, call};
 /// let g = Graph::new();
 /// let (x, w) = (g.leaf("x", [[0.5, -1.0]]), g.leaf("w", [[1.0, 2.0], [3.0, 4.0]]));
-/// let layer = |x, w| Ok(call("layer", &[x, w], |v| Ok(vec![v[0].matmul(v[1]).tanh()]))?[0]);
-/// let y = layer(layer(x, w)?, w)?;
+/// let layer = |h| call("layer", &[h, w], |v| Ok(vec![v[0].matmul(v[1]).tanh()]));
+/// let y = layer(layer(x)?[0])?[0];
 /// assert_eq!(y.sum(&[]).grad(&[w])?[0].value()?.shape(), [2, 2]);
 /// # Ok::<(), chainrule_graph::Error>(())
 /// ```

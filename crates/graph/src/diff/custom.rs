@@ -40,10 +40,12 @@ impl Graph {
     /// The derivative of an implicit function, z(w) with f(z, w) = 0, from f alone:
     ///
     /// ```
-    /// use chainrule_graph::{Graph, vjp};
+    /// use chainrule_graph::{Graph, Var, vjp};
+    /// fn f<'g>(z: Var<'g>, w: Var<'g>) -> Var<'g> {
+    ///     z * z - w // z = √w
+    /// }
     /// let g = Graph::new();
     /// let w = g.leaf("w", 2.0);
-    /// let f = |z: chainrule_graph::Var<'_>, w| z * z - w; // z = √w
     /// let z = g.custom_vjp("root", &[w], |w| w[0].sqrt(), |w, z, ct| {
     ///     let slope = |of, x, ct| vjp(&[of], &[x], &[ct]).ok().and_then(|d| d[0]).unwrap_or(ct * 0.0);
     ///     vec![-slope(f(z, w[0]), w[0], ct / slope(f(z, w[0]), z, ct.like(1.0)))]
