@@ -8,7 +8,7 @@
 //!
 //! Readers take the four dtypes of a [`Tensor`](crate::Tensor) and widen the others where nothing is lost: half precision
 //! (`f16`, and `bf16` in safetensors) to `f32`, the narrower integers to `i64`. Broken files are refused with
-//! [`Error::Format`](crate::Error::Format), which says what is wrong; no content makes a reader panic, or allocate more
+//! [`Error::Format`], which says what is wrong; no content makes a reader panic, or allocate more
 //! than its bytes can stand for. Of a file with several tensors, `names` lists them and `read_named` reads one, whatever
 //! the others are.
 
