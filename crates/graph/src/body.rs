@@ -105,8 +105,10 @@ impl Body {
         record: impl for<'g> FnOnce(&'g Graph, &[Var<'g>]) -> Result<Vec<Var<'g>>>,
     ) -> Result<Body> {
         let graph = around.beside();
-        let parameters: Vec<Var<'_>> =
-            types.into_iter().map(|ty| graph.new_leaf("parameter", ty, None)).collect();
+        let parameters: Vec<Var<'_>> = {
+            let _line = graph.blame_origin(around.origin(std::panic::Location::caller()));
+            types.into_iter().map(|ty| graph.new_leaf("parameter", ty, None)).collect()
+        };
         let results = record(&graph, &parameters)?;
         graph.admit("body", &results)?;
         // Whatever is not a parameter belongs to the formula, be it made of one or not.

@@ -141,7 +141,9 @@ impl Graph {
 
     /// An empty graph in which to derive what this one needs.
     pub(crate) fn beside(&self) -> Graph {
-        Graph { inner: RefCell::default(), derived: self.derived.clone() }
+        let beside = Graph { inner: RefCell::default(), derived: self.derived.clone() };
+        beside.inner.borrow_mut().attribution.share_libraries(&self.inner.borrow().attribution);
+        beside
     }
 
     /// Number of recorded nodes.

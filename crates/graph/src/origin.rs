@@ -73,6 +73,13 @@ pub(crate) struct Attribution {
     libraries: Vec<&'static str>,
 }
 
+impl Attribution {
+    /// Takes the folders of `other` for a library's, too.
+    pub(crate) fn share_libraries(&mut self, other: &Attribution) {
+        self.libraries.clone_from(&other.libraries);
+    }
+}
+
 impl Graph {
     /// The origin that a node recorded at `here` gets at this moment; for errors of functions made of others.
     pub fn origin(&self, here: &'static Location<'static>) -> Origin {

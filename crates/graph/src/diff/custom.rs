@@ -7,7 +7,7 @@ use super::linearity::linear_since;
 use crate::body::Outline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Graph;
-use crate::origin::Phase;
+use crate::origin::{Origin, Phase};
 use crate::prim::call::Rule;
 use crate::var::Var;
 
@@ -68,7 +68,10 @@ impl Graph {
             return refused;
         }
         let [stand_ins @ .., in_y, ct] = &self.stand_ins(&[x, &[y, y]].concat())[..] else { return y };
-        let found = vjp(stand_ins, *in_y, *ct);
+        let found = {
+            let _phase = self.blame_origin(Origin { phase: Phase::Backward, ..self.origin(here) });
+            vjp(stand_ins, *in_y, *ct)
+        };
         let rule = || {
             cotangents_fit(name, &found, x)?;
             let Outline { body, captures } = self.outline(&[stand_ins, &[*in_y, *ct]].concat(), &found);
@@ -114,7 +117,10 @@ impl Graph {
         let stand_ins = self.stand_ins(&[x, &[y], x].concat());
         let (in_x, rest) = stand_ins.split_at(x.len());
         let (in_y, t) = (rest[0], &rest[1..]);
-        let found = jvp(in_x, in_y, t);
+        let found = {
+            let _phase = self.blame_origin(Origin { phase: Phase::Tangent, ..self.origin(here) });
+            jvp(in_x, in_y, t)
+        };
         let rule = || {
             self.admit(name, &[found])?;
             let what = format!("the jvp of `{name}` is not linear in its tangents");

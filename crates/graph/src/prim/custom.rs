@@ -90,9 +90,13 @@ impl Custom {
     fn rule(&self, site: &Site<'_, '_>) -> crate::Result<Body> {
         let y = site.y.ty();
         let types = site.x.iter().map(|x| x.ty()).chain([y.clone(), y]);
-        let rule = Body::trace(site.y.graph, types, |_, all| {
+        let rule = Body::trace(site.y.graph, types, |g, all| {
+            // The rule has the line of the operation, unless it has one of the user's own.
+            let _line = g.blame_origin(site.y.origin());
             let (x, rest) = all.split_at(site.x.len());
             let found = self.0.vjp(x, rest[0], rest[1]);
+            // An error within the rule has its own place.
+            g.admit(self.0.name(), &found)?;
             cotangents_fit(self.0.name(), &found, x).map_err(|error| error.placed(site.y.origin()))?;
             Ok(found)
         })?;
