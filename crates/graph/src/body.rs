@@ -1,10 +1,11 @@
 //! A formula as a value: a recorded function that refers to nothing outside itself.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use crate::diff::copy::between;
 use crate::error::Result;
 use crate::ir::{Args, Graph, Node, NodeId, Type};
 use crate::origin::{Origin, Phase};
@@ -76,13 +77,19 @@ impl Body {
         self.0.results.contains(&parameter) || self.0.nodes.iter().any(|node| node.args.contains(&parameter))
     }
 
+    /// Whether each result is made of a parameter in `mask`, through operations that `pass` it on.
+    pub(crate) fn reaches(&self, mask: &[bool], pass: impl Fn(&Op) -> bool) -> Vec<bool> {
+        let mut reached = mask.to_vec();
+        for node in &self.0.nodes[self.0.parameters..] {
+            reached.push(node.args.iter().any(|a| reached[a.index()]) && pass(&node.op));
+        }
+        self.0.results.iter().map(|y| reached[y.index()]).collect()
+    }
+
     /// Whether a result is made of parameter `i`, result `k` aside.
     pub(crate) fn uses_but_for_result(&self, i: usize, k: usize) -> bool {
-        let mut depends = vec![false; self.0.nodes.len()];
-        for (at, node) in self.0.nodes.iter().enumerate() {
-            depends[at] = at == i || node.args.iter().any(|a| depends[a.index()]);
-        }
-        self.0.results.iter().enumerate().any(|(at, y)| at != k && depends[y.index()])
+        let mask: Vec<bool> = (0..self.0.parameters).map(|at| at == i).collect();
+        self.reaches(&mask, |_| true).into_iter().enumerate().any(|(at, reached)| reached && at != k)
     }
 
     /// The same function, recorded for a derivative.
@@ -112,11 +119,8 @@ impl Body {
         let results = record(&graph, &parameters)?;
         graph.admit("body", &results)?;
         // Whatever is not a parameter belongs to the formula, be it made of one or not.
-        let inside = |nodes: &[Node], numbers: &HashMap<NodeId, NodeId>| {
-            let mut inside = walk::made_of(nodes, results.iter().map(|y| y.id));
-            inside.retain(|id| !numbers.contains_key(id));
-            inside
-        };
+        let mut inside = walk::made_of(&graph.inner.borrow().nodes, ids(&results));
+        inside.retain(|id| !ids(&parameters).any(|x| x == *id));
         Ok(graph.outlined(&parameters, &results, inside).body)
     }
 }
@@ -132,32 +136,27 @@ impl Graph {
     /// The formula that makes `results` of `parameters`. What it uses besides, and what does not depend on them,
     /// becomes a further parameter; numbers and what is made of numbers only come along.
     pub(crate) fn outline<'g>(&'g self, parameters: &[Var<'g>], results: &[Var<'g>]) -> Outline<'g> {
-        self.outlined(parameters, results, |nodes, numbers| {
-            let first = parameters.iter().map(|x| x.id).min();
-            inside(nodes, numbers, first, results)
-        })
+        let [from, ends] = [parameters, results].map(|vars| ids(vars).collect::<Vec<_>>());
+        self.outlined(parameters, results, between(self, &from, &ends))
     }
 
     /// The formula that makes `results`, as far as it has been recorded since the graph had `mark` nodes.
     pub(crate) fn outline_since<'g>(&'g self, mark: usize, results: &[Var<'g>]) -> Outline<'g> {
-        self.outlined(&[], results, |nodes, _| {
-            let mut open: BinaryHeap<NodeId> = results.iter().map(|y| y.id).collect();
-            let mut seen = BTreeSet::new();
-            while let Some(id) = open.pop() {
-                let node = &nodes[id.index()];
-                if id.index() >= mark && !matches!(node.op, Op::Input(_)) && seen.insert(id) {
-                    open.extend(&node.args);
-                }
-            }
-            seen.into_iter().collect()
-        })
+        let inner = self.inner.borrow();
+        let is_inside =
+            |id: &NodeId| id.index() >= mark && !matches!(inner.nodes[id.index()].op, Op::Input(_));
+        let before = |id: NodeId| if is_inside(&id) { &inner.nodes[id.index()].args[..] } else { &[] };
+        let mut inside = walk::back(ids(results), before);
+        inside.retain(is_inside);
+        self.outlined(&[], results, inside)
     }
 
+    /// The formula of the nodes `inside`.
     fn outlined<'g>(
         &'g self,
         parameters: &[Var<'g>],
         results: &[Var<'g>],
-        inside: impl FnOnce(&[Node], &HashMap<NodeId, NodeId>) -> Vec<NodeId>,
+        inside: Vec<NodeId>,
     ) -> Outline<'g> {
         let inner = self.inner.borrow();
         let nodes = &inner.nodes;
@@ -166,7 +165,6 @@ impl Graph {
             let at = outliner.parameter(x.id);
             outliner.numbers.entry(x.id).or_insert(at);
         }
-        let inside = inside(nodes, &outliner.numbers);
         let mut captures = Vec::new();
         let used = inside.iter().flat_map(|id| nodes[id.index()].args.iter().copied());
         let dependent: HashSet<NodeId> = inside.iter().copied().collect();
@@ -205,29 +203,8 @@ impl Graph {
     }
 }
 
-/// The nodes between parameters (the keys of `numbers`, of which `first` is the earliest) and results, in order.
-fn inside(
-    nodes: &[Node],
-    numbers: &HashMap<NodeId, NodeId>,
-    first: Option<NodeId>,
-    results: &[Var<'_>],
-) -> Vec<NodeId> {
-    let Some(first) = first else { return Vec::new() };
-    let mut open: BinaryHeap<NodeId> = results.iter().map(|y| y.id).collect();
-    let mut seen: BTreeMap<NodeId, bool> = BTreeMap::new();
-    while let Some(id) = open.pop() {
-        // What stands before all parameters does not depend on them.
-        if id > first && !numbers.contains_key(&id) && seen.insert(id, false).is_none() {
-            open.extend(&nodes[id.index()].args);
-        }
-    }
-    let order: Vec<NodeId> = seen.keys().copied().collect();
-    for id in &order {
-        let depends = |a: &NodeId| numbers.contains_key(a) || seen.get(a) == Some(&true);
-        let depends = nodes[id.index()].args.iter().any(depends);
-        seen.insert(*id, depends);
-    }
-    order.into_iter().filter(|id| seen[id]).collect()
+fn ids<'a>(vars: &'a [Var<'_>]) -> impl Iterator<Item = NodeId> + use<'a> {
+    vars.iter().map(|v| v.id)
 }
 
 /// Whether a node is a number or constant, or one in another form, looking back through `depth` operations.

@@ -324,6 +324,14 @@ impl Graph {
     }
 }
 
+impl<'g> Var<'g> {
+    /// A [`placeholder`](Graph::placeholder) for something of this value, at its line.
+    pub(crate) fn stand_in(self, name: &str, ty: Type, advice: &'static str) -> Var<'g> {
+        let _line = self.graph.blame_origin(self.origin());
+        self.graph.placeholder(name, ty, advice)
+    }
+}
+
 impl Inner {
     /// Where an operand of what stands at `user` was made. A number stands there itself, whatever line used it first.
     pub(crate) fn made_at(&self, id: NodeId, user: &Origin) -> Origin {

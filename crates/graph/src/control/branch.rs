@@ -54,5 +54,5 @@ pub fn cond<'g>(
     };
     let branch = Branch { yes: over_all(&outlines[0])?, no: over_all(&outlines[1])? };
     let args = [&[test], &captures[..]].concat();
-    branch.record(graph, &args)
+    graph.record_all(branch, &args)
 }

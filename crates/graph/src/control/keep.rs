@@ -61,7 +61,7 @@ pub(super) fn record<'g>(
             x.reshape_to(shape.into())
         };
         let slices: Vec<Var<'g>> = slices.iter().map(blocked).collect();
-        let found = outer.record(graph, &[&carries[..], &slices, captures].concat())?;
+        let found = graph.record_all(outer, &[&carries[..], &slices, captures].concat())?;
         carries = found[1..=one.carries].to_vec();
         for (parts, y) in stacks.iter_mut().zip(&found[1 + one.carries..]) {
             let shape = [&[whole][..], &y.shape()[2..]].concat();
@@ -89,6 +89,6 @@ fn segment(graph: &Graph, one: &Loop, length: usize) -> Result<Body> {
         if sliced { ty.shaped(ty.shape.with_leading(length)) } else { ty.clone() }
     });
     Body::trace(graph, types.collect::<Vec<_>>(), |g, x| {
-        Ok(Loop { length, ..one.clone() }.record(g, x)?.split_off(1))
+        Ok(g.record_all(Loop { length, ..one.clone() }, x)?.split_off(1))
     })
 }

@@ -114,14 +114,10 @@ impl Scan {
         graph.admit("scan", carries)?;
         graph.admit("scan", slices)?;
         let (length, rows) = self.rows(slices, here)?;
-        let in_step = |ty: &Type, advice_of: &Var<'g>| {
-            let _line = graph.blame_origin(advice_of.origin());
-            let advice = "inside the closure of a loop it stands for the value in one step, outside it has none; return \
-                          what is needed of it";
-            graph.placeholder("step", ty.clone(), advice)
-        };
-        let c: Vec<Var<'g>> = carries.iter().map(|x| in_step(&x.ty(), x)).collect();
-        let x: Vec<Var<'g>> = slices.iter().zip(&rows).map(|(x, ty)| in_step(ty, x)).collect();
+        let advice = "inside the closure of a loop it stands for the value in one step, outside it has none; return what \
+                      is needed of it";
+        let c: Vec<Var<'g>> = carries.iter().map(|x| x.stand_in("step", x.ty(), advice)).collect();
+        let x: Vec<Var<'g>> = slices.iter().zip(rows).map(|(x, ty)| x.stand_in("step", ty, advice)).collect();
         let number = graph.number_of_run();
         let (after, stacked) = graph.repeated(&[], Some(number), || step(&c, &x)).0?;
         graph.admit("scan", &after)?;
@@ -150,7 +146,7 @@ impl Scan {
         };
         let mut found = match self.keep.stride(length).filter(|_| length > 0) {
             Some(stride) => keep::record(graph, &one, stride, carries, &slices, &captures)?,
-            None => one.record(graph, &[carries, &slices, &captures].concat())?.split_off(1),
+            None => graph.record_all(one, &[carries, &slices, &captures].concat())?.split_off(1),
         };
         let stacks = found.split_off(carries.len());
         Ok((found, stacks))

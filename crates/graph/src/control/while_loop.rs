@@ -125,7 +125,7 @@ impl WhileLoop {
             counted: false,
             test: Some(of_test.body),
         };
-        let found = made.record(graph, &[start, captures, of_test.captures].concat())?;
+        let found = graph.record_all(made, &[start, captures, of_test.captures].concat())?;
         Ok(found[1..=n].to_vec())
     }
 }

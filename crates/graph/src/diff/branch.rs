@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::ir::{Graph, Type};
 use crate::prim::branch::Branch;
 use crate::prim::call::spread;
-use crate::prim::rows::Rows;
+use crate::prim::rows::{Rows, choose};
 use crate::prim::{Site, Structured};
 use crate::var::Var;
 
@@ -27,7 +27,7 @@ impl Structured for Branch {
         let made = both(graph, &types, &results, [each(&self.yes)?, each(&self.no)?])?;
         let Some((branch, reached)) = made else { return Ok(vec![None; results.len()]) };
         let args: Vec<Var<'g>> = site.x.iter().copied().chain(t.iter().flatten().copied()).collect();
-        Ok(spread(&reached, branch.record(graph, &args)?))
+        Ok(spread(&reached, graph.record_all(branch, &args)?))
     }
 
     /// The transposes of both: what they need of the forward half is computed again, in the branch taken.
@@ -48,15 +48,12 @@ impl Structured for Branch {
         let Some((branch, reached)) = made else { return Ok(vec![None; linear.len()]) };
         let fixed = site.x.iter().zip(linear).filter(|(_, linear)| !**linear).map(|(x, _)| *x);
         let args: Vec<Var<'g>> = fixed.chain(ct.iter().flatten().copied()).collect();
-        let found = spread(&reached, branch.record(graph, &args)?);
+        let found = spread(&reached, graph.record_all(branch, &args)?);
         Ok(std::iter::once(None).chain(found).collect())
     }
 
-    fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Vec<Var<'g>>> {
-        Some(
-            self.batched(rows)
-                .unwrap_or_else(|error| vec![rows.graph().poison(error); self.yes.results().len()]),
-        )
+    fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Result<Vec<Var<'g>>>> {
+        Some(self.batched(rows))
     }
 }
 
@@ -89,28 +86,16 @@ fn both(
 }
 
 impl Branch {
-    /// All results of this choice over `args`.
-    pub(crate) fn record<'g>(self, graph: &'g Graph, args: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
-        let made = graph.record(self.into(), args);
-        made.checked()?;
-        Ok(made.results())
-    }
-
     fn batched<'g>(&self, rows: &Rows<'g>) -> Result<Vec<Var<'g>>> {
         let graph = rows.graph();
         let (args, axes): (Vec<Var<'g>>, Vec<bool>) = rows.args().iter().copied().unzip();
         let each = |body: &Body| batched_body(graph, body, rows.n, &axes[1..]);
         let (yes, no) = (each(&self.yes)?, each(&self.no)?);
         if !axes[0] {
-            return Branch { yes, no }.record(graph, &args);
+            return graph.record_all(Branch { yes, no }, &args);
         }
         // Each example chooses for itself: both are computed.
         let (yes, no) = (graph.inline(&yes, &args[1..]), graph.inline(&no, &args[1..]));
-        let choose = |(yes, no): (Var<'g>, Var<'g>)| {
-            let ones = std::iter::repeat_n(1, yes.rank() - 1);
-            let shape: Vec<isize> = std::iter::once(rows.n as isize).chain(ones).collect();
-            args[0].reshape(&shape).select(yes, no)
-        };
-        Ok(yes.into_iter().zip(no).map(choose).collect())
+        Ok(yes.into_iter().zip(no).map(|(yes, no)| choose(args[0], yes, no)).collect())
     }
 }

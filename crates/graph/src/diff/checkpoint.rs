@@ -1,6 +1,5 @@
 //! Recomputing instead of storing.
 
-use std::collections::{BinaryHeap, HashSet};
 use std::panic::Location;
 
 use crate::body::Outline;
@@ -8,6 +7,7 @@ use crate::ir::NodeId;
 use crate::prim::Op;
 use crate::prim::call::Rule;
 use crate::var::Var;
+use crate::walk::{self, IdSet};
 
 impl<'g> Var<'g> {
     /// This value, whose backward pass computes all that lies between `start` and it again instead of keeping it:
@@ -43,18 +43,10 @@ impl<'g> Var<'g> {
 /// none of them; in order.
 fn sources<'g>(y: Var<'g>, start: &[Var<'g>]) -> Vec<Var<'g>> {
     let inner = y.graph.inner.borrow();
-    let start: HashSet<NodeId> = start.iter().map(|s| s.id).collect();
-    let mut open: BinaryHeap<NodeId> = [y.id].into();
-    let mut seen: HashSet<NodeId> = open.iter().copied().collect();
-    let mut found = Vec::new();
-    while let Some(id) = open.pop() {
-        let node = &inner.nodes[id.index()];
-        if matches!(node.op, Op::Input(_)) || start.contains(&id) {
-            found.push(y.graph.var(id));
-        } else {
-            open.extend(node.args.iter().copied().filter(|a| seen.insert(*a)));
-        }
-    }
-    found.reverse();
-    found
+    let start: IdSet = start.iter().map(|s| s.id).collect();
+    let node = |id: NodeId| &inner.nodes[id.index()];
+    let is_source = |id: &NodeId| start.contains(id) || matches!(node(*id).op, Op::Input(_));
+    let mut found = walk::back([y.id], |id| if is_source(&id) { &[] } else { &node(id).args[..] });
+    found.retain(is_source);
+    found.into_iter().map(|id| y.graph.var(id)).collect()
 }

@@ -138,13 +138,9 @@ impl Graph {
 
     /// Leaves that stand for values while a formula over them is recorded.
     pub(crate) fn stand_ins<'g>(&'g self, of: &[Var<'g>]) -> Vec<Var<'g>> {
-        let stand_in = |x: &Var<'g>| {
-            let _line = self.blame_origin(x.origin());
-            let advice =
-                "inside the closure it stands for a value, outside it has none; return what is needed of it";
-            self.placeholder("argument", x.ty(), advice)
-        };
-        of.iter().map(stand_in).collect()
+        let advice =
+            "inside the closure it stands for a value, outside it has none; return what is needed of it";
+        of.iter().map(|x| x.stand_in("argument", x.ty(), advice)).collect()
     }
 
     /// `y`, a formula over `x`, with the derivative that `rule` gives; what the rule uses besides comes with it.

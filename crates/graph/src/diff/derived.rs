@@ -123,22 +123,34 @@ pub(crate) fn batched_body(graph: &Graph, body: &Body, n: usize, axes: &[bool]) 
         };
         let types = body.parameter_types().zip(axes).map(with_axis).collect();
         traced(graph, types, |g, all| {
-            let mut inputs = Vec::new();
-            let mut examples = Vec::new();
-            let mut x = Vec::new();
-            for ((ty, axis), all) in body.parameter_types().zip(axes).zip(all) {
-                if *axis {
-                    inputs.push(g.new_leaf("example", ty.clone(), None));
-                    examples.push(*all);
-                }
-                x.extend(if *axis { inputs.last() } else { Some(all) });
-            }
-            let ys = g.inline(body, &x);
+            let (ys, mapped) = of_examples(g, body, n, all, axes);
             g.admit("call", &ys)?;
-            Ok(batched(g, n, &ys, &inputs, &examples).into_iter().map(Some).collect())
+            Ok(mapped.into_iter().map(Some).collect())
         })
     })?;
     Ok(made.map_or_else(|| body.clone(), |(body, _)| body))
+}
+
+/// The results of `body` over `x`, of which those in `axes` have a leading axis of `n` examples: for one example, and for
+/// all, with that axis.
+pub(super) fn of_examples<'g>(
+    g: &'g Graph,
+    body: &Body,
+    n: usize,
+    x: &[Var<'g>],
+    axes: &[bool],
+) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
+    let (mut inputs, mut examples, mut one) = (Vec::new(), Vec::new(), Vec::new());
+    for ((ty, axis), x) in body.parameter_types().zip(axes).zip(x) {
+        if *axis {
+            inputs.push(g.new_leaf("example", ty.clone(), None));
+            examples.push(*x);
+        }
+        one.extend(if *axis { inputs.last() } else { Some(x) });
+    }
+    let ys = g.inline(body, &one);
+    let mapped = batched(g, n, &ys, &inputs, &examples);
+    (ys, mapped)
 }
 
 /// A rule for `n` examples, where `axes` says which arguments have a leading axis of examples, and the formula has

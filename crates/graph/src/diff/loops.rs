@@ -4,6 +4,7 @@ mod examples;
 
 use std::collections::HashMap;
 
+use super::copy::between;
 use super::jvp::Mode;
 use super::transpose::transpose;
 use crate::body::{Body, Outline};
@@ -14,6 +15,7 @@ use crate::prim::loops::Loop;
 use crate::prim::rows::Rows;
 use crate::prim::{Op, Site, Structured};
 use crate::var::Var;
+use crate::walk::IdSet;
 
 use super::derived::tangent_body;
 
@@ -28,17 +30,14 @@ impl Structured for Loop {
         let graph = site.y.graph;
         let (x, t) = (self.split(site.x), self.split(t));
         let given = [t.carries, t.slices, t.captures].concat();
-        let mut varies: Vec<bool> = given.iter().map(Option::is_some).collect();
         // A carry varies if it does at first, or does after some step.
-        let (tangent, reached) = loop {
-            let Some((tangent, reached)) = tangent_body(graph, &self.body, &varies, mode)? else {
-                return Ok(vec![None; 1 + self.body.results().len()]);
-            };
-            let more: Vec<usize> = (0..self.carries).filter(|i| reached[*i] && !varies[*i]).collect();
-            if more.is_empty() {
-                break (tangent, reached);
-            }
-            more.into_iter().for_each(|i| varies[i] = true);
+        let mut found = None;
+        let varies = settled(self.carries, given.iter().map(Option::is_some).collect(), |varies| {
+            found = tangent_body(graph, &self.body, varies, mode)?;
+            Ok(found.as_ref().map_or_else(Vec::new, |(_, reached)| reached.clone()))
+        })?;
+        let Some((tangent, reached)) = found else {
+            return Ok(vec![None; 1 + self.body.results().len()]);
         };
         let n = self.carries;
         let stacked: Vec<bool> = reached[n..].to_vec();
@@ -65,7 +64,7 @@ impl Structured for Loop {
             test,
             ..self.clone()
         };
-        let found = made.record(graph, &args)?;
+        let found = graph.record_all(made.clone(), &args)?;
         let (mut carries, mut stacks) = (found[1 + n..].iter(), found[1 + made.carries..].iter());
         let carries = (0..n).map(|i| if varies[i] { carries.next().copied() } else { None });
         let stacks = stacked.iter().map(|reached| if *reached { stacks.next().copied() } else { None });
@@ -83,16 +82,10 @@ impl Structured for Loop {
         let graph = site.y.graph;
         let x = self.split(site.x);
         let asked = self.split(linear);
-        let mut mask = [asked.carries, asked.slices, asked.captures].concat();
+        let mask = [asked.carries, asked.slices, asked.captures].concat();
         // A carry that becomes a tangent in some step is one from the beginning: it begins as 0.
-        loop {
-            let depends = depends(&self.body, &mask);
-            let more: Vec<usize> = (0..self.carries).filter(|i| depends[*i] && !mask[*i]).collect();
-            if more.is_empty() {
-                break;
-            }
-            more.into_iter().for_each(|i| mask[i] = true);
-        }
+        let differentiably = |op: &Op| op.flat().is_none();
+        let mask = settled(self.carries, mask, |mask| Ok(self.body.reaches(mask, differentiably)))?;
         let arriving: Vec<Option<Var<'g>>> = ct[1..].to_vec();
         let split = Split::of(graph, self, &mask, &arriving)?;
 
@@ -111,7 +104,7 @@ impl Structured for Loop {
                 return Err(error.hint("give it a bound with WhileLoop::most, or use forward mode"));
             }
             let of_test = [&mask[..self.carries], &vec![false; x.test_captures.len()]].concat();
-            if self.test.as_ref().is_some_and(|test| reaches(test, &of_test)[0]) {
+            if self.test.as_ref().is_some_and(|test| test.reaches(&of_test, |_| true)[0]) {
                 let why = "whether the loop goes on depends on what it shall be linear in";
                 return Err(Error::new(ErrorKind::Gradient(why.into())).placed(site.y.origin()));
             }
@@ -124,7 +117,7 @@ impl Structured for Loop {
                 ..self.clone()
             };
             let args = [&carries, &slices, x.count, &captures, x.test_captures].concat();
-            let made = forwards.record(graph, &args)?;
+            let made = graph.record_all(forwards.clone(), &args)?;
             (made[0], made[1 + forwards.carries..].to_vec())
         } else {
             (site.y, Vec::new())
@@ -155,7 +148,7 @@ impl Structured for Loop {
             test: None,
         };
         let args = [&start[..], &slices, count, &invariant].concat();
-        let found = backwards.record(graph, &args)?;
+        let found = graph.record_all(backwards, &args)?;
         let places = carried.into_iter().chain(summed).chain(sliced);
         let by_place: HashMap<usize, Var<'g>> = places.zip(found[1..].iter().copied()).collect();
         // The number of steps stands between slices and captures among the arguments.
@@ -167,22 +160,25 @@ impl Structured for Loop {
         Ok((0..linear.len()).map(|i| by_place.get(&place(i)?).copied().filter(|_| linear[i])).collect())
     }
 
-    fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Vec<Var<'g>>> {
-        Some(
-            self.batched(rows)
-                .unwrap_or_else(|error| vec![rows.graph().poison(error); 1 + self.body.results().len()]),
-        )
+    fn batch_all<'g>(&self, rows: &Rows<'g>) -> Option<Result<Vec<Var<'g>>>> {
+        Some(self.batched(rows))
     }
 }
 
-/// Which results of `body` depend on parameters in `mask`.
-fn depends(body: &Body, mask: &[bool]) -> Vec<bool> {
-    let mut depends = mask.to_vec();
-    for node in &body.nodes()[body.parameters()..] {
-        let any = node.args.iter().any(|a| depends[a.index()]);
-        depends.push(any && node.op.flat().is_none());
+/// `mask` of the parameters of a body, with those carries that are `reached` after some step.
+fn settled(
+    carries: usize,
+    mut mask: Vec<bool>,
+    mut reached: impl FnMut(&[bool]) -> Result<Vec<bool>>,
+) -> Result<Vec<bool>> {
+    loop {
+        let reached = reached(&mask)?;
+        let more: Vec<usize> = (0..carries).filter(|i| reached.get(*i) == Some(&true) && !mask[*i]).collect();
+        if more.is_empty() {
+            return Ok(mask);
+        }
+        more.into_iter().for_each(|i| mask[i] = true);
     }
-    body.results().iter().map(|y| depends[y.index()]).collect()
 }
 
 /// A test of `n` carries as one of the same carries with `more` behind them.
@@ -210,13 +206,6 @@ fn without_carries(graph: &Graph, test: &Body, mask: &[bool]) -> Result<Body> {
 }
 
 impl Loop {
-    /// All results of this loop over `args`.
-    pub(crate) fn record<'g>(&self, graph: &'g Graph, args: &[Var<'g>]) -> Result<Vec<Var<'g>>> {
-        let made = graph.record(self.clone().into(), args);
-        made.checked()?;
-        Ok(made.results())
-    }
-
     /// The body, with the tangents of those carries, slices and captures that vary beside them.
     fn with_tangents(
         &self,
@@ -316,8 +305,10 @@ impl Split {
         let place = |v: &Var<'_>| fixed.iter().position(|x| x.is_some_and(|x| x.id == v.id));
         let is_slice = |v: &Var<'_>| place(v).filter(|i| (l.carries..l.carries + l.slices).contains(i));
         let varying: Vec<Var<'_>> = fixed[..l.carries + l.slices].iter().flatten().copied().collect();
-        let changes = changing(g, &varying);
-        let (per_step, invariant): (Vec<_>, Vec<_>) = roots.into_iter().partition(|v| changes[v.id.index()]);
+        let [varying, ends] = [&varying, &roots].map(|vars| vars.iter().map(|v| v.id).collect::<Vec<_>>());
+        let changes: IdSet = between(g, &varying, &ends).into_iter().chain(varying).collect();
+        let (per_step, invariant): (Vec<_>, Vec<_>) =
+            roots.into_iter().partition(|v| changes.contains(&v.id));
         let (sliced, stacked): (Vec<_>, Vec<_>) = per_step.into_iter().partition(|v| is_slice(v).is_some());
 
         let parameters = [&given[..], &stacked, &sliced, &invariant].concat();
@@ -356,24 +347,4 @@ fn root<'g>(graph: &'g Graph, mut v: Var<'g>) -> Var<'g> {
             _ => return v,
         }
     }
-}
-
-/// Which nodes depend on one of `from`, by position.
-fn changing(graph: &Graph, from: &[Var<'_>]) -> Vec<bool> {
-    let nodes = graph.nodes();
-    let mut changes = vec![false; nodes.len()];
-    from.iter().for_each(|v| changes[v.id.index()] = true);
-    for (i, node) in nodes.iter().enumerate() {
-        changes[i] |= node.args.iter().any(|a| changes[a.index()]);
-    }
-    changes
-}
-
-/// Which results of `body` are other ones for each example, given which parameters are.
-fn reaches(body: &Body, mask: &[bool]) -> Vec<bool> {
-    let mut reaches = mask.to_vec();
-    for node in &body.nodes()[body.parameters()..] {
-        reaches.push(node.args.iter().any(|a| reaches[a.index()]));
-    }
-    body.results().iter().map(|y| reaches[y.index()]).collect()
 }

@@ -6,6 +6,7 @@ use std::panic::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::origin::{Origin, Phase};
+use crate::prim::part::result_types;
 use crate::prim::place::{is_padding, joined};
 use crate::prim::{Op, Rule, Site, Transpose};
 use crate::var::Var;
@@ -130,13 +131,7 @@ pub(crate) fn transpose<'g>(
             Rule::Structured(op) => {
                 let mut all = vec![arriving];
                 all.extend(several.remove(&id).unwrap_or_default());
-                all.resize(
-                    1 + node
-                        .op
-                        .further(&x.iter().map(|x| x.ty()).collect::<Vec<_>>().iter().collect::<Vec<_>>())
-                        .len(),
-                    None,
-                );
+                all.resize(result_types(&graph.inner.borrow().nodes, id).len(), None);
                 let mask: Vec<bool> = node.args.iter().map(is_linear).collect();
                 for (k, part) in op.cotangents(&all, &mask, &site)?.into_iter().enumerate() {
                     part.into_iter().for_each(|part| ct[node.args[k].index() - mark].add(part));

@@ -100,10 +100,9 @@ fn mapped<'g>(
 fn stand_in<'g>(x: Var<'g>) -> Var<'g> {
     let ty = x.ty();
     let one = Type { shape: ty.shape.without(0), kind: ty.kind };
-    let _blame = x.graph.blame_origin(x.origin());
     let advice = "inside the closure given to vmap it stands for one example, outside it has no value; return what is \
                   needed of it";
-    x.graph.placeholder("example", one, advice)
+    x.stand_in("example", one, advice)
 }
 
 /// Records `outputs` for `n` examples, with `examples` in the place of `inputs`.
@@ -132,10 +131,15 @@ pub(crate) fn batched<'g>(
         }
         let rows = Rows::new(n, args);
         let all = if let Rule::Structured(op) = rule { op.batch_all(&rows) } else { None };
-        let Some(all) = all else { return node.op.batch(&rows) };
-        let first = all[0];
-        several.insert(id, all);
-        first
+        match all {
+            None => node.op.batch(&rows),
+            Some(Err(error)) => graph.poison(error),
+            Some(Ok(all)) => {
+                let first = all[0];
+                several.insert(id, all);
+                first
+            }
+        }
     });
     found.into_iter().zip(outputs).map(|(new, y)| new.unwrap_or_else(|| repeat(*y, n))).collect()
 }

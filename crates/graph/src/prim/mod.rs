@@ -140,8 +140,8 @@ pub(crate) trait Structured {
         site: &Site<'_, 'g>,
     ) -> Result<Vec<Option<Var<'g>>>, Error>;
 
-    /// The batching rule for all results at once; `None` where [`Primitive::batch`] is the rule.
-    fn batch_all<'g>(&self, _: &Rows<'g>) -> Option<Vec<Var<'g>>> {
+    /// All results for many examples at once, with their axis first; `None` where [`Primitive::batch`] is the rule.
+    fn batch_all<'g>(&self, _: &Rows<'g>) -> Option<Result<Vec<Var<'g>>, Error>> {
         None
     }
 }

@@ -3,9 +3,9 @@
 use chainrule_tensor::Layout;
 
 use super::rows::Rows;
-use super::{Derivative, Lowering, Primitive, Sample};
+use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::ir::{Graph, Node, NodeId, Type};
 use crate::var::Var;
 
 /// Result `index` of the operation that is its argument; result 0 is the operation's own node.
@@ -18,15 +18,33 @@ pub struct Part {
 impl<'g> Var<'g> {
     /// All results of the operation that this is the node of.
     pub(crate) fn results(self) -> Vec<Var<'g>> {
-        let further = {
-            let inner = self.graph.inner.borrow();
-            let node = &inner.nodes[self.id.index()];
-            let types: Vec<&Type> = node.args.iter().map(|a| &inner.nodes[a.index()].ty).collect();
-            node.op.further(&types)
-        };
+        let types = result_types(&self.graph.inner.borrow().nodes, self.id);
         let _line = self.graph.blame_origin(self.origin());
-        let part = |(i, ty)| self.graph.record(Part { index: i + 1, ty }.into(), &[self]);
-        std::iter::once(self).chain(further.into_iter().enumerate().map(part)).collect()
+        let part = |(index, ty)| self.graph.record(Part { index, ty }.into(), &[self]);
+        std::iter::once(self).chain(types.into_iter().enumerate().skip(1).map(part)).collect()
+    }
+}
+
+/// The types of all results of the operation at `id`.
+pub(crate) fn result_types(nodes: &[Node], id: NodeId) -> Vec<Type> {
+    let node = &nodes[id.index()];
+    let args: Vec<&Type> = node.args.iter().map(|a| &nodes[a.index()].ty).collect();
+    std::iter::once(node.ty.clone()).chain(node.op.further(&args)).collect()
+}
+
+impl Graph {
+    /// All results of `op` for `args`.
+    ///
+    /// # Errors
+    /// Arguments that do not fit, or are poisoned.
+    pub(crate) fn record_all<'g>(
+        &'g self,
+        op: impl Into<Op>,
+        args: &[Var<'g>],
+    ) -> crate::Result<Vec<Var<'g>>> {
+        let made = self.record(op.into(), args);
+        made.checked()?;
+        Ok(made.results())
     }
 }
 

@@ -74,6 +74,13 @@ impl<'g> Rows<'g> {
     }
 }
 
+/// What `yes` has for the examples that the `test` of each holds for, what `no` has for the others.
+pub(crate) fn choose<'g>(test: Var<'g>, yes: Var<'g>, no: Var<'g>) -> Var<'g> {
+    let mut shape = vec![1; yes.rank()];
+    shape[0] = test.shape()[0] as isize;
+    test.reshape(&shape).select(yes, no)
+}
+
 /// `var` with a leading axis along which it is equal.
 pub(crate) fn repeat(var: Var<'_>, n: usize) -> Var<'_> {
     var.broadcast_to(var.shape().with_leading(n))

@@ -2,13 +2,13 @@
 
 use chainrule_tensor::kernels::Kind;
 
-use super::reaches;
+use super::settled;
 use crate::body::Body;
-use crate::diff::vmap::batched;
+use crate::diff::derived::of_examples;
 use crate::error::Result;
 use crate::ir::{Graph, Type};
 use crate::prim::loops::Loop;
-use crate::prim::rows::{Rows, repeat};
+use crate::prim::rows::{Rows, choose, repeat};
 use crate::var::Var;
 
 impl Loop {
@@ -17,22 +17,17 @@ impl Loop {
         let (graph, n) = (rows.graph(), rows.n);
         let (x, axes): (Vec<Var<'g>>, Vec<bool>) = rows.args().iter().copied().unzip();
         let (x, axes) = (self.split(&x), self.split(&axes));
-        let mut mask = [axes.carries, axes.slices, axes.captures].concat();
         let test_axes = |mask: &[bool]| [&mask[..self.carries], axes.test_captures].concat();
-        loop {
-            let depends = reaches(&self.body, &mask);
-            // Where examples stop at different steps, all that is carried is one per example.
-            let apart = axes.count.contains(&true)
-                || self.test.as_ref().is_some_and(|test| reaches(test, &test_axes(&mask))[0]);
-            let more: Vec<usize> =
-                (0..self.carries).filter(|i| !mask[*i] && (depends[*i] || apart)).collect();
-            if more.is_empty() {
-                break;
-            }
-            more.into_iter().for_each(|i| mask[i] = true);
-        }
-        let apart = axes.count.contains(&true)
-            || self.test.as_ref().is_some_and(|test| reaches(test, &test_axes(&mask))[0]);
+        // Where examples stop at different steps, all that is carried is one per example.
+        let are_apart = |mask: &[bool]| {
+            let test = self.test.as_ref();
+            axes.count.contains(&true) || test.is_some_and(|t| t.reaches(&test_axes(mask), |_| true)[0])
+        };
+        let mask = settled(self.carries, [axes.carries, axes.slices, axes.captures].concat(), |mask| {
+            let apart = are_apart(mask);
+            Ok(self.body.reaches(mask, |_| true).into_iter().map(|reached| reached || apart).collect())
+        })?;
+        let apart = are_apart(&mask);
         let start = x.carries.iter().zip(&mask).zip(axes.carries);
         let start: Vec<Var<'g>> =
             start.map(|((x, mask), axis)| if *mask && !axis { repeat(*x, n) } else { *x }).collect();
@@ -66,9 +61,9 @@ impl Loop {
             test_captures.clear();
         }
         let count = if made.counted { x.count } else { &[] };
-        let found =
-            made.record(graph, &[&carries[..], &slices, count, &captures, &test_captures].concat())?;
-        let stacks = reaches(&self.body, &batch.mask)[self.carries..].to_vec();
+        let found = graph
+            .record_all(made.clone(), &[&carries[..], &slices, count, &captures, &test_captures].concat())?;
+        let stacks = self.body.reaches(&batch.mask, |_| true)[self.carries..].to_vec();
         let count = if apart { found[made.carries] } else { repeat(found[0], n) };
         let carries =
             (0..self.carries).map(|i| if batch.mask[i] { found[1 + i] } else { repeat(found[1 + i], n) });
@@ -113,17 +108,8 @@ impl Batch<'_, '_> {
 
     /// `body` over `x`, each result with the axis of examples if it differs between them or `all` shall have it.
     fn map<'s>(&self, g: &'s Graph, body: &Body, x: &[Var<'s>], mask: &[bool], all: bool) -> Vec<Var<'s>> {
-        let (mut stand, mut ones, mut many) = (Vec::new(), Vec::new(), Vec::new());
-        for ((x, axis), ty) in x.iter().zip(mask).zip(body.parameter_types()) {
-            if *axis {
-                ones.push(g.new_leaf("example", ty.clone(), None));
-                many.push(*x);
-            }
-            stand.extend(if *axis { ones.last() } else { Some(x) });
-        }
-        let ys = g.inline(body, &stand);
-        let mapped = batched(g, self.n, &ys, &ones, &many);
-        let each = ys.iter().zip(mapped).zip(reaches(body, mask));
+        let (ys, mapped) = of_examples(g, body, self.n, x, mask);
+        let each = ys.iter().zip(mapped).zip(body.reaches(mask, |_| true));
         each.map(|((one, many), reached)| if reached || all { many } else { *one }).collect()
     }
 
@@ -159,7 +145,7 @@ impl Batch<'_, '_> {
                     self.map(g, test, &[carries, end].concat(), &self.test_mask, true)[0]
                 }
                 _ => {
-                    let reached = reaches(&l.body, &self.mask);
+                    let reached = l.body.reaches(&self.mask, |_| true);
                     // A carry that is one per example stays so.
                     let keeps = |i: usize| i < c && self.mask[i] && !reached[i];
                     let each = made.into_iter().enumerate();
@@ -168,10 +154,8 @@ impl Batch<'_, '_> {
             };
             let mut results: Vec<Var<'_>> = Vec::new();
             for (i, y) in made.iter().enumerate() {
-                let ones = std::iter::repeat_n(1, y.rank() - 1);
-                let shape: Vec<isize> = std::iter::once(self.n as isize).chain(ones).collect();
                 let stopped = if i < c { carries[i] } else { y.like(0.0) };
-                results.push(alive.reshape(&shape).select(*y, stopped));
+                results.push(choose(alive, *y, stopped));
             }
             results.insert(c, taken[0] + alive.int());
             Ok(results)

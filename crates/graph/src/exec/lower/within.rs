@@ -13,6 +13,7 @@ use crate::exec::within::{Choice, Cycle, Output};
 use crate::ir::{Graph, NodeId, Type};
 use crate::prim::branch::Branch;
 use crate::prim::loops::Loop;
+use crate::prim::part::result_types;
 
 impl Lowerer<'_> {
     /// The results of node `id` that are needed, by number.
@@ -26,7 +27,7 @@ impl Lowerer<'_> {
 
     pub(super) fn looped(&mut self, id: NodeId, l: &Loop) -> Result<()> {
         let args = self.nodes[id.index()].args.clone();
-        let results = self.result_types(id);
+        let results = result_types(self.nodes, id);
         let needed = self.needed_results(id, results.len());
         let stacks: Vec<usize> = needed.iter().filter_map(|i| i.checked_sub(1 + l.carries)).collect();
         let step = self.step_plan(&l.body, l.carries, &stacks)?;
@@ -56,18 +57,12 @@ impl Lowerer<'_> {
 
     pub(super) fn branch(&mut self, id: NodeId, b: &Branch) -> Result<()> {
         let args = self.nodes[id.index()].args.clone();
-        let results = self.result_types(id);
+        let results = result_types(self.nodes, id);
         let needed = self.needed_results(id, results.len());
         let only = |body: &Body| body.with_results(needed.iter().map(|i| body.results()[*i]).collect());
         let choice = Choice { yes: self.plan_of(&only(&b.yes))?, no: self.plan_of(&only(&b.no))? };
         self.with_plans(id, &args, Kernel::Branch(Box::new(choice)), &needed, &results);
         Ok(())
-    }
-
-    fn result_types(&self, id: NodeId) -> Vec<Type> {
-        let node = &self.nodes[id.index()];
-        let args: Vec<&Type> = node.args.iter().map(|a| &self.nodes[a.index()].ty).collect();
-        std::iter::once(node.ty.clone()).chain(node.op.further(&args)).collect()
     }
 
     /// The step of a node with plans within, and where its results are.
