@@ -23,34 +23,34 @@ fn start(g: &Graph) -> Var<'_> {
 
 fn chain(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     let x = start(g);
-    ((0..n).fold(x, |y, _| (y * 0.999).sin()).sum(&[]), vec![x])
+    ((0..n).fold(x, |y, _| (y * 0.999).sin()).sum(..), vec![x])
 }
 
 fn distinct_constants(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     let x = start(g);
-    ((0..n).fold(x, |y, i| y * 0.5 + i as f64).sum(&[]), vec![x])
+    ((0..n).fold(x, |y, i| y * 0.5 + i as f64).sum(..), vec![x])
 }
 
 fn products(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     let (x, w) = (g.leaf("x", [[0.5, -0.25]]), g.leaf("w", [[0.6, 0.8], [-0.8, 0.6]]));
-    ((0..n).fold(x, |y, _| y.matmul(w).tanh()).sum(&[]), vec![x, w])
+    ((0..n).fold(x, |y, _| y.matmul(w).tanh()).sum(..), vec![x, w])
 }
 
 fn leaves(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     let x: Vec<Var<'_>> = (0..n).map(|i| g.leaf(&format!("x{i}"), [0.5, 0.25])).collect();
-    (x.iter().fold(g.constant(1.0), |y, x| (y * *x).sin()).sum(&[]), x)
+    (x.iter().fold(g.constant(1.0), |y, x| (y * *x).sin()).sum(..), x)
 }
 
 fn parts(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     let x = start(g);
     let parts: Vec<Var<'_>> = (0..n).map(|i| x * i as f64).collect();
-    (g.concat(&parts, 0).square().sum(&[]), vec![x])
+    (g.concat(&parts, 0).square().sum(..), vec![x])
 }
 
 fn slices(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     let x = g.leaf("x", Tensor::from((0..n).map(|i| i as f64).collect::<Vec<_>>()));
     let each = (0..n).map(|i| x.slice(0, i..i + 1).sin());
-    (each.reduce(|a, b| a + b).unwrap_or(x).sum(&[]), vec![x])
+    (each.reduce(|a, b| a + b).unwrap_or(x).sum(..), vec![x])
 }
 
 const FORMULAS: [(&str, Formula); 6] = [
@@ -100,7 +100,7 @@ fn asking(c: &mut Criterion) {
         let g = Graph::new();
         let other = chain(&g, n).0;
         let x = start(&g);
-        let y = x.sin().sum(&[]);
+        let y = x.sin().sum(..);
         group.bench_function(BenchmarkId::from_parameter(n), |b| {
             b.iter(|| y.grad(&[x]).expect("connected")[0].value().expect("runs").size())
         });

@@ -36,8 +36,9 @@ fn per_example(c: &mut Criterion) {
         let g = Graph::new();
         let (x, y) = (g.constant(draw("x", &[n, 64])), g.constant(labels(n)));
         let w = weights(&g, &sizes);
-        let each =
-            vmap(&[x, y], |e| softmax_cross_entropy(network(&w, e[0].expand(0)), e[1].expand(0)).grad(&w))?;
+        let each = vmap(&[x, y], |e| {
+            softmax_cross_entropy(network(&w, e[0].insert_axis(0)), e[1].insert_axis(0)).grad(&w)
+        })?;
         g.compile(&[], &each)
     };
     let alone = || -> Result<Compiled, Error> {
@@ -64,7 +65,7 @@ fn products(c: &mut Criterion) {
     let sizes = [64; 21];
     let w = weights(&g, &sizes);
     let x = g.constant(draw("x", &[128, 64]));
-    let loss = network(&w, x).square().mean(&[]);
+    let loss = network(&w, x).square().mean(..);
     let v: Vec<Var<'_>> = w.iter().map(|w| g.constant(draw("v", &w.shape()))).collect();
     let mut run = |name: &str, outputs: Result<Vec<Var<'_>>, Error>| {
         let mut f = g.compile(&[], &outputs.expect("connected")).expect("compiles");
@@ -77,7 +78,7 @@ fn products(c: &mut Criterion) {
         let start = h;
         h = part.iter().fold(h, |a, w| a.matmul(*w).tanh()).checkpoint(&[start]);
     }
-    run("gradient, a checkpoint every 5", h.square().mean(&[]).grad(&w));
+    run("gradient, a checkpoint every 5", h.square().mean(..).grad(&w));
     group.finish();
 }
 
@@ -91,7 +92,7 @@ fn rows(c: &mut Criterion) {
     for (name, picked) in
         [("take", table.take(0, index)), ("one-hot product", index.one_hot(1000).real().matmul(table))]
     {
-        let d = picked.square().sum(&[]).grad(&[table]).expect("connected");
+        let d = picked.square().sum(..).grad(&[table]).expect("connected");
         let mut f = g.compile(&[index], &d).expect("compiles");
         group.bench_function(name, |b| b.iter(|| f.run(std::slice::from_ref(&words)).expect("runs").len()));
     }

@@ -136,7 +136,7 @@ fn main() -> Result<()> {
 /// "true 8, predicted 3 (0.91)" for each of these examples.
 fn captions(examples: &[usize], test: &Dataset, result: &Evaluation) -> Result<Vec<String>> {
     let graph = Graph::new();
-    let probabilities = graph.constant(result.outputs.clone()).softmax(1).max(&[1]).value()?;
+    let probabilities = graph.constant(result.outputs.clone()).softmax(1).max(1).value()?;
     let caption = |i: &usize| {
         let at = [*i as isize];
         let (truth, predicted) = (test.targets().get::<i64>(&at)?, result.classes.get::<i64>(&at)?);

@@ -12,7 +12,6 @@ use chainrule::graph::Precision;
 use chainrule::loss::binary_cross_entropy;
 use chainrule::plot::LinePlot;
 use chainrule::prelude::*;
-use chainrule::tensor::Axes;
 use clap::Parser;
 
 /// Logistic regression, written three ways.
@@ -91,10 +90,10 @@ fn with_matrices(x: &Tensor, y: &Tensor, options: &Options) -> Result<Fitted> {
     for _ in 0..options.iterations {
         let a = (&w.t()?.matmul(x)? + &b)?.sigmoid()?;
         let likelihood = (&(y * &a.ln()?)? + &(&(&one - y)? * &(&one - &a)?.ln()?)?)?;
-        losses.push(-likelihood.mean(&[], Axes::Drop)?.item::<f64>()?);
+        losses.push(-likelihood.mean(..)?.item::<f64>()?);
         let dz = (&a - y)?;
         let dw = (&x.matmul(&dz.t()?)? / &m)?;
-        let db = (&dz.sum(&[], Axes::Drop)? / &m)?;
+        let db = (&dz.sum(..)? / &m)?;
         w = (&w - &(&rate * &dw)?)?;
         b = (&b - &(&rate * &db)?)?;
     }
@@ -151,7 +150,7 @@ fn main() -> Result<()> {
 
     // The notes' layout: X (n, m), Y (1, m).
     let x = train.features().cast(DType::F64).t()?.to_contiguous();
-    let y = train.targets().cast(DType::F64).reshape(&[1, -1])?;
+    let y = train.targets().cast(DType::F64).reshape([1, -1])?;
     println!(
         "{} training examples of {} features, {} test examples",
         x.shape()[1],

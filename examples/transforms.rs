@@ -55,9 +55,9 @@ fn per_example<'g>(
 ) -> Result<()> {
     let each = vmap(&[x, y], |e| {
         // One digit is a batch of one.
-        softmax_cross_entropy(model(scope, e[0].expand(0)), e[1].expand(0)).grad(weights)
+        softmax_cross_entropy(model(scope, e[0].insert_axis(0)), e[1].insert_axis(0)).grad(weights)
     })?;
-    let squares = each.iter().map(|d| d.reshape(&[test.examples() as isize, -1]).square().sum(&[1]));
+    let squares = each.iter().map(|d| d.reshape([test.examples() as isize, -1]).square().sum(1));
     let norm = squares.reduce(|a, b| a + b).context("there are parameters")?.sqrt();
     let (most, which) = norm.top_k(3, 0);
     let (label, predicted) = (y.take(0, which), logits.argmax(1).take(0, which));
@@ -80,8 +80,7 @@ fn curvature<'g>(g: &'g Graph, loss: Var<'g>, weights: &[Var<'g>]) -> Result<()>
     let directions: Vec<Var<'g>> =
         weights.iter().enumerate().map(|(i, w)| g.input(&format!("v{i}"), w.shape(), Kind::Real)).collect();
     let products = hvp(loss, weights, &directions)?;
-    let norm =
-        products.iter().map(|p| p.square().sum(&[])).reduce(|a, b| a + b).context("parameters")?.sqrt();
+    let norm = products.iter().map(|p| p.square().sum(..)).reduce(|a, b| a + b).context("parameters")?.sqrt();
     let mut outputs: Vec<Var<'g>> = products.iter().map(|p| *p / norm).collect();
     outputs.push(norm);
     let mut iterate = g.compile(&directions, &outputs)?;
@@ -102,8 +101,8 @@ fn curvature<'g>(g: &'g Graph, loss: Var<'g>, weights: &[Var<'g>]) -> Result<()>
 fn sensitivity<'g>(scope: &Scope<'g>, x: Var<'g>) -> Result<()> {
     let pixels = x.slice(0, 0..1);
     let scores = model(scope, pixels);
-    let j = jacobian(scores, pixels)?.reshape(&[10, 8, 8]);
-    let strength = reals(j.square().sum(&[0]).sqrt().flatten())?;
+    let j = jacobian(scores, pixels)?.reshape([10, 8, 8]);
+    let strength = reals(j.square().sum(0).sqrt().flatten())?;
     let most = strength.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     println!("\nJacobian {}: how much each pixel of the first digit moves the ten scores", j.shape());
     for row in strength.chunks(8) {
@@ -125,7 +124,7 @@ fn memory<'g>(g: &'g Graph, x: Var<'g>) -> Result<()> {
             }
             h = if checkpointed { h.checkpoint(&[start]) } else { h };
         }
-        h.square().mean(&[])
+        h.square().mean(..)
     };
     println!("\n24 layers, what the plan of their gradient works in:");
     for (name, checkpointed) in [("all kept", false), ("a checkpoint every 4", true)] {
@@ -139,8 +138,8 @@ fn memory<'g>(g: &'g Graph, x: Var<'g>) -> Result<()> {
 fn own_rules(g: &Graph) -> Result<()> {
     let w = g.leaf("w", [0.2, 1.4, -2.6]);
     let rounded = g.custom_vjp("straight_through", &[w], |w| w[0].round(), |_, _, ct| vec![ct]);
-    let plain = (w.round() - 1.0).square().sum(&[]).grad(&[w]);
-    let through = (rounded - 1.0).square().sum(&[]).grad(&[w])?[0];
+    let plain = (w.round() - 1.0).square().sum(..).grad(&[w]);
+    let through = (rounded - 1.0).square().sum(..).grad(&[w])?[0];
     println!("\nround(w) has no gradient, and says so:");
     let refusal = plain.err().context("rounding has no gradient")?.to_string();
     refusal.lines().for_each(|l| println!("  {l}"));

@@ -25,7 +25,7 @@ fn affine<'g>(x: Var<'g>, w: Var<'g>, b: Var<'g>) -> Var<'g> {
         "affine",
         &[x, w, b],
         |v| v[0].matmul(v[1]) + v[2],
-        |v, _, ct| vec![ct.matmul(v[1].t()), v[0].t().matmul(ct), ct.mean(&[0])],
+        |v, _, ct| vec![ct.matmul(v[1].t()), v[0].t().matmul(ct), ct.mean(0)],
     )
 }
 
@@ -39,7 +39,7 @@ fn a_wrong_rule() -> Result<()> {
         let _scope = g.enter("hidden");
         affine(x, w1, b1).tanh()
     };
-    let loss = (h.matmul(w2) + b2 - y).square().mean(&[]);
+    let loss = (h.matmul(w2) + b2 - y).square().mean(..);
     let report = Checker::default().check(loss, &[w1, b1, w2, b2])?;
     ensure!(!report.is_fine(), "the mistake must be found");
     println!("{report}\n");
@@ -50,7 +50,7 @@ fn a_dead_parameter() -> Result<()> {
     println!("2. A parameter behind a step: can it learn?\n");
     let g = Graph::new();
     let (x, w) = (g.constant(draw("x", &[4, 2])?), g.leaf("threshold", 0.1));
-    let loss = x.greater(w).real().mean(&[]);
+    let loss = x.greater(w).real().mean(..);
     let error = loss.grad(&[w]).err().context("a step has no slope")?;
     println!("{error}\n");
     Ok(())
@@ -62,11 +62,11 @@ fn a_number_that_is_none() -> Result<()> {
     let logits = g.leaf("logits", [2.0_f32, 40.0, -3.0, 95.0]);
     let y = g.constant([1.0_f32, 1.0, 0.0, 1.0]);
     let p = logits.sigmoid();
-    let loss = -(y * p.ln() + (1.0 - y) * (1.0 - p).ln()).mean(&[]);
+    let loss = -(y * p.ln() + (1.0 - y) * (1.0 - p).ln()).mean(..);
     println!("the loss is {}", loss.value()?.item::<f64>()?);
     let watched = g.compiler(&[], &[loss]).anomaly(true).build()?.run(&[]).err();
     println!("{}\n", watched.context("0 · ln 0")?);
-    let sound = (logits.softplus() - y * logits).mean(&[]);
+    let sound = (logits.softplus() - y * logits).mean(..);
     println!("the same loss from the logits is {:.4}\n", sound.value()?.item::<f64>()?);
     Ok(())
 }
@@ -78,7 +78,7 @@ fn too_much_kept() -> Result<()> {
     let h = x.matmul(w).softplus();
     let wide = (h.sin() * h.exp()).tanh();
     for (how, y) in [("as it is", wide), ("with a checkpoint", wide.checkpoint(&[h]))] {
-        let saved = g.saved_for_backward(&y.mean(&[]).grad(&[w])?, Precision::F32)?;
+        let saved = g.saved_for_backward(&y.mean(..).grad(&[w])?, Precision::F32)?;
         println!("{how}, {saved}");
     }
     Ok(())

@@ -1,6 +1,5 @@
 use chainrule::loss::{binary_cross_entropy, binary_cross_entropy_with_logits};
 use chainrule::prelude::*;
-use chainrule::tensor::Axes;
 use proptest::prelude::*;
 
 type Activation = for<'g> fn(Var<'g>) -> Var<'g>;
@@ -53,8 +52,8 @@ fn labels(seed: u64, m: usize) -> Tensor {
 }
 
 fn close(a: &Tensor, b: &Tensor) -> bool {
-    let gap = (a - b).and_then(|d| d.abs()).and_then(|d| d.sum(&[], Axes::Drop));
-    let scale = b.abs().and_then(|b| b.sum(&[], Axes::Drop));
+    let gap = (a - b).and_then(|d| d.abs()).and_then(|d| d.sum(..));
+    let scale = b.abs().and_then(|b| b.sum(..));
     let number =
         |t: chainrule::tensor::Result<Tensor>| t.and_then(|t| t.item::<f64>()).expect("equal shapes");
     a.shape() == b.shape() && number(gap) <= 1e-12 * number(scale).max(1e-3)
@@ -71,7 +70,7 @@ proptest! {
         let dz = (&a - &y)?;
         let count = Tensor::from(m as f64);
         let dw = (&x.matmul(&dz.t()?)? / &count)?;
-        let db = (&dz.sum(&[], Axes::Drop)? / &count)?;
+        let db = (&dz.sum(..)? / &count)?;
 
         let g = Graph::new();
         let (w, b) = (g.leaf("w", w), g.leaf("b", 0.25));
@@ -111,7 +110,7 @@ proptest! {
         for l in (0..layers).rev() {
             let penalty = (&weights[l] * &Tensor::from(lambda / m as f64))?;
             let dw = (&(&dz.matmul(&a[l].t()?)? / &count)? + &penalty)?;
-            let db = (&dz.sum(&[1], Axes::Keep)? / &count)?;
+            let db = (&dz.sum(keep(1))? / &count)?;
             expected.push((dw, db));
             if l > 0 {
                 dz = (&weights[l].t()?.matmul(&dz)? * &slopes[l - 1])?;
@@ -144,7 +143,7 @@ proptest! {
 fn kinks_take_the_right_side() {
     let g = Graph::new();
     let z = g.leaf("z", [-2.0, 0.0, 2.0]);
-    let slope = |y: Var<'_>| y.sum(&[]).grad(&[z]).expect("connected")[0].value().expect("a value");
+    let slope = |y: Var<'_>| y.sum(..).grad(&[z]).expect("connected")[0].value().expect("a value");
     assert_eq!(slope(z.relu()), Tensor::from([0.0, 1.0, 1.0]));
     assert_eq!(slope(z.leaky_relu(0.01)), Tensor::from([0.01, 1.0, 1.0]));
     assert_eq!(slope(z.abs()), Tensor::from([-1.0, 0.0, 1.0]));

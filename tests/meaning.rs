@@ -29,11 +29,11 @@ fn three<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
 }
 
 fn entropy<'g>(p: Var<'g>, y: Var<'g>) -> Var<'g> {
-    loss::binary_cross_entropy(p, y.expand(1))
+    loss::binary_cross_entropy(p, y.insert_axis(1))
 }
 
 fn entropy_of_logits<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-    loss::binary_cross_entropy_with_logits(z, y.expand(1))
+    loss::binary_cross_entropy_with_logits(z, y.insert_axis(1))
 }
 
 fn trained<M: Layer, L: Loss>(model: M, loss: L) -> (Trainer<M, L>, Params) {
@@ -65,7 +65,7 @@ fn probabilities_and_logits_of_one_model_have_one_accuracy() {
 
     // The model's outputs are logits, what the loss reads are probabilities.
     fn inside<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-        loss::binary_cross_entropy(z.sigmoid(), y.expand(1))
+        loss::binary_cross_entropy(z.sigmoid(), y.insert_axis(1))
     }
     assert_eq!(accuracy(logit, inside, &data), of_logits);
 
@@ -74,7 +74,7 @@ fn probabilities_and_logits_of_one_model_have_one_accuracy() {
         probability(s, x).flatten()
     }
     assert_eq!(accuracy(flat, loss::binary_cross_entropy, &data), of_logits);
-    let column = data.targets().reshape(&[-1, 1]).expect("a column");
+    let column = data.targets().reshape([-1, 1]).expect("a column");
     let column = Dataset::classification(data.features().clone(), column, 2).expect("sound");
     assert_eq!(accuracy(probability, loss::binary_cross_entropy, &column), of_logits);
 }
@@ -82,7 +82,7 @@ fn probabilities_and_logits_of_one_model_have_one_accuracy() {
 #[test]
 fn numbers_that_estimate_labels_name_the_nearest() {
     fn squares<'g>(p: Var<'g>, y: Var<'g>) -> Var<'g> {
-        loss::mean_squared_error(p, y.expand(1))
+        loss::mean_squared_error(p, y.insert_axis(1))
     }
     assert!(accuracy(probability, squares, &tumours()) > 0.95);
     assert!(accuracy(logit, squares, &flowers()) > 0.8, "species 0, 1, 2 as numbers");
@@ -100,7 +100,7 @@ fn numbers_that_estimate_labels_name_the_nearest() {
 #[test]
 fn sequences_of_labels() {
     let features = Tensor::uniform(Key::new(1), [1000, 3, 2], -1.0..1.0, DType::F32).expect("a range");
-    let first = features.slice(-1, 0..1, 1).and_then(|x| x.reshape(&[1000, 3])).expect("the first");
+    let first = features.slice(-1, 0..1, 1).and_then(|x| x.reshape([1000, 3])).expect("the first");
     let labels: Vec<i64> = first.to_vec::<f32>().expect("f32").iter().map(|x| i64::from(*x > 0.0)).collect();
     let data = Dataset::classification(features, Tensor::from_vec(labels, [1000, 3]).expect("shaped"), 2);
     let data = data.expect("sound");
@@ -109,7 +109,7 @@ fn sequences_of_labels() {
         Linear::new(2).forward(s, x)
     }
     fn cost<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-        loss::softmax_cross_entropy(z.reshape(&[-1, 2]), y.flatten())
+        loss::softmax_cross_entropy(z.reshape([-1, 2]), y.flatten())
     }
     assert!(accuracy(tagger, cost, &data) > 0.9);
     let (trainer, mut params) = trained(tagger, cost);
@@ -119,12 +119,12 @@ fn sequences_of_labels() {
 
     // A loss of one's own that says nothing: a score for each class is enough.
     fn own<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-        -(z.log_softmax(2) * y.one_hot(2).real()).mean(&[])
+        -(z.log_softmax(2) * y.one_hot(2).real()).mean(..)
     }
     assert!(accuracy(tagger, own, &data) > 0.9);
     // One logit for each position.
     fn flags<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-        loss::binary_cross_entropy_with_logits(z, y.expand(2))
+        loss::binary_cross_entropy_with_logits(z, y.insert_axis(2))
     }
     assert!(accuracy(logit, flags, &data) > 0.9);
 }
@@ -167,7 +167,7 @@ fn one_class_has_one_answer() {
 fn what_names_no_classes_is_not_counted() {
     // A loss of one's own over a single output, which may be anything.
     fn own<'g>(p: Var<'g>, y: Var<'g>) -> Var<'g> {
-        (p - y.expand(1).real()).abs().mean(&[])
+        (p - y.insert_axis(1).real()).abs().mean(..)
     }
     fn told<'g>(p: Var<'g>, y: Var<'g>) -> Var<'g> {
         reads(p, y, Outputs::Probabilities);
@@ -186,10 +186,10 @@ fn what_names_no_classes_is_not_counted() {
 
     // Outputs that have nothing to do with the labels, although there are as many as classes.
     fn rebuilt<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-        loss::mean_squared_error(z, z.stop_gradient() * 0.5) + y.real().mean(&[]) * 0.0
+        loss::mean_squared_error(z, z.stop_gradient() * 0.5) + y.real().mean(..) * 0.0
     }
     fn six<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
-        Linear::new(6).forward(s, x).reshape(&[-1, 2, 3])
+        Linear::new(6).forward(s, x).reshape([-1, 2, 3])
     }
     let (trainer, mut params) = trained(six, rebuilt);
     let flowers = flowers();
@@ -199,9 +199,10 @@ fn what_names_no_classes_is_not_counted() {
 
     // In a vmap the loss sees no labels of the data's; a score for each class is still enough.
     fn each<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-        let one = |e: &[Var<'g>]| Ok(vec![loss::softmax_cross_entropy(e[0].expand(0), e[1].expand(0))]);
+        let one =
+            |e: &[Var<'g>]| Ok(vec![loss::softmax_cross_entropy(e[0].insert_axis(0), e[1].insert_axis(0))]);
         match vmap(&[z, y], one) {
-            Ok(losses) => losses[0].mean(&[]),
+            Ok(losses) => losses[0].mean(..),
             Err(error) => z.fail(error),
         }
     }
@@ -209,7 +210,7 @@ fn what_names_no_classes_is_not_counted() {
 
     let numbers = Dataset::regression(
         data.features().clone(),
-        data.targets().cast(DType::F32).expand(1).expect("(m, 1)"),
+        data.targets().cast(DType::F32).insert_axis(1).expect("(m, 1)"),
     );
     let numbers = numbers.expect("sound");
     let (trainer, mut params) = trained(logit, loss::mean_squared_error);

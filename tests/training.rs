@@ -236,7 +236,7 @@ fn anomaly_mode_names_the_operation_the_line_and_the_batch() {
     }
     let at = line!() + 2;
     fn cost<'g>(prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
-        (prediction - target).square().mean(&[])
+        (prediction - target).square().mean(..)
     }
     let x = Tensor::from([[1.0_f32], [2.0], [3.0], [4.0]]);
     let data = Dataset::regression(x.clone(), x).expect("paired");

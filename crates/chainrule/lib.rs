@@ -18,7 +18,7 @@
 //!     Linear::new(1).forward(s, x) // one logit for each row of x
 //! }
 //! fn cost<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-//!     loss::binary_cross_entropy_with_logits(z, y.expand(1))
+//!     loss::binary_cross_entropy_with_logits(z, y.insert_axis(1))
 //! }
 //!
 //! let [train, test] = data::breast_cancer()?.split_stratified([0.8, 0.2], Key::new(1))?;
@@ -56,7 +56,7 @@ pub mod prelude {
         Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd,
         Summary, Trainer, layer,
     };
-    pub use chainrule_tensor::{DType, Key, Shape, Tensor};
+    pub use chainrule_tensor::{DType, Key, Shape, Tensor, keep};
 }
 
 /// The code in the README is tested like any other.

@@ -1,6 +1,7 @@
 //! Random numbers, shapes and tensors, of which some are what nobody should pass.
 
 use chainrule::prelude::*;
+use chainrule::tensor::{Axes, keep};
 
 /// Numbers from a seed (splitmix64).
 pub(crate) struct Dice(pub(crate) u64);
@@ -56,6 +57,12 @@ impl Dice {
             0 => self.pick(&[usize::MAX, usize::MAX - 1, isize::MAX as usize, 1 << 40]),
             _ => self.throw(4),
         }
+    }
+
+    /// Axes to reduce a value of `rank` axes over.
+    pub(crate) fn reduced(&mut self, rank: usize) -> Axes {
+        let axes = if self.once_in(4) { Axes::from(..) } else { self.axes(rank).into() };
+        if self.once_in(2) { keep(axes) } else { axes }
     }
 
     /// Every axis once, in any order.

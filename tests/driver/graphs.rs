@@ -44,10 +44,10 @@ calls! { CALLS:
         let y = w.g.custom_vjp("rule", &x, |x| x.iter().fold(x[0] * 2.0, |y, x| y * *x), move |x, y, ct| match rule {
             0 => vec![ct],
             1 => Vec::new(),
-            2 => x.iter().map(|_| ct.sum(&[])).collect(),
+            2 => x.iter().map(|_| ct.sum(..)).collect(),
             3 => x.iter().map(|x| poisoned(x.graph())).collect(),
             4 => x.iter().map(|_| foreign()).collect(),
-            5 => x.iter().map(|x| ct.expand(0) * x.sum(&[])).collect(),
+            5 => x.iter().map(|x| ct.insert_axis(0) * x.sum(..)).collect(),
             6 => x.iter().map(|_| ct * ct).collect(),
             7 => x.iter().map(|_| ct.truth()).collect(),
             _ => x.iter().map(|x| ct * y / *x).collect(),
@@ -58,12 +58,12 @@ calls! { CALLS:
         let x = w.several(1);
         let rule = w.dice.throw(7);
         let y = w.g.custom_jvp("rule", &x, |x| x.iter().fold(x[0] * 2.0, |y, x| y * *x), move |x, y, t| match rule {
-            0 => t[0].sum(&[]),
+            0 => t[0].sum(..),
             1 => poisoned(y.graph()),
             2 => foreign(),
             3 => t[0] * t[0],
             4 => y,
-            5 => t[0].expand(-1),
+            5 => t[0].insert_axis(-1),
             _ => t.iter().zip(x).fold(y.like(0.0), |sum, (t, x)| sum + *t * y / *x),
         });
         differentiated(y, &x)
@@ -81,13 +81,13 @@ calls! { CALLS:
         let axis = w.dice.axis(2);
         let mapped = |e: &[Var<'_>]| -> bool { e.iter().all(|e| e.shape().first().is_none_or(|n| *n <= 64)) };
         mapped(&x).then(|| vmap(&x, |e| match form {
-            0 => e[0].sum(&[]).grad(&[e[0]]),
+            0 => e[0].sum(..).grad(&[e[0]]),
             1 => Ok(vec![e[0] * shared, e[0].sort(axis, Order::Ascending)]),
             2 => Ok(vec![e[0].matmul(shared), e[0].softmax(axis)]),
             3 => Ok(vec![shared, poisoned(shared.graph())]),
             4 => Err(Error::new(ErrorKind::Batch("as the driver wants it".into()))),
             5 => Ok(vec![e[0].graph().custom(Product { fault: 9 }, e), e[0].cumsum(axis)]),
-            6 => Ok(vec![e[0].expand(axis).flip(axis), e[0].reshape(&[-1]), e[0].sum(&[axis])]),
+            6 => Ok(vec![e[0].insert_axis(axis).flip(axis), e[0].reshape([-1]), e[0].sum(axis)]),
             _ => Ok(e.iter().map(|e| e.tanh() + e.slice(axis, 0..1)).collect()),
         }))
     };
@@ -95,8 +95,8 @@ calls! { CALLS:
         let arguments: Vec<Tensor> = (0..w.dice.throw(3)).map(|_| w.tensor()).collect();
         let form = w.dice.throw(3);
         let mut f = Function::new(move |g, x| match (form, x.first()) {
-            (0, Some(x)) => Ok(vec![*x + 1, x.sum(&[])]),
-            (1, Some(x)) => x.sum(&[]).grad(&[*x]),
+            (0, Some(x)) => Ok(vec![*x + 1, x.sum(..)]),
+            (1, Some(x)) => x.sum(..).grad(&[*x]),
             _ => Ok(vec![g.constant(1.0)]),
         });
         let first = f.call(&arguments).map(<[Tensor]>::len);
@@ -105,7 +105,7 @@ calls! { CALLS:
     };
     value_and_grad |w| {
         let arguments: Vec<Tensor> = (0..w.dice.throw(3)).map(|_| w.tensor()).collect();
-        let mut f = value_and_grad(|g, x| Ok(x.iter().fold(g.constant(1.0), |sum, x| sum + x.sum(&[]))));
+        let mut f = value_and_grad(|g, x| Ok(x.iter().fold(g.constant(1.0), |sum, x| sum + x.sum(..))));
         said(f.call(&arguments).map(<[Tensor]>::len))
     };
     dot |w| { let x = w.x(); if w.g.len() < 200 { said(w.g.dot(&[x])) } };
@@ -158,7 +158,7 @@ pub(crate) const WITHOUT_VALUE: &[&str] = &[
 fn differentiated<'g>(y: Var<'g>, x: &[Var<'g>]) -> Vec<Var<'g>> {
     let mut made = vec![y];
     for x in x {
-        made.extend(y.sum(&[]).grad(&[*x]).unwrap_or_default());
+        made.extend(y.sum(..).grad(&[*x]).unwrap_or_default());
         made.extend(jvp(&[y], &[*x], &[*x]).unwrap_or_default());
     }
     made
@@ -191,7 +191,7 @@ impl CustomOp for Product {
         let first = args.first().cloned().unwrap_or_else(|| Tensor::from(1.0));
         match self.fault {
             2 => Err(chainrule::tensor::Error::Value { op: "product", why: "as the driver wants it".into() }),
-            3 => first.expand(0),
+            3 => first.insert_axis(0),
             4 => Ok(first.cast(DType::Bool)),
             _ => args.iter().skip(1).try_fold(first, |y, x| y.mul(x)),
         }
@@ -199,7 +199,7 @@ impl CustomOp for Product {
     fn vjp<'g>(&self, x: &[Var<'g>], y: Var<'g>, ct: Var<'g>) -> Vec<Var<'g>> {
         match self.fault {
             5 => Vec::new(),
-            6 => x.iter().map(|_| ct.sum(&[])).collect(),
+            6 => x.iter().map(|_| ct.sum(..)).collect(),
             7 => vec![ct; x.len() + 1],
             8 => x.iter().map(|_| foreign()).collect(),
             _ => x.iter().map(|x| ct * y / *x).collect(),

@@ -1,7 +1,6 @@
 //! Every method of `Tensor`.
 
 use chainrule::prelude::*;
-use chainrule::tensor::Axes;
 
 use crate::dice::Dice;
 
@@ -54,7 +53,7 @@ macro_rules! alike {
         calls! { $plain: $($p |_d, x| x[0].$p();)* }
         calls! { $binary: $($b |_d, x| x[0].$b(x[1]);)* }
         calls! { $axis: $($a |d, x| x[0].$a(d.axis(x[0].rank()));)* }
-        calls! { $axes: $($r |d, x| x[0].$r(&d.axes(x[0].rank()), kept(d));)* }
+        calls! { $axes: $($r |d, x| x[0].$r(d.reduced(x[0].rank()));)* }
     };
 }
 
@@ -62,7 +61,7 @@ alike! {
     PLAIN: neg abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf erfc sinh cosh t
         to_contiguous;
     BINARY: add sub mul div pow maximum minimum equal not_equal less less_equal greater greater_equal matmul;
-    AXIS: argmax argmin expand squeeze flip;
+    AXIS: argmax argmin insert_axis squeeze flip;
     AXES: sum max min prod mean var all any;
 }
 
@@ -76,6 +75,7 @@ calls! { OTHER:
         }
         x[0].reshape(&to)
     };
+    swap_axes |d, x| x[0].swap_axes(d.axis(x[0].rank()), d.axis(x[0].rank()));
     permute |d, x| { let axes = if d.once_in(3) { d.axes(x[0].rank()) } else { d.order(x[0].rank()) }; x[0].permute(&axes) };
     broadcast_to |d, x| {
         let longer = if x[0].rank() < 6 { 3 } else { 1 };
@@ -140,10 +140,6 @@ pub(crate) const ELSEWHERE: &[&str] = &[
     "as_slice",
 ];
 
-fn kept(d: &mut Dice) -> Axes {
-    d.pick(&[Axes::Keep, Axes::Drop])
-}
-
 fn ends(d: &mut Dice) -> isize {
     if d.once_in(10) { d.pick(&[isize::MIN, isize::MAX]) } else { d.throw(6) as isize - 3 }
 }
@@ -168,7 +164,7 @@ pub(crate) fn operands(d: &mut Dice) -> [Tensor; 3] {
 fn view(d: &mut Dice, t: Tensor) -> Tensor {
     let rank = t.rank();
     let viewed = match d.throw(5) {
-        0 => t.permute(&d.order(rank)),
+        0 => t.permute(d.order(rank)),
         1 if rank > 0 => t.flip(0),
         2 if rank > 0 => t.slice(0, .., 2),
         3 => t.broadcast_to(std::iter::once(2).chain(t.shape().iter().copied()).collect::<Vec<_>>()),

@@ -111,7 +111,7 @@ impl<'g> World<'g> {
     /// A single real number made of a value.
     pub(crate) fn loss(&mut self) -> Var<'g> {
         let x = self.real();
-        if self.dice.once_in(20) { x } else { x.sum(&[]) }
+        if self.dice.once_in(20) { x } else { x.sum(..) }
     }
 
     /// An index into axes of `x`.

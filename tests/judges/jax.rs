@@ -80,7 +80,7 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
         found.push((format!("vjp {i}"), v.unwrap_or_else(|| zeros(&[&shapes[i]]))));
     }
     let (near, along): (Vec<_>, Vec<_>) = reached.iter().map(|i| (x[*i], t[*i])).unzip();
-    let scalar = (ct * y.sin()).sum(&[]);
+    let scalar = (ct * y.sin()).sum(..);
     let curved = if reached.is_empty() { vec![] } else { hvp(scalar, &near, &along)? };
     for (i, shape) in shapes.iter().enumerate() {
         let place = reached.iter().position(|r| *r == i);
@@ -103,7 +103,7 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
         let y = program.record(&g, &x);
         let tangent = jvp(&[y], &x, &t)?[0];
         let near: Vec<Var<'_>> = reached.iter().map(|i| x[*i]).collect();
-        let scalar = (ct * y.sin()).sum(&[]);
+        let scalar = (ct * y.sin()).sum(..);
         let gradients = if near.is_empty() { vec![] } else { scalar.grad(&near)? };
         Ok([vec![y, tangent], gradients].concat())
     })?;

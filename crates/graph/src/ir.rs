@@ -107,6 +107,8 @@ pub(crate) struct Inner {
     pub(crate) scratches: usize,
     /// How many tensors of reals of each width there are among leaves and constants.
     pub(crate) reals: Reals,
+    /// An error of what gave a number in place of a value: the next way out reports it.
+    owed: Option<Error>,
     /// Values that were asked for: what is made from them starts there.
     pub(crate) known: Cache<(NodeId, Precision), Tensor>,
 }
@@ -304,12 +306,27 @@ impl Graph {
     /// As [`admit`](Graph::admit), with the error as a value.
     #[track_caller]
     pub(crate) fn refused<'g>(&'g self, function: &'static str, vars: &[Var<'g>]) -> Option<Var<'g>> {
-        self.admit(function, vars).err().map(|error| self.poison(error))
+        self.sound(function, vars).err().map(|error| self.poison(error))
     }
 
-    /// Fails if one of `vars`, which `function` is given, carries an error or belongs to another graph.
+    /// Makes `error` the next way out's, unless there is an earlier one.
+    pub(crate) fn owe(&self, error: Error) {
+        self.inner.borrow_mut().owed.get_or_insert(error);
+    }
+
+    /// The gate of all ways out: fails if an error is owed, or if one of `vars`, which `function` is given, carries one or
+    /// belongs to another graph.
     #[track_caller]
     pub(crate) fn admit(&self, function: &'static str, vars: &[Var<'_>]) -> Result<()> {
+        let owed = self.inner.borrow_mut().owed.take();
+        match owed {
+            Some(error) => Err(error),
+            None => self.sound(function, vars),
+        }
+    }
+
+    #[track_caller]
+    fn sound(&self, function: &'static str, vars: &[Var<'_>]) -> Result<()> {
         let here = Location::caller();
         for v in vars {
             if let Some(error) = v.graph.error_of(v.id) {

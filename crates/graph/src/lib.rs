@@ -28,7 +28,7 @@
 //! let b = g.leaf("b", 0.3);
 //!
 //! let z = x.matmul(w) + b;
-//! let loss = (z.softplus() - y * z).mean(&[]); // logistic regression, from logits
+//! let loss = (z.softplus() - y * z).mean(..); // logistic regression, from logits
 //! let d = loss.grad(&[w, b])?;
 //!
 //! assert_eq!(d[0].shape()[..], [2, 1]);

@@ -88,15 +88,32 @@ impl<'g> Var<'g> {
 
     /// The length of one axis (negative counts from the end).
     ///
-    /// # Errors
-    /// The error of a poisoned value; an axis out of range.
+    /// An axis that is not there has length 1, and the graph's next way out (a value, a gradient, a plan) is this
+    /// error, with this line. A poisoned value has no axes and its own error: 1.
+    ///
+    /// ```
+    /// use chainrule_graph::Graph;
+    /// let g = Graph::new();
+    /// let x = g.leaf("x", [[1.0, 2.0, 3.0]]);
+    /// assert_eq!(x.dim(-1), 3);
+    /// let y = x / x.dim(2) as f64;
+    /// assert!(y.value().unwrap_err().to_string().contains("[dim]"));
+    /// ```
+    #[doc(alias = "size")]
     #[track_caller]
-    pub fn dim(self, axis: isize) -> Result<usize> {
-        let shape = self.checked()?.shape;
-        let place = self.graph.origin(Location::caller());
-        let axis =
-            chainrule_tensor::shape::axis("dim", axis, &shape).map_err(|e| Error::new(e).placed(place))?;
-        Ok(shape[axis])
+    pub fn dim(self, axis: isize) -> usize {
+        if self.is_poisoned() {
+            return 1;
+        }
+        let shape = self.shape();
+        match chainrule_tensor::shape::axis("dim", axis, &shape) {
+            Ok(axis) => shape[axis],
+            Err(error) => {
+                let error = Error::new(error).placed(self.graph.origin(Location::caller()));
+                self.graph.owe(error.operand("operand", self.ty(), self.origin()));
+                1
+            }
+        }
     }
 
     /// Computes the value, with every leaf at its bound value.
@@ -174,7 +191,7 @@ impl<'g> Var<'g> {
 /// ```
 ///
 /// On the left of an operator stand `f64` and `i64` alone: with more types, Rust could not tell that of the 2.0 in
-/// `(2.0 * x).sum(&[])`.
+/// `(2.0 * x).sum(..)`.
 pub trait Operand<'g> {
     /// What it is.
     fn into_operand(self) -> OperandValue<'g>;

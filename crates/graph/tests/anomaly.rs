@@ -21,7 +21,7 @@ fn the_first_producer_is_named_with_line_scope_and_operands() {
     let line = line!() + 1;
     let log = p.ln();
     drop(scope);
-    let loss = (-y * log).sum(&[]);
+    let loss = (-y * log).sum(..);
     let found = text(&g, &[loss, loss * 2.0]);
     assert!(found.contains("[log] makes an infinity in 2 of 4 elements, in run 1"), "{found}");
     assert!(found.contains(&format!("anomaly.rs:{line}")) && found.contains("in `loss`"), "{found}");
@@ -35,7 +35,7 @@ fn the_backward_pass_is_watched_too() {
     let x = g.leaf("x", [4.0, 0.0, 9.0]);
     let line = line!() + 1;
     let root = x.sqrt();
-    let d = root.sum(&[]).grad(&[x]).expect("recorded")[0];
+    let d = root.sum(..).grad(&[x]).expect("recorded")[0];
     assert!(anomaly(&g, &[root], Precision::F64).is_none());
     let found = text(&g, &[root, d]);
     assert!(found.contains("[div] makes an infinity in 1 of 3 elements"), "{found}");
@@ -56,7 +56,7 @@ fn each_kind_of_accident_has_its_advice() {
         (x * x, "[mul]", "overflow"),
         (x.rsqrt(), "[rsqrt]", "1/√x of 0 in 1"),
     ] {
-        let found = text(&g, &[y.sum(&[])]);
+        let found = text(&g, &[y.sum(..)]);
         assert!(found.contains(op) && found.contains(advice), "{found}");
     }
     let single =
@@ -70,7 +70,7 @@ fn infinities_that_are_meant_pass_through() {
     let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]);
     let mask = g.constant([[true, false], [true, true]]);
     let attention = mask.select(x, f64::NEG_INFINITY).softmax(1);
-    let d = attention.square().sum(&[]).grad(&[x]).expect("recorded")[0];
+    let d = attention.square().sum(..).grad(&[x]).expect("recorded")[0];
     assert!(anomaly(&g, &[attention, d], Precision::F64).is_none());
     // But an infinity that becomes a NaN is one.
     let lost = mask.select(x, f64::NEG_INFINITY) * mask.real();
@@ -82,7 +82,7 @@ fn infinities_that_are_meant_pass_through() {
 fn a_run_counts_and_leaves_the_state_as_it_was() {
     let g = Graph::new();
     let (w, x) = (g.leaf("w", 1.0_f32), g.input("x", [2], Kind::Real));
-    let loss = (x * w).ln().sum(&[]);
+    let loss = (x * w).ln().sum(..);
     let mut step = g.compiler(&[x], &[loss]).state(&[(w, w + 1.0)]).anomaly(true).build().expect("compiles");
     let run = |step: &mut chainrule_graph::Compiled, x: [f32; 2]| step.run(&[Tensor::from(x)]).map(|_| ());
     run(&mut step, [1.0, 2.0]).expect("finite");
@@ -102,7 +102,7 @@ fn a_run_counts_and_leaves_the_state_as_it_was() {
 fn results_have_the_same_bits() {
     let g = Graph::new();
     let x = g.leaf("x", [[0.1_f32, -0.7], [2.5, 0.3]]);
-    let loss = x.matmul(x.t()).tanh().logsumexp(1).sum(&[]);
+    let loss = x.matmul(x.t()).tanh().logsumexp(1).sum(..);
     let d = loss.grad(&[x]).expect("recorded")[0];
     let run = |on| {
         let mut f = g.compiler(&[], &[loss, d]).anomaly(on).build().expect("compiles");
@@ -164,7 +164,7 @@ fn advice_is_given_on_what_happened() {
     let made = text(&g, &[g.custom(Makes, &[g.leaf("x", [1.0, 2.0])])]);
     assert!(made.contains("[makes_nan] makes NaN in 2 of 2") && made.contains("look at what it computes"));
     assert!(!made.contains("learning rate"), "{made}");
-    let softmax = text(&g, &[g.leaf("z", [800.0]).var(&[]).exp() / 0.0]);
+    let softmax = text(&g, &[g.leaf("z", [800.0]).var(..).exp() / 0.0]);
     assert!(softmax.contains("division by 0"), "{softmax}");
 }
 

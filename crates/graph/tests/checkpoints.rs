@@ -22,7 +22,7 @@ fn a_checkpoint_keeps_derivatives_and_saves_memory() {
                 h = h.checkpoint(&[start]);
             }
         }
-        h.square().mean(&[])
+        h.square().mean(..)
     };
     let step = |loss: Var<'_>| {
         let d = loss.grad(&[w]).expect("connected")[0];
@@ -35,12 +35,12 @@ fn a_checkpoint_keeps_derivatives_and_saves_memory() {
     // Second derivatives go through, and so does vmap.
     let loss = net(true);
     let d = loss.grad(&[w]).expect("connected")[0];
-    assert!(d.square().sum(&[]).grad(&[w]).is_ok());
+    assert!(d.square().sum(..).grad(&[w]).is_ok());
     let each = vmap(&[x], |x| {
-        let h = x[0].expand(0).matmul(w).tanh();
-        h.exp().checkpoint(&[h]).sum(&[]).grad(&[w])
+        let h = x[0].insert_axis(0).matmul(w).tanh();
+        h.exp().checkpoint(&[h]).sum(..).grad(&[w])
     });
-    let plain = vmap(&[x], |x| x[0].expand(0).matmul(w).tanh().exp().sum(&[]).grad(&[w]));
+    let plain = vmap(&[x], |x| x[0].insert_axis(0).matmul(w).tanh().exp().sum(..).grad(&[w]));
     assert!(close(&value(each.expect("per example")[0]), &value(plain.expect("per example")[0])));
 }
 
@@ -55,7 +55,7 @@ fn checkpoints_nest_and_draw_the_same_random_numbers() {
         let dropped = x * key.uniform("mask", [4, 3]).less(0.5).real();
         let inner = kept(dropped.matmul(w).tanh().exp(), &[x]);
         let sine = g.custom_vjp("sine", &[inner], |x| x[0].sin(), |x, _, ct| vec![ct * x[0].cos()]);
-        kept(sine.matmul(w).softplus(), &[x]).square().sum(&[])
+        kept(sine.matmul(w).softplus(), &[x]).square().sum(..)
     };
     let (plain, again) = (net(false), net(true));
     let v = [g.constant(draw(&(-1.0..1.0), &[4, 3], 3)), g.constant(draw(&(-1.0..1.0), &[3, 3], 4))];
@@ -80,24 +80,24 @@ fn a_chain_of_checkpoints_has_the_derivatives_of_a_chain_without() {
             let y = (h.matmul(w) + h).tanh();
             h = if checkpointed { y.checkpoint(&[h]) } else { y };
         }
-        h.square().sum(&[])
+        h.square().sum(..)
     };
     same_derivatives(chain(true), chain(false), &[x, w], &v);
     // The start depends on a leaf of the segment, and on another start.
     let (a, b) = ((x.matmul(w)).sin(), x.square());
     let c = (a.matmul(w) * b).exp();
-    let plain = (c * a).sum(&[]);
+    let plain = (c * a).sum(..);
     for start in [vec![a], vec![a, x], vec![a, b, x], vec![c], vec![], vec![w]] {
-        same_derivatives((c * a).checkpoint(&start).sum(&[]), plain, &[x, w], &v);
-        same_derivatives((c.checkpoint(&start) * a).sum(&[]), plain, &[x, w], &v);
-        same_derivatives((c.checkpoint(&start) * a).checkpoint(&[a]).sum(&[]), plain, &[x, w], &v);
+        same_derivatives((c * a).checkpoint(&start).sum(..), plain, &[x, w], &v);
+        same_derivatives((c.checkpoint(&start) * a).sum(..), plain, &[x, w], &v);
+        same_derivatives((c.checkpoint(&start) * a).checkpoint(&[a]).sum(..), plain, &[x, w], &v);
     }
     // A start that is not on the way changes nothing, and what is cut off stays cut off.
     let unused = g.leaf("unused", 1.0);
-    let beside = (c.checkpoint(&[unused]) * a).sum(&[]);
+    let beside = (c.checkpoint(&[unused]) * a).sum(..);
     same_derivatives(beside, plain, &[x, w], &v);
     assert!(matches!(beside.grad(&[unused]).expect_err("unused").kind(), ErrorKind::Disconnected { .. }));
-    let stopped = (x * unused.stop_gradient()).checkpoint(&[x]).sum(&[]);
+    let stopped = (x * unused.stop_gradient()).checkpoint(&[x]).sum(..);
     let error = stopped.grad(&[unused]).expect_err("cut off").to_string();
     assert!(error.contains("the path breaks at stop_gradient"), "{error}");
 }
@@ -110,18 +110,18 @@ fn a_checkpoint_for_many_examples_can_be_differentiated() {
     let v = [g.constant(draw(&(-1.0..1.0), &[4, 3], 3)), g.constant(draw(&(-1.0..1.0), &[3, 3], 4))];
     fn net<'g>(x: Var<'g>, w: Var<'g>, kept: bool) -> Var<'g> {
         let keep = |y: Var<'g>, start: &[Var<'g>]| if kept { y.checkpoint(start) } else { y };
-        let h = keep(x.expand(0).matmul(w).tanh(), &[x]);
-        keep(keep((h.matmul(w) + h).exp(), &[h]).matmul(w).sin(), &[h]).sum(&[])
+        let h = keep(x.insert_axis(0).matmul(w).tanh(), &[x]);
+        keep(keep((h.matmul(w) + h).exp(), &[h]).matmul(w).sin(), &[h]).sum(..)
     }
-    let mapped = |kept| vmap(&[xs], |e| Ok(vec![net(e[0], w, kept)])).expect("mapped")[0].square().sum(&[]);
+    let mapped = |kept| vmap(&[xs], |e| Ok(vec![net(e[0], w, kept)])).expect("mapped")[0].square().sum(..);
     same_derivatives(mapped(true), mapped(false), &[xs, w], &v);
     // A formula that does not hang on the example.
     let shared = |kept: bool| {
         let y = vmap(&[xs], |e| {
-            let y = w.exp().sum(&[]);
-            Ok(vec![if kept { y.checkpoint(&[e[0]]) } else { y } * e[0].sum(&[])])
+            let y = w.exp().sum(..);
+            Ok(vec![if kept { y.checkpoint(&[e[0]]) } else { y } * e[0].sum(..)])
         });
-        y.expect("mapped")[0].square().sum(&[])
+        y.expect("mapped")[0].square().sum(..)
     };
     same_derivatives(shared(true), shared(false), &[xs, w], &v);
     // Jacobians and Hessians are made of vmap.
@@ -143,7 +143,7 @@ fn a_checkpoint_costs_what_its_segment_costs() {
         let w: Vec<Var<'_>> =
             (0..k).map(|i| g.leaf("w", draw(&(-0.3..0.3), &[4, 4], 2 + i as u64))).collect();
         let y = w.iter().fold(x, |y, w| y.matmul(*w).tanh().checkpoint(&[y]));
-        let d = y.checkpoint(&[x]).sum(&[]).grad(&w).expect("connected");
+        let d = y.checkpoint(&[x]).sum(..).grad(&w).expect("connected");
         let plan = g.compile(&[], &d).expect("compiles").to_string();
         (g.len(), plan.matches("matmul(").count())
     };
@@ -163,7 +163,7 @@ fn checkpoints_nest_as_deep_as_one_likes() {
             y = (y * 0.9).sin();
             y = if checkpointed { y.checkpoint(&[x]) } else { y };
         }
-        y.sum(&[])
+        y.sum(..)
     };
     let (plain, nested) = (deep(false), deep(true));
     same_derivatives(nested, plain, &[x], &[g.constant([1.0, 0.5])]);

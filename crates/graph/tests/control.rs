@@ -15,12 +15,12 @@ const STEPS: &[Step] = &[
         let h = (h * w + x).tanh();
         (h, h * x)
     },
-    |w, h, x| (h.expand(0).matmul(w.expand(1) * x.expand(0)).tanh().sum(&[0]), h.exp().sum(&[])),
+    |w, h, x| (h.insert_axis(0).matmul(w.insert_axis(1) * x.insert_axis(0)).tanh().sum(0), h.exp().sum(..)),
     |_, h, x| (h + x, h.square()),
     |w, h, _| ((h * 0.5).sin(), w.cos() + h),
     |w, h, x| {
         let h = (h * x).checkpoint(&[h]).sin().checkpoint(&[h, w]);
-        (h, (w * h).sum(&[]))
+        (h, (w * h).sum(..))
     },
     |w, h, x| {
         let g = h.graph();
@@ -43,7 +43,7 @@ fn run<'g>(
         let mut all: Vec<Option<Var<'g>>> = vec![None; length];
         for i in 0..length {
             let at = if reverse { length - 1 - i } else { i };
-            let (new, y) = step(w, h, x.slice(0, at..at + 1).sum(&[0]));
+            let (new, y) = step(w, h, x.slice(0, at..at + 1).sum(0));
             (h, all[at]) = (new, Some(y));
         }
         return Ok((h, h.graph().stack(&all.into_iter().flatten().collect::<Vec<_>>(), 0)));
@@ -56,7 +56,7 @@ fn run<'g>(
 }
 
 fn loss<'g>((h, y): (Var<'g>, Var<'g>)) -> Var<'g> {
-    h.square().sum(&[]) + (y * y.cos()).sum(&[])
+    h.square().sum(..) + (y * y.cos()).sum(..)
 }
 
 proptest! {
@@ -80,7 +80,7 @@ proptest! {
         let (once, out) = (loss(once), loss(out));
         let all = |y: Var<'_>| {
             let mut found = y.grad_or_zeros(&x).expect("gradients");
-            let d = found.iter().zip(&v).map(|(d, v)| (*d * *v).sum(&[])).reduce(|a, b| a + b).expect("three");
+            let d = found.iter().zip(&v).map(|(d, v)| (*d * *v).sum(..)).reduce(|a, b| a + b).expect("three");
             found.extend(jvp(&[y], &x, &v).expect("tangents"));
             found.extend(d.grad_or_zeros(&x).expect("reverse over reverse"));
             found.extend(jvp(&[d], &x, &v).expect("forward over reverse"));
@@ -108,7 +108,7 @@ proptest! {
         for (k, many) in many.iter().enumerate() {
             let e: Vec<Var<'_>> = mapped.iter().map(|i| many[*i]).collect();
             for (all, alone) in together.iter().zip(with_gradients(STEPS[step], &one, &mapped, &e, None)) {
-                let mine = all.slice(0, k..k + 1).sum(&[0]);
+                let mine = all.slice(0, k..k + 1).sum(0);
                 prop_assert!(close(&value(mine), &value(alone)));
             }
         }
@@ -193,9 +193,7 @@ fn a_choice_runs_one_branch_and_has_its_derivatives() {
             || {
                 Ok(vec![
                     x.ln()
-                        * n.in_range(if x.value()?.item::<f64>()? < 0.0 { 1 } else { 6 }, "n")
-                            .real()
-                            .sum(&[]),
+                        * n.in_range(if x.value()?.item::<f64>()? < 0.0 { 1 } else { 6 }, "n").real().sum(..),
                 ])
             },
         )?[0];
@@ -255,17 +253,17 @@ fn loops_that_cannot_be_are_errors_with_the_line() {
         assert!(error.contains(what) && error.contains("control.rs"), "{error}");
     };
     says(
-        scan(&[h], &[x], |h, _| Ok((vec![h[0].sum(&[])], vec![]))).map(drop),
+        scan(&[h], &[x], |h, _| Ok((vec![h[0].sum(..)], vec![]))).map(drop),
         "carry 0 begins as real(2,) and becomes real()",
     );
     says(scan(&[h], &[x], |_, _| Ok((vec![], vec![]))).map(drop), "0 carries of 1");
     says(
-        scan(&[h], &[x, h.expand(0)], |h, _| Ok((h.to_vec(), vec![]))).map(drop),
+        scan(&[h], &[x, h.insert_axis(0)], |h, _| Ok((h.to_vec(), vec![]))).map(drop),
         "is sliced into 1 steps, the loop has 2",
     );
     says(while_loop(&[h], |h| h[0].greater(0.0), |h| Ok(h.to_vec())).map(drop), "truth");
     says(cond(h.greater(0.0), || Ok(vec![h]), || Ok(vec![h])).map(drop), "truth");
-    says(cond(h.sum(&[]).greater(0.0), || Ok(vec![h]), || Ok(vec![x])).map(drop), "real(2, 2)");
+    says(cond(h.sum(..).greater(0.0), || Ok(vec![h]), || Ok(vec![x])).map(drop), "real(2, 2)");
     let n = g.constant(Tensor::from([0_i64, 5, 1]));
     let made = scan(&[], &[n], |_, n| Ok((vec![], vec![n[0].in_range(3, "label")]))).expect("a loop").1[0];
     let error = made.value().expect_err("label 5").to_string();

@@ -23,10 +23,10 @@ fn asking_again_records_nothing() {
     let w = g.leaf("w", [1.5, 2.5]);
     let own = g.custom_vjp("own", &[x], |x| x[0].exp(), |_, y, ct| vec![ct * y]);
     let h = (own * w).tanh();
-    let y = (h.sin() * h.checkpoint(&[x])).sum(&[]);
+    let y = (h.sin() * h.checkpoint(&[x])).sum(..);
     let ones = g.constant([1.0, 1.0]);
     settles("grad", &g, || y.grad(&[x, w]));
-    settles("grad of grad", &g, || y.grad(&[x])?[0].square().sum(&[]).grad(&[w]));
+    settles("grad of grad", &g, || y.grad(&[x])?[0].square().sum(..).grad(&[w]));
     settles("hvp", &g, || hvp(y, &[w], &[ones]));
     settles("jvp", &g, || jvp(&[h], &[w], &[ones]));
     settles("jvp of what has a vjp", &g, || jvp(&[own], &[x], &[ones]));
@@ -85,18 +85,18 @@ fn numbers_asked_for_are_those_of_a_plan() {
     assert_eq!((number(two), number(leaf), number(two * leaf)), (2.0, 5.0, 10.0));
     assert_eq!(number((two * leaf).exp().ln()), 10.0);
     // What is looked at in between leaves no numbers behind for nodes that come to stand in its place.
-    let y = x.square().sum(&[]);
+    let y = x.square().sum(..);
     assert!(check::gradients(y, &[x]).is_err());
     let leaf = g.leaf("z", [1.0, 2.0]);
-    let z = leaf.square().sum(&[]);
+    let z = leaf.square().sum(..);
     assert!(check::gradients(z, &[leaf]).expect("runs").is_fine());
-    assert_eq!(number(leaf.sum(&[])), 3.0);
+    assert_eq!(number(leaf.sum(..)), 3.0);
     assert_eq!(number(z * 3.0), 15.0);
     // The width of reals is that of what the graph holds now.
     let narrow = Graph::new();
     let x = narrow.leaf("x", Tensor::from([0.1_f32, 0.2]));
-    assert!(x.sum(&[]).value().expect("runs").as_slice::<f32>().is_some());
-    assert!(check::gradients(x.square().sum(&[]), &[x]).is_ok());
+    assert!(x.sum(..).value().expect("runs").as_slice::<f32>().is_some());
+    assert!(check::gradients(x.square().sum(..), &[x]).is_ok());
     assert!(x.exp().value().expect("runs").as_slice::<f32>().is_some());
     let _wide = narrow.constant([1.0_f64, 2.0]);
     assert!(x.exp().value().expect("runs").as_slice::<f64>().is_some());
@@ -104,7 +104,7 @@ fn numbers_asked_for_are_those_of_a_plan() {
 
 #[test]
 fn a_function_keeps_the_plans_of_the_last_signatures() {
-    let mut f = Function::new(|_, x| Ok(vec![x[0].sum(&[])])).keep(3);
+    let mut f = Function::new(|_, x| Ok(vec![x[0].sum(..)])).keep(3);
     let ones = |n: usize| Tensor::from(vec![1.0; n]);
     for n in [1, 2, 3, 1, 4, 5, 1, 2] {
         assert_eq!(f.call(&[ones(n)]).expect("runs")[0].item::<f64>().expect("a number"), n as f64);
@@ -125,7 +125,7 @@ fn slices(k: usize, slice: impl Fn(Var<'_>, usize) -> Option<(usize, usize, usiz
     for i in 0..k {
         let (start, end, step) = slice(x, i).expect("a slice");
         let part = x.slice_step(0, start..end, step);
-        loss += (part * (i as f64 + 1.0)).sin().sum(&[]);
+        loss += (part * (i as f64 + 1.0)).sin().sum(..);
     }
     let d = loss.grad(&[x]).expect("connected");
     let mut fast = g.compile(&[x], &d).expect("plans");
@@ -164,7 +164,7 @@ fn the_gradient_of_a_weight_used_many_times_takes_the_memory_of_a_few_weights() 
     for _ in 0..40 {
         h = h.matmul(w).tanh();
     }
-    let d = h.sum(&[]).grad(&[w]).expect("connected");
+    let d = h.sum(..).grad(&[w]).expect("connected");
     let mut fast = g.compile(&[], &d).expect("plans");
     let mut slow = g.compiler(&[], &d).optimise(Optimise::NONE).build().expect("plans");
     assert_eq!(fast.run(&[]).expect("runs"), slow.run(&[]).expect("runs"));
@@ -178,13 +178,13 @@ fn slices_that_overlap_are_added() {
     let x = g.leaf("x", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     let windows = (0..4).map(|i| x.slice(0, i..i + 3) * (i as f64 + 1.0));
     let apart = [x.slice_step(0, 0..6, 2) * 10.0, x.slice_step(0, 1..6, 3) * 100.0];
-    let y = windows.chain(apart).map(|part| part.sum(&[])).reduce(|a, b| a + b).expect("parts");
+    let y = windows.chain(apart).map(|part| part.sum(..)).reduce(|a, b| a + b).expect("parts");
     let expected = Tensor::from([11.0, 103.0, 16.0, 9.0, 117.0, 4.0]);
     assert_eq!(y.grad(&[x]).expect("connected")[0].value().expect("runs"), expected);
     // Over two examples, and once more.
     let both = g.constant([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]);
     let each = vmap(&[both], |e| {
-        let y = (e[0].slice(0, 0..2).square().sum(&[]) + e[0].slice(0, 2..3).exp().sum(&[])).sum(&[]);
+        let y = (e[0].slice(0, 0..2).square().sum(..) + e[0].slice(0, 2..3).exp().sum(..)).sum(..);
         y.grad(&[e[0]])
     });
     let each = each.expect("connected")[0];
@@ -200,7 +200,7 @@ fn registers_are_as_long_as_the_data_and_counted() {
     for _ in 0..5_000 {
         y = (y * 0.999).sin();
     }
-    let d = y.sum(&[]).grad(&[x]).expect("connected");
+    let d = y.sum(..).grad(&[x]).expect("connected");
     let mut f = g.compile(&[], &d).expect("plans");
     // One number of each step is kept, three of them in a place for four.
     assert!((5_000 * 16..4 * 5_000 * 16).contains(&f.bytes()), "{} bytes", f.bytes());
@@ -220,7 +220,7 @@ fn blocks_shorter_than_usual_give_the_same_bits() {
         n += i64::from(i);
         y = y.greater(f64::from(i) / 500.0).select(y, n.real() * 1e-6 + y);
     }
-    let d = y.sum(&[]).grad(&[x]).expect("connected");
+    let d = y.sum(..).grad(&[x]).expect("connected");
     let mut f = g.compile(&[x], &d).expect("plans");
     assert!(f.bytes() < 8 << 20, "{} bytes", f.bytes());
     let mut slow = g.compiler(&[x], &d).optimise(Optimise::NONE).build().expect("plans");

@@ -44,13 +44,13 @@ const SAYINGS: &[&[Step]] = &[
         },
     ],
     &[
-        |x, o, _| 0.5 * x * o.square().sum(&[]) - o,
-        |x, o, _| each(&[x, o], |e| Ok(vec![0.5 * e[0] * o.square().sum(&[]) - e[1]])),
+        |x, o, _| 0.5 * x * o.square().sum(..) - o,
+        |x, o, _| each(&[x, o], |e| Ok(vec![0.5 * e[0] * o.square().sum(..) - e[1]])),
         |x, o, _| {
-            each(&[x, o], |e| Ok(vec![(0.5 * e[0] * o.square().sum(&[])).checkpoint(&[e[0], o]) - e[1]]))
+            each(&[x, o], |e| Ok(vec![(0.5 * e[0] * o.square().sum(..)).checkpoint(&[e[0], o]) - e[1]]))
         },
         |x, o, _| {
-            let shared = o.square().sum(&[]);
+            let shared = o.square().sum(..);
             each(&[x], |e| {
                 let scaled = e[0].graph().custom_vjp(
                     "scaled",
@@ -62,7 +62,7 @@ const SAYINGS: &[&[Step]] = &[
             }) - o
         },
         |x, o, _| {
-            let shared = o.square().sum(&[]);
+            let shared = o.square().sum(..);
             each(&[x], |e| {
                 let scaled = e[0].graph().custom_jvp(
                     "scaled",
@@ -76,14 +76,14 @@ const SAYINGS: &[&[Step]] = &[
     ],
     &[
         |x, o, _| x.cos() + 0.1 * o,
-        |x, o, _| first(x.sin().sum(&[]).grad(&[x])) + 0.1 * o,
+        |x, o, _| first(x.sin().sum(..).grad(&[x])) + 0.1 * o,
         |x, o, _| first(jvp(&[x.sin() + o.stop_gradient()], &[x], &[x.like(1.0)])) + 0.1 * o,
-        |x, o, _| jacobian(x.sin(), x).expect("a Jacobian").sum(&[0]) + 0.1 * o,
-        |x, o, _| first(hessian(-x.cos().sum(&[]), &[x]).map(|h| vec![h[0][0].sum(&[1])])) + 0.1 * o,
-        |x, o, _| first(hvp(-x.cos().sum(&[]), &[x], &[x.like(1.0)])) + 0.1 * o,
+        |x, o, _| jacobian(x.sin(), x).expect("a Jacobian").sum(0) + 0.1 * o,
+        |x, o, _| first(hessian(-x.cos().sum(..), &[x]).map(|h| vec![h[0][0].sum(1)])) + 0.1 * o,
+        |x, o, _| first(hvp(-x.cos().sum(..), &[x], &[x.like(1.0)])) + 0.1 * o,
         |x, o, _| each(&[x], |e| e[0].sin().grad(&[e[0]])) + 0.1 * o,
         |x, o, _| each(&[x], |e| e[0].sin().checkpoint(e).grad(&[e[0]])) + 0.1 * o,
-        |x, o, _| first(x.sin().checkpoint(&[x]).sum(&[]).grad(&[x])).checkpoint(&[x]) + 0.1 * o,
+        |x, o, _| first(x.sin().checkpoint(&[x]).sum(..).grad(&[x])).checkpoint(&[x]) + 0.1 * o,
     ],
 ];
 
@@ -104,7 +104,7 @@ fn tell<'g>(leaves: &[Var<'g>], script: &[(usize, usize, usize)], plainly: bool)
         let (x, o) = (pool[pool.len() - 1], pool[other % pool.len()]);
         pool.push(ways[way](x, o, &pool));
     }
-    pool.into_iter().map(|x| x.square().sum(&[])).reduce(|a, b| a + b).expect("leaves at least")
+    pool.into_iter().map(|x| x.square().sum(..)).reduce(|a, b| a + b).expect("leaves at least")
 }
 
 proptest! {
@@ -134,9 +134,9 @@ proptest! {
                 Ok([vec![y], y.grad(e)?].concat())
             });
             let d = d.expect("gradients per example");
-            let loss = d[0].sum(&[]) + (d[1] * d[2]).sum(&[]);
+            let loss = d[0].sum(..) + (d[1] * d[2]).sum(..);
             let more = loss.grad(&many).expect("connected");
-            let third = more[0].square().sum(&[]).grad(&[many[0]]).expect("connected")[0];
+            let third = more[0].square().sum(..).grad(&[many[0]]).expect("connected")[0];
             [d[0], d[1], d[2], more[0], more[1], third].map(value)
         });
         for (i, (dressed, plain)) in both[1].iter().zip(&both[0]).enumerate() {

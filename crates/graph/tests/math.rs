@@ -30,15 +30,15 @@ fn einsum_is_the_sum_that_it_names() {
     same(g.einsum("...ij,...jk->...ik", &[s, b]), s.matmul(b));
     same(g.einsum("ij,jk,kl->il", &[a, b, c]), a.matmul(b).matmul(c));
     same(g.einsum("ij,jk,ki->", &[a, b, c]), a.matmul(b).matmul(c).trace());
-    same(g.einsum("i,j->ij", &[v, v]), v.expand(1) * v.expand(0));
-    same(g.einsum("ij->", &[a]), a.sum(&[]));
-    same(g.einsum("ij->j", &[a]), a.sum(&[0]));
+    same(g.einsum("i,j->ij", &[v, v]), v.insert_axis(1) * v.insert_axis(0));
+    same(g.einsum("ij->", &[a]), a.sum(..));
+    same(g.einsum("ij->j", &[a]), a.sum(0));
     same(g.einsum("ji", &[a]), a.t());
     same(g.einsum("ii->i", &[square]), square.diagonal());
     same(g.einsum("ii", &[square]), square.trace());
-    same(g.einsum("ij,ij->i", &[a, a]), a.square().sum(&[1]));
-    same(g.einsum("bij,j->bi", &[s, v]), (s * v).sum(&[2]));
-    same(g.einsum("...j,j", &[s, v]), (s * v).sum(&[2]));
+    same(g.einsum("ij,ij->i", &[a, a]), a.square().sum(1));
+    same(g.einsum("bij,j->bi", &[s, v]), (s * v).sum(2));
+    same(g.einsum("...j,j", &[s, v]), (s * v).sum(2));
     let one = leaf("one", &[1, 3], 8);
     same(g.einsum("...,...", &[a, one]), a * one);
     for (spec, operands, why) in [
@@ -100,7 +100,7 @@ fn compositions_keep_their_digits() {
         let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() > tolerance * b.abs();
         assert!(!found.iter().zip(right).any(off), "{found:?}, not {right:?}");
     };
-    let slope = |y: Var<'_>, x| single(y.sum(&[]).grad(&[x]).expect("connected")[0]);
+    let slope = |y: Var<'_>, x| single(y.sum(..).grad(&[x]).expect("connected")[0]);
     let z = g.leaf("z", [2e4_f32, 2e4]);
     near(&single(z.log_softmax(0)), &[-std::f64::consts::LN_2; 2], 1e-7);
     let x = g.leaf("x", [-5.5_f32, -6.3]);
@@ -114,7 +114,7 @@ fn compositions_keep_their_digits() {
     let matrix = g.leaf("matrix", [[50.0_f32, 0.0], [0.0, 30.0]]);
     assert_eq!(single(matrix.det()), [1500.0]);
     let constant = g.leaf("constant", Tensor::full([55], 0.5_f32));
-    assert_eq!(single(constant.mean(&[])), [0.5]);
+    assert_eq!(single(constant.mean(..)), [0.5]);
     let g = Graph::new();
     let edge = g.leaf("edge", [710.2]);
     assert!((value(edge.sinh())[0] / 1.3643e308 - 1.0).abs() < 1e-3);
@@ -132,7 +132,7 @@ fn running_products_have_right_derivatives_at_zero() {
     let g = Graph::new();
     let x = g.leaf("x", [2.0, 0.0, 3.0, 0.0, 5.0]);
     assert_eq!(value(x.cumprod(0)), [2.0, 0.0, 0.0, 0.0, 0.0]);
-    let d = x.cumprod(0).sum(&[]).grad(&[x]).expect("connected")[0];
+    let d = x.cumprod(0).sum(..).grad(&[x]).expect("connected")[0];
     // ∂/∂x₁ of x₀ + x₀x₁ + x₀x₁x₂ + …: x₀ + x₀x₂ + 0
     assert_eq!(value(d), [1.0, 8.0, 0.0, 0.0, 0.0]);
 }
@@ -165,10 +165,10 @@ fn picking_with_what_does_not_fit_is_an_error() {
         (x.take(2, i), "axis"),
         (x.take_along_axis(0, i), "all axes but 0 must be equal"),
         (x.scatter_add(0, i, y), "must be (2, 3)"),
-        (x.solve(y.expand(1)), "needs square matrices"),
+        (x.solve(y.insert_axis(1)), "needs square matrices"),
         (x.matmul(x.t()).solve(x.t()), "the right side must be (…, 2, k)"),
         (
-            x.matmul(x.t()).solve_lower(x.sum(&[1])),
+            x.matmul(x.t()).solve_lower(x.sum(1)),
             "[solve_lower] (2, 2) x (2,): the right side must be (…, 2, k); make",
         ),
         (x.less(0.5).cumsum(0), "does not take truth"),
@@ -196,7 +196,7 @@ proptest! {
         prop_assert_eq!(&down, &expected);
         // Σ rank · value: the gradient of an element is its rank.
         let ranks = g.iota([n], 0).real();
-        let d = (x.sort(1, Order::Ascending) * ranks).sum(&[]).grad(&[x]).expect("connected")[0];
+        let d = (x.sort(1, Order::Ascending) * ranks).sum(..).grad(&[x]).expect("connected")[0];
         let of_ranks = x.argsort(1, Order::Ascending).argsort(1, Order::Ascending);
         prop_assert_eq!(value(d), value(of_ranks));
     }
@@ -262,7 +262,7 @@ fn functions_of_one_number_equal_their_definitions_and_stay_finite() {
         let y = value(formula(x));
         let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 * b.abs().max(1e-3);
         assert!(y.iter().zip(&right).all(near), "{name}: {y:?} instead of {right:?}");
-        let d = formula(x).sum(&[]).grad(&[x]).expect("connected")[0];
+        let d = formula(x).sum(..).grad(&[x]).expect("connected")[0];
         assert!(value(d).iter().all(|d| d.is_finite()), "{name} has derivatives {:?}", value(d));
         if !slope.is_nan() {
             let zero = g.leaf("zero", 0.0);
@@ -288,7 +288,7 @@ fn derivative(formula: impl Fn(Var<'_>) -> Var<'_>, order: usize, x: &[f64]) -> 
     let x = g.leaf("x", Tensor::from(x.to_vec()));
     let mut y = formula(x);
     for _ in 0..order {
-        y = y.sum(&[]).grad_or_zeros(&[x]).expect("a leaf")[0];
+        y = y.sum(..).grad_or_zeros(&[x]).expect("a leaf")[0];
     }
     value(y)
 }
@@ -347,19 +347,19 @@ fn linear_algebra_of_any_size_0() {
         let b = g.leaf("b", g.constant(3.0).broadcast_to([batch, n, k]).value().expect("threes"));
         for x in [a.solve(b), a.solve_lower(b), a.solve_upper(b), a.inverse().matmul(b)] {
             same(x, b);
-            let found = x.sum(&[]).grad(&[a, b]).expect("connected");
+            let found = x.sum(..).grad(&[a, b]).expect("connected");
             same(found[1], b.like(1.0));
             assert_eq!(value(found[0]).len(), batch * n * n);
         }
         for x in [a.cholesky(), a.inverse()] {
             same(x, a);
-            assert_eq!(value(x.sum(&[]).grad(&[a]).expect("connected")[0]).len(), batch * n * n);
+            assert_eq!(value(x.sum(..).grad(&[a]).expect("connected")[0]).len(), batch * n * n);
         }
         let ones = g.constant(1.0).broadcast_to([batch]);
         same(a.det(), ones);
         same(a.logdet(), ones * 0.0);
         same(a.slogdet().0, ones);
-        same(a.det().sum(&[]).grad(&[a]).expect("connected")[0], a);
+        same(a.det().sum(..).grad(&[a]).expect("connected")[0], a);
         same(a.trace(), ones * n as f64);
     }
 }
@@ -371,7 +371,7 @@ fn steps_and_diagonals_may_be_of_any_size() {
     for step in [3, 4, isize::MAX as usize, usize::MAX] {
         let first = x.slice_step(0, 0..3, step);
         same(first, x.slice(0, 0..1));
-        assert_eq!(value(first.sum(&[]).grad(&[x]).expect("connected")[0]), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(value(first.sum(..).grad(&[x]).expect("connected")[0]), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }
     same(x.tril(i64::MAX), x);
     same(x.triu(i64::MIN), x);

@@ -28,7 +28,7 @@ fn the_kind_of_a_result_does_not_depend_on_the_value_of_a_number() {
         |x, c| x.truth().select(x, c),
         |x, c| x.leaky_relu(c),
         |x, c| x * x.graph().constant(c).broadcast_to([2]),
-        |x, c| x + x.graph().constant(c).broadcast_to([1]).reshape(&[1, 1]),
+        |x, c| x + x.graph().constant(c).broadcast_to([1]).reshape([1, 1]),
     ];
     for (i, call) in calls.iter().enumerate() {
         for x in leaves {
@@ -46,7 +46,7 @@ fn the_mean_of_integers_does_not_depend_on_their_number() {
     for shape in [[1_usize, 1], [1, 2], [2, 1], [2, 2], [0, 1]] {
         let n = g.leaf("n", Tensor::ones(shape, DType::I64));
         for axis in [0, 1] {
-            let text = n.mean(&[axis]).value().expect_err("integers").to_string();
+            let text = n.mean(axis).value().expect_err("integers").to_string();
             assert!(text.contains("[mean]") && text.contains(".real()"), "{text}");
         }
     }
@@ -79,7 +79,7 @@ fn an_integer_literal_is_a_real_beside_reals_and_an_integer_beside_integers() {
         assert_eq!(y.value().expect("a value"), Tensor::from(wanted.map(i64::from)));
     }
     assert_eq!(dtype(n.greater(3).select(1, 0)), Some(DType::I64));
-    assert_eq!(x.pow(2).sum(&[]).grad(&[x]).expect("a gradient")[0].value(), (2 * x).value());
+    assert_eq!(x.pow(2).sum(..).grad(&[x]).expect("a gradient")[0].value(), (2 * x).value());
     // 2⁵³ + 1 is no f64, nor is i64::MAX, though a cast there and back again says so.
     for literal in [(1_i64 << 53) + 1, i64::MAX, -(1 << 53) - 1] {
         let text = (x + literal).value().expect_err("no real").to_string();
@@ -111,7 +111,7 @@ fn values_are_updated_in_place_of_themselves() {
     y /= 2;
     assert_eq!(y.value().expect("a value"), Tensor::from(5.75));
     let line = line!() + 1;
-    y += g.leaf("v", [1.0, 2.0]).reshape(&[3]);
+    y += g.leaf("v", [1.0, 2.0]).reshape([3]);
     assert!(y.value().expect_err("three of two").to_string().contains(&format!("operands.rs:{line}")));
 }
 
@@ -135,7 +135,7 @@ fn nothing_is_narrowed_unasked() {
     // 2²⁵ + 1 is no f32.
     let odd = (1_i64 << 25) + 1;
     let real = |t: &Tensor| t.item::<f64>().expect("a real");
-    let mut total = Function::new(|_, x| Ok(vec![x[0].real().sum(&[])]));
+    let mut total = Function::new(|_, x| Ok(vec![x[0].real().sum(..)]));
     assert_eq!(real(&total.call(&[Tensor::from([odd])]).expect("runs")[0]), odd as f64);
     let mut nothing = Function::new(|g, _| Ok(vec![g.constant(odd).real()]));
     assert_eq!(real(&nothing.call(&[]).expect("runs")[0]), odd as f64);

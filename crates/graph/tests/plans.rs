@@ -9,7 +9,7 @@ fn a_graph_ten_thousand_nodes_deep_differentiates_and_runs() {
     for _ in 0..10_000 {
         y = (y * 1.0001).sin();
     }
-    let gradient = y.sum(&[]).grad(&[x]).expect("connected")[0];
+    let gradient = y.sum(..).grad(&[x]).expect("connected")[0];
     assert!(g.len() > 40_000);
     let fast = gradient.value().expect("runs");
     let mut slow = g
@@ -57,9 +57,9 @@ fn transposes_cost_nothing() {
 fn the_first_rows_of_a_buffer_are_not_the_buffer() {
     let g = Graph::new();
     let x = g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]);
-    assert_eq!(x.slice(0, 0..1).sum(&[0]).value().expect("runs"), Tensor::from([1.0, 2.0]));
+    assert_eq!(x.slice(0, 0..1).sum(0).value().expect("runs"), Tensor::from([1.0, 2.0]));
     assert_eq!(x.slice(0, 0..1).argmax(1).value().expect("runs"), Tensor::from([1_i64]));
-    assert_eq!(x.slice(0, 0..0).sum(&[0]).value().expect("runs"), Tensor::from([0.0, 0.0]));
+    assert_eq!(x.slice(0, 0..0).sum(0).value().expect("runs"), Tensor::from([0.0, 0.0]));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn state_is_updated_in_place_and_can_be_read_and_set() {
     let next = w - 0.5 * (w * x);
     for optimise in [Optimise::ALL, Optimise::NONE] {
         let mut step = g
-            .compiler(&[x], &[next.sum(&[])])
+            .compiler(&[x], &[next.sum(..)])
             .state(&[(w, next), (old, w)])
             .precision(Precision::F64)
             .optimise(optimise)
@@ -106,7 +106,7 @@ fn dump_and_dot_show_shapes_lines_and_phases() {
     let w = g.leaf("w", [[1.0, 2.0]]);
     let loss = {
         let _scope = g.enter("block.hidden");
-        (w.tanh() * w).sum(&[])
+        (w.tanh() * w).sum(..)
     };
     let d = loss.grad(&[w]).expect("connected")[0];
     let dump = g.to_string();

@@ -1,5 +1,6 @@
 use chainrule_graph::{CustomOp, Graph, Order, Type, Var, jvp, vmap};
 use chainrule_tensor::Tensor;
+use chainrule_tensor::keep;
 
 fn says(x: Var<'_>, words: &[&str]) {
     let text = x.value().expect_err("an error").to_string();
@@ -9,20 +10,31 @@ fn says(x: Var<'_>, words: &[&str]) {
 }
 
 #[test]
-fn what_is_kept_must_be_a_reduction_over_the_axes_that_are_named() {
+fn axes_are_all_one_or_a_list_and_stay_when_they_are_kept() {
     let g = Graph::new();
     let x = g.leaf("x", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
-    let centred = x - x.keep(&[1], x.mean(&[1]));
-    assert_eq!(centred.sum(&[1]).value().expect("zeros"), Tensor::from([0.0, 0.0]));
-    assert_eq!(x.keep(&[], x.sum(&[])).shape()[..], [1, 1]);
-    says(x - x.keep(&[1], x.sum(&[0])), &["[keep]", "axes [1]", "(2, 3)", "(2,)", "(3,)"]);
-    says(x.keep(&[0], x.sum(&[1])), &["[keep]", "axes [0]", "(3,)", "(2,)"]);
-    says(x.keep(&[1], x), &["[keep]", "(2, 3)"]);
-    says(x.keep(&[], x.sum(&[0])), &["[keep]", "axes [0, 1]", "()"]);
-    // As many elements, and yet another reduction.
-    let square = x.matmul(x.t());
-    says(square.keep(&[0], square.reshape(&[4]).slice(0, 0..2).expand(0)), &["[keep]", "(1, 2)"]);
-    assert!((x - x.keep(&[1], x.sum(&[0]))).square().sum(&[]).grad(&[x]).is_err());
+    let none: &[isize] = &[];
+    assert_eq!(x.sum(none).value().expect("as it is"), x.value().expect("x"));
+    assert_eq!(x.max(keep(..)).shape()[..], [1, 1]);
+    assert_eq!((x - x.mean(keep(1))).sum(-1).value().expect("zeros"), Tensor::from([0.0, 0.0]));
+    assert_eq!(x.reshape([2, 1, 3]).sum(keep([0, -1])).shape()[..], [1, 1, 1]);
+    says(x.sum(2), &["[sum]", "axis 2", "(2, 3)"]);
+    says(x.mean([0, -2]), &["[mean]", "[0, -2]", "twice"]);
+    says(x.squeeze(0), &["[squeeze]", "axis 0 has length 2"]);
+    says(x.swap_axes(0, 2), &["[swap_axes]", "axis 2"]);
+}
+
+#[test]
+fn a_length_that_is_not_there_is_the_next_way_outs_error() {
+    let g = Graph::new();
+    let x = g.leaf("x", [[1.0, 2.0, 3.0]]);
+    assert_eq!((x.dim(0), x.dim(-1)), (1, 3));
+    assert_eq!(x.dim(2), 1);
+    let text = x.sum(..).grad(&[x]).unwrap_err().to_string();
+    assert!(text.contains("[dim]") && text.contains("poison.rs"), "{text}");
+    assert!(x.sum(..).grad(&[x]).is_ok(), "it is reported once");
+    assert_eq!(x.reshape([7]).dim(5), 1);
+    assert!(x.value().is_ok(), "the poisoned value has its own error");
 }
 
 #[test]
@@ -78,10 +90,10 @@ fn wrong(how: usize, ct: Var<'_>) -> Vec<Var<'_>> {
     match how {
         0 => Vec::new(),
         1 => vec![ct, ct],
-        2 => vec![ct.sum(&[])],
-        3 => vec![ct.expand(0)],
+        2 => vec![ct.sum(..)],
+        3 => vec![ct.insert_axis(0)],
         4 => vec![ct.truth()],
-        _ => vec![ct.reshape(&[7])],
+        _ => vec![ct.reshape([7])],
     }
 }
 
@@ -99,8 +111,8 @@ fn a_wrong_rule_is_its_error_whatever_it_stands_over() {
         |x| x.t(),
         |x| x.flip(0),
         |x| x.flatten(),
-        |x| x.sum(&[0]),
-        |x| x.max(&[1]),
+        |x| x.sum(0),
+        |x| x.max(1),
         |x| x.cumsum(0),
         |x| x.cumprod(1),
         |x| x.sort(1, Order::Ascending),
@@ -119,9 +131,10 @@ fn a_wrong_rule_is_its_error_whatever_it_stands_over() {
             let w = g.leaf("w", [[1.0, 2.0], [3.0, 4.0]]);
             let rule = g.custom_vjp("wrong", &[view(w)], |x| x[0] * 2.0, move |_, _, ct| wrong(how, ct));
             let op = g.custom(Wrong(how), &[view(w)]);
-            let mapped = vmap(&[w.expand(0)], |e| Ok(vec![e[0].graph().custom(Wrong(how), &[view(e[0])])]));
+            let mapped =
+                vmap(&[w.insert_axis(0)], |e| Ok(vec![e[0].graph().custom(Wrong(how), &[view(e[0])])]));
             for y in [rule, op, mapped.expect("records")[0]] {
-                let text = y.sum(&[]).grad(&[w]).expect_err("a wrong rule").to_string();
+                let text = y.sum(..).grad(&[w]).expect_err("a wrong rule").to_string();
                 let told = ["`wrong`", "reshape"].iter().any(|words| text.contains(words));
                 assert!(told && text.contains("poison.rs:"), "view {i}, fault {how}: {text}");
                 assert!(jvp(&[y], &[w], &[w]).is_err(), "view {i}, fault {how}, forward");
@@ -137,6 +150,6 @@ fn a_wrong_jvp_is_its_error_in_both_modes() {
     for how in 2..6 {
         let y = g.custom_jvp("wrong", &[w], |x| x[0] * 2.0, move |_, _, t| wrong(how, t[0])[0]);
         let z = g.concat(&[y.slice(0, 1..2), y.pad(1, 1, 0).slice(1, 0..2)], 0);
-        assert!(z.sum(&[]).grad(&[w]).is_err() && jvp(&[z], &[w], &[w]).is_err(), "fault {how}");
+        assert!(z.sum(..).grad(&[w]).is_err() && jvp(&[z], &[w], &[w]).is_err(), "fault {how}");
     }
 }

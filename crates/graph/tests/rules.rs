@@ -22,7 +22,7 @@ pub(crate) fn leaves<'g>(g: &'g Graph, sample: &Sample, seed: u64) -> Vec<Var<'g
 
 /// The sample's result made a number, every element weighted differently.
 pub(crate) fn weighted<'g>(y: Var<'g>, seed: u64) -> Var<'g> {
-    (y.real() * y.graph().constant(draw(&(0.5..1.5), &y.shape(), seed))).sum(&[])
+    (y.real() * y.graph().constant(draw(&(0.5..1.5), &y.shape(), seed))).sum(..)
 }
 
 pub(crate) fn each_sample(mut test: impl FnMut(&str, &Sample)) {
@@ -49,11 +49,11 @@ fn forward_and_reverse_mode_agree() {
         let y = (sample.formula)(&x);
         let t: Vec<_> = sample.shapes.iter().map(|s| g.constant(draw(&(-1.0..1.0), s, 9))).collect();
         let ct = g.constant(draw(&(-1.0..1.0), &y.shape(), 13));
-        let forward = (jvp(&[y], &x, &t).expect(name)[0] * ct).sum(&[]);
+        let forward = (jvp(&[y], &x, &t).expect(name)[0] * ct).sum(..);
         let reverse = vjp(&[y], &x, &[ct]).expect(name);
         let zero = g.constant(0.0);
         let reverse =
-            reverse.iter().zip(&t).fold(zero, |sum, (d, t)| d.map_or(sum, |d| sum + (d * *t).sum(&[])));
+            reverse.iter().zip(&t).fold(zero, |sum, (d, t)| d.map_or(sum, |d| sum + (d * *t).sum(..)));
         let value = |v: Var<'_>| v.value().expect(name).item::<f64>().expect(name);
         let (a, b) = (value(forward), value(reverse));
         assert!((a - b).abs() <= 1e-12 * a.abs().max(1.0), "{name}: {a} forward, {b} reverse");
@@ -173,7 +173,7 @@ proptest! {
         let x = g.leaf("x", draw(&(-2.0..2.0), &shape, seed));
         let order: Vec<isize> = (0..shape.len() as isize).rev().collect();
         let view = if flip { x.permute(&order).flip(axis) } else { x.permute(&order) };
-        let y = view.softmax(axis).square().sum(&[axis]) + view.mean(&[axis]) * view.prod(axis);
+        let y = view.softmax(axis).square().sum(axis) + view.mean(axis) * view.prod(axis);
         prop_assume!(!y.is_poisoned());
         let report = Checker::default().check(weighted(y, seed), &[x]).expect("an axis of the view");
         prop_assert!(report.difference < 1e-7, "{report}");

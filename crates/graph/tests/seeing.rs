@@ -12,7 +12,7 @@ fn logistic_regression_reads_as_in_the_lecture() {
     let (x, y) = (g.leaf("x", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), g.leaf("y", [[0.0], [1.0], [1.0]]));
     let (w, b) = (g.leaf("w", [[0.1], [-0.2]]), g.leaf("b", 0.3));
     let z = x.matmul(w) + b;
-    let loss = (z.softplus() - y * z).mean(&[]);
+    let loss = (z.softplus() - y * z).mean(..);
     let equations = loss.equations(&[w, b]).expect("connected");
     assert_eq!(
         lines(&equations.forward),
@@ -89,7 +89,7 @@ fn backward_keeps_what_its_rules_read_and_no_more() {
     let a = z.tanh();
     let saved =
         |y: Var<'_>| g.saved_for_backward(&y.grad(&[w]).expect("connected"), Precision::F64).expect("values");
-    let of_tanh = saved(a.sum(&[]));
+    let of_tanh = saved(a.sum(..));
     assert_eq!((of_tanh.values.len(), of_tanh.bytes()), (1, 8 * 3 * 8));
     assert_eq!(of_tanh.values[0].op, "tanh");
     let text = of_tanh.to_string();
@@ -99,13 +99,13 @@ fn backward_keeps_what_its_rules_read_and_no_more() {
         "{text}"
     );
     // A linear function keeps nothing, a checkpoint only where it starts.
-    assert_eq!(saved((z * 2.0).sum(&[])).bytes(), 0);
+    assert_eq!(saved((z * 2.0).sum(..)).bytes(), 0);
     let deep = |checkpointed: bool| {
         let mut h = a;
         for _ in 0..4 {
             h = h.sin();
         }
-        saved(if checkpointed { h.checkpoint(&[a]) } else { h }.sum(&[])).values.len()
+        saved(if checkpointed { h.checkpoint(&[a]) } else { h }.sum(..)).values.len()
     };
     assert_eq!((deep(false), deep(true)), (4, 1));
 }
@@ -119,7 +119,7 @@ fn each_name_in_equations_means_one_thing() {
         g.leaf(name, [[0.5, 0.1], [0.2, 0.3]])
     };
     let (a, b) = (leaf("a", "w"), leaf("b", "w"));
-    let layers = x.matmul(a).matmul(b).sum(&[]).equations(&[a, b]).expect("connected");
+    let layers = x.matmul(a).matmul(b).sum(..).equations(&[a, b]).expect("connected");
     assert_eq!(lines(&layers.forward)[..2], ["v1 = x @ a.w", "v2 = v1 @ b.w"]);
     for line in ["da.w = xᵀ @ dv1", "db.w = v1ᵀ @ dv2"] {
         assert!(lines(&layers.backward).iter().any(|l| l == line), "{line} is missing in\n{layers}");
@@ -158,7 +158,7 @@ fn a_formula_with_a_rule_of_its_own_reads_as_its_rule() {
 fn equations_leave_no_trace_and_define_nothing_by_itself() {
     let g = Graph::new();
     let (a, b) = (g.leaf("a", [[1.0, 2.0], [3.0, 4.0]]), g.leaf("b", [[0.5, 1.0], [1.5, 2.0]]));
-    let loss = a.matmul(b).sum(&[]);
+    let loss = a.matmul(b).sum(..);
     let (before, picture) = (format!("{g}"), g.picture(&[loss]).svg().expect("drawn"));
     let equations = loss.equations(&[a, b]).expect("connected");
     chainrule_graph::check::gradients(loss, &[a, b]).expect("a loss");
@@ -182,6 +182,6 @@ fn equations_leave_no_trace_and_define_nothing_by_itself() {
     let stopped = (x * x.stop_gradient()).equations(&[x]).expect("connected");
     assert_eq!(lines(&stopped.forward), ["J = x · stop_gradient(x)"]);
     assert_eq!(lines(&stopped.backward), ["dJ = 1", "dx = stop_gradient(x) · dJ"]);
-    let reshaped = (a.reshape(&[4, 1]) * 2.0).sum(&[]).equations(&[a]).expect("connected").to_string();
+    let reshaped = (a.reshape([4, 1]) * 2.0).sum(..).equations(&[a]).expect("connected").to_string();
     assert!(reshaped.contains("reshape(a, (4, 1))"), "{reshaped}");
 }

@@ -62,7 +62,7 @@ fn vmap_of_every_formula_equals_a_loop() {
                     assert_eq!(all.shape()[1..], one.shape()[..], "{name}");
                     let mine = all
                         .slice(0, i..i + 1)
-                        .reshape(&one.shape().iter().map(|n| *n as isize).collect::<Vec<_>>());
+                        .reshape(one.shape().iter().map(|n| *n as isize).collect::<Vec<_>>());
                     assert!(
                         close(&value(mine.real()), &value(one.real())),
                         "{name}, example {i}, shared {shared:?}"
@@ -77,12 +77,12 @@ fn vmap_of_every_formula_equals_a_loop() {
 fn vmap_nests_and_maps_no_examples() {
     let g = Graph::new();
     let (a, b) = (g.leaf("a", draw(&(-1.0..1.0), &[4, 3], 1)), g.leaf("b", draw(&(-1.0..1.0), &[5, 3], 2)));
-    let outer = vmap(&[a], |a| vmap(&[b], |b| Ok(vec![(a[0] * b[0]).sum(&[])]))).expect("nested");
+    let outer = vmap(&[a], |a| vmap(&[b], |b| Ok(vec![(a[0] * b[0]).sum(..)]))).expect("nested");
     assert!(close(&value(outer[0]), &value(a.matmul(b.t()))));
     let none = g.leaf("none", Tensor::zeros([0, 3], chainrule_tensor::DType::F64));
     let key = g.leaf("key", Tensor::zeros([0, 2], chainrule_tensor::DType::I64));
     let empty =
-        vmap(&[none, key], |e| Ok(vec![e[0].exp().sum(&[]), e[1].uniform("u", [3])])).expect("no examples");
+        vmap(&[none, key], |e| Ok(vec![e[0].exp().sum(..), e[1].uniform("u", [3])])).expect("no examples");
     assert_eq!((empty[0].shape().to_vec(), empty[1].shape().to_vec()), (vec![0], vec![0, 3]));
     assert_eq!(empty[1].value().expect("none").size(), 0);
 }
@@ -92,15 +92,17 @@ fn the_gradient_of_a_mean_is_the_mean_of_per_example_gradients() {
     let g = Graph::new();
     let (x, y) = (g.leaf("x", draw(&(-1.0..1.0), &[6, 4], 1)), g.leaf("y", draw(&(0.0..1.0), &[6, 1], 2)));
     let (w, b) = (g.leaf("w", draw(&(-1.0..1.0), &[4, 1], 3)), g.leaf("b", draw(&(-1.0..1.0), &[1], 4)));
-    let loss = |x, y| ((Var::matmul(x, w) + b).tanh() - y).square().mean(&[]);
+    let loss = |x, y| ((Var::matmul(x, w) + b).tanh() - y).square().mean(..);
     let whole = loss(x, y).grad(&[w, b]).expect("connected");
-    let each = vmap(&[x, y], |e| loss(e[0].expand(0), e[1].expand(0)).grad(&[w, b])).expect("per example");
+    let each =
+        vmap(&[x, y], |e| loss(e[0].insert_axis(0), e[1].insert_axis(0)).grad(&[w, b])).expect("per example");
     for (whole, each) in whole.iter().zip(&each) {
-        assert!(close(&value(each.mean(&[0])), &value(*whole)));
+        assert!(close(&value(each.mean(0)), &value(*whole)));
     }
     // And the other way round: the gradient of what vmap records.
-    let mapped = vmap(&[x, y], |e| Ok(vec![loss(e[0].expand(0), e[1].expand(0))])).expect("losses")[0];
-    let again = mapped.mean(&[]).grad(&[w, b]).expect("connected");
+    let mapped =
+        vmap(&[x, y], |e| Ok(vec![loss(e[0].insert_axis(0), e[1].insert_axis(0))])).expect("losses")[0];
+    let again = mapped.mean(..).grad(&[w, b]).expect("connected");
     assert!(close(&value(again[0]), &value(whole[0])));
 }
 
@@ -109,7 +111,7 @@ fn jacobians_by_either_mode_agree_with_rows_of_vjp() {
     let g = Graph::new();
     let x = g.leaf("x", draw(&(-1.0..1.0), &[2, 3], 1));
     let w = g.leaf("w", draw(&(-1.0..1.0), &[3, 4], 2));
-    let small = x.matmul(w).tanh().sum(&[0]).slice(0, 0..2); // 2 from 6: reverse
+    let small = x.matmul(w).tanh().sum(0).slice(0, 0..2); // 2 from 6: reverse
     let big = x.matmul(w).tanh(); // 8 from 6: forward
     for y in [small, big] {
         let j = jacobian(y, x).expect("connected");
@@ -117,7 +119,7 @@ fn jacobians_by_either_mode_agree_with_rows_of_vjp() {
         assert_eq!(j.shape()[..], shape[..]);
         let flat = y.flatten();
         let rows: Vec<f64> = (0..flat.shape()[0])
-            .flat_map(|i| value(flat.slice(0, i..i + 1).sum(&[]).grad(&[x]).expect("connected")[0]))
+            .flat_map(|i| value(flat.slice(0, i..i + 1).sum(..).grad(&[x]).expect("connected")[0]))
             .collect();
         assert!(close(&value(j), &rows));
     }
@@ -129,16 +131,16 @@ fn jacobians_by_either_mode_agree_with_rows_of_vjp() {
 fn a_hessian_is_symmetric_and_multiplies_as_hvp() {
     let g = Graph::new();
     let (x, w) = (g.leaf("x", draw(&(-1.0..1.0), &[3], 1)), g.leaf("w", draw(&(-1.0..1.0), &[3, 2], 2)));
-    let loss = (x.expand(0).matmul(w).tanh().exp() * 0.5).sum(&[]) + w.square().sum(&[]);
+    let loss = (x.insert_axis(0).matmul(w).tanh().exp() * 0.5).sum(..) + w.square().sum(..);
     let h = hessian(loss, &[x, w]).expect("connected");
     assert_eq!(h[1][1].shape()[..], [3, 2, 3, 2]);
-    assert!(close(&value(h[0][1].reshape(&[3, 6])), &value(h[1][0].reshape(&[6, 3]).t())));
+    assert!(close(&value(h[0][1].reshape([3, 6])), &value(h[1][0].reshape([6, 3]).t())));
     let (u, v) = (g.constant(draw(&(-1.0..1.0), &[3], 5)), g.constant(draw(&(-1.0..1.0), &[3, 2], 6)));
     let products = hvp(loss, &[x, w], &[u, v]).expect("connected");
-    let by_matrix = h[0][0].matmul(u.expand(1)) + h[0][1].reshape(&[3, 6]).matmul(v.reshape(&[6, 1]));
+    let by_matrix = h[0][0].matmul(u.insert_axis(1)) + h[0][1].reshape([3, 6]).matmul(v.reshape([6, 1]));
     assert!(close(&value(products[0]), &value(by_matrix)));
     // A linear loss has a gradient, and a Hessian of zeros.
-    assert_eq!(value(hessian(x.sum(&[]), &[x]).expect("connected")[0][0]), vec![0.0; 9]);
+    assert_eq!(value(hessian(x.sum(..), &[x]).expect("connected")[0][0]), vec![0.0; 9]);
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn a_vjp_that_is_not_linear_works_in_reverse_mode_only() {
     let x = g.leaf("x", [3.0, -0.2]);
     let clipped =
         g.custom_vjp("clip_gradient", &[x], |x| x[0], |_, _, ct| vec![ct.minimum(1.0).maximum(-1.0)]);
-    let loss = clipped.square().sum(&[]);
+    let loss = clipped.square().sum(..);
     assert_eq!(value(loss.grad(&[x]).expect("reverse")[0]), [1.0, -0.4]);
     let one = g.constant(Tensor::from([1.0, 1.0]));
     let error = jvp(&[loss], &[x], &[one]).expect_err("not linear").to_string();
@@ -189,15 +191,15 @@ fn a_vjp_of_the_wrong_number_or_shape_is_an_error_with_the_line() {
     let (x, b) = (g.leaf("x", [[1.0, 2.0]]), g.leaf("b", [1.0, 2.0]));
     let line = line!() + 1;
     let few = g.custom_vjp("scaled", &[x, b], |x| x[0] * x[1], |x, _, ct| vec![x[1] * ct]);
-    let error = few.sum(&[]).grad(&[x]).expect_err("one cotangent of two").to_string();
+    let error = few.sum(..).grad(&[x]).expect_err("one cotangent of two").to_string();
     assert!(error.contains("the vjp of `scaled` returned 1 cotangents for 2 arguments"), "{error}");
     assert!(error.contains(&format!("transforms.rs:{line}")), "{error}");
     let wide = g.custom_vjp("scaled", &[x, b], |x| x[0] * x[1], |x, _, ct| vec![x[1] * ct, x[0] * ct]);
-    let error = wide.sum(&[]).grad(&[x, b]).expect_err("not summed to b").to_string();
+    let error = wide.sum(..).grad(&[x, b]).expect_err("not summed to b").to_string();
     assert!(error.contains("a cotangent of type real(1, 2) for argument 1"), "{error}");
     assert!(error.contains("sum over the axes that were broadcast"), "{error}");
-    let tangent = g.custom_jvp("scaled", &[x], |x| x[0] * 2.0, |_, _, t| t[0].sum(&[]));
-    let error = tangent.sum(&[]).grad(&[x]).expect_err("a number for a row").to_string();
+    let tangent = g.custom_jvp("scaled", &[x], |x| x[0] * 2.0, |_, _, t| t[0].sum(..));
+    let error = tangent.sum(..).grad(&[x]).expect_err("a number for a row").to_string();
     assert!(error.contains("the jvp of `scaled` returned a tangent of type real()"), "{error}");
 }
 
@@ -210,7 +212,7 @@ fn what_a_custom_formula_uses_besides_its_arguments_is_not_silently_constant() {
     let z = g.custom_jvp("scale", &[x], |x| x[0] * w.exp(), |_, _, t| t[0] * 3.0);
     // Whether the rest of the loss uses it or not, in either mode, and for many at once.
     let mapped =
-        vmap(&[x], |x| Ok(vec![g.custom_vjp("scale", x, |x| x[0] * w.sum(&[]), |_, _, ct| vec![ct * 3.0])]));
+        vmap(&[x], |x| Ok(vec![g.custom_vjp("scale", x, |x| x[0] * w.sum(..), |_, _, ct| vec![ct * 3.0])]));
     let mapped = mapped.expect("values")[0];
     let cases = [
         (y, "exp", line),
@@ -219,9 +221,9 @@ fn what_a_custom_formula_uses_besides_its_arguments_is_not_silently_constant() {
         (mapped + w, "sum", line + 4),
     ];
     for (loss, used, at) in cases {
-        let grad = loss.sum(&[]).grad(&[x, w]).map(|_| ());
+        let grad = loss.sum(..).grad(&[x, w]).map(|_| ());
         let forward = jvp(&[loss], &[w], &[w.like(1.0)]).map(|_| ());
-        let check = chainrule_graph::check::gradients(loss.sum(&[]), &[w]).map(|_| ());
+        let check = chainrule_graph::check::gradients(loss.sum(..), &[w]).map(|_| ());
         for found in [grad, forward, check] {
             let error = found.expect_err("w has no part in the rule").to_string();
             let said = format!("`scale` uses the result of {used} besides its arguments");
@@ -229,12 +231,12 @@ fn what_a_custom_formula_uses_besides_its_arguments_is_not_silently_constant() {
             assert!(error.contains(&format!("transforms.rs:{at}")), "{error}");
             assert!(error.contains("list it among the arguments"), "{error}");
         }
-        assert_eq!(value(loss.sum(&[]).grad(&[x]).expect("x is listed")[0]), [3.0, 3.0]);
+        assert_eq!(value(loss.sum(..).grad(&[x]).expect("x is listed")[0]), [3.0, 3.0]);
     }
     // What depends on an argument only, and what is stopped, is the author's choice.
     let u = x.exp();
     let y = g.custom_vjp("f", &[x], |x| x[0] * u * w.stop_gradient(), |_, _, ct| vec![ct * 3.0]);
-    assert_eq!(value((y + w).sum(&[]).grad(&[w]).expect("stopped")[0]), [1.0, 1.0]);
+    assert_eq!(value((y + w).sum(..).grad(&[w]).expect("stopped")[0]), [1.0, 1.0]);
 }
 
 #[test]
@@ -250,10 +252,10 @@ fn a_custom_rule_shares_an_argument_among_examples() {
         g.custom_jvp("product", x, |x| x[0] * x[1], |x, _, t| t[0] * x[1] + x[0] * t[1]).sin()
     }
     let v = [g.constant(draw(&(-1.0..1.0), &[4, 3], 3)), g.constant(draw(&(-1.0..1.0), &[3], 4))];
-    let plain = (xs * w).sin().sum(&[]);
+    let plain = (xs * w).sin().sum(..);
     for product in [by_vjp, by_jvp] {
         let y = vmap(&[xs], |e| Ok(vec![product(&[e[0], w])]));
-        same_derivatives(y.expect("mapped")[0].sum(&[]), plain, &[xs, w], &v);
+        same_derivatives(y.expect("mapped")[0].sum(..), plain, &[xs, w], &v);
     }
 }
 
@@ -278,9 +280,9 @@ fn derivatives_that_do_not_exist_are_errors() {
     let (x, n) = (g.leaf("x", [1.0, 2.0]), g.leaf("n", Tensor::from([1_i64, 2])));
     let t = g.input("t", [3], Kind::Real);
     for error in [
-        x.sum(&[]).grad(&[n]).expect_err("with respect to integers"),
-        n.sum(&[]).grad(&[x]).expect_err("of integers"),
-        x.less(1.5).sum(&[]).grad(&[x]).expect_err("of a count of truth values"),
+        x.sum(..).grad(&[n]).expect_err("with respect to integers"),
+        n.sum(..).grad(&[x]).expect_err("of integers"),
+        x.less(1.5).sum(..).grad(&[x]).expect_err("of a count of truth values"),
         x.grad(&[x]).expect_err("of a vector"),
         vjp(&[x * x], &[x], &[t]).expect_err("a cotangent of another shape"),
         vjp(&[x * x], &[x], &[]).expect_err("no cotangent"),
@@ -338,21 +340,21 @@ fn each_example_draws_its_own_numbers() {
     let k = key(&g, &[7, 0]);
     let alone = mask(k).value().expect("a value");
     let shared = mask(k);
-    let drawn = vmap(&[x], |e| Ok(vec![mask(k), shared, (mask(k) * e[0]).sum(&[])])).expect("four examples");
+    let drawn = vmap(&[x], |e| Ok(vec![mask(k), shared, (mask(k) * e[0]).sum(..)])).expect("four examples");
     for i in 0..4_usize {
         let own = mask(key(&g, &[7, 0, i as i64])).value().expect("a value");
         let one = |y: Var<'_>| y.slice(0, i..i + 1).value().expect("a value");
-        assert_eq!(one(drawn[0]).reshape(&[2, 3]).expect("six"), own);
+        assert_eq!(one(drawn[0]).reshape([2, 3]).expect("six"), own);
         assert_ne!(own, alone);
         // Equal nodes are one node, so what was drawn outside has to be told from what is drawn inside.
-        assert_eq!(one(drawn[1]).reshape(&[2, 3]).expect("six"), alone);
+        assert_eq!(one(drawn[1]).reshape([2, 3]).expect("six"), alone);
     }
     // An example's own key is all that its numbers depend on, as if it stood alone.
     let keys = g.stack(&[key(&g, &[1, 2]), key(&g, &[3, 4])], 0);
     let drawn = vmap(&[keys], |e| Ok(vec![mask(e[0])])).expect("two examples")[0];
     for (i, words) in [[1, 2], [3, 4]].iter().enumerate() {
         let own = mask(key(&g, words)).value().expect("a value");
-        assert_eq!(drawn.slice(0, i..i + 1).reshape(&[2, 3]).value().expect("a value"), own);
+        assert_eq!(drawn.slice(0, i..i + 1).reshape([2, 3]).value().expect("a value"), own);
     }
     assert_eq!(mask(keys).value().expect("a value"), drawn.value().expect("a value"));
 }
@@ -366,7 +368,7 @@ fn mapped_within_mapped_draws_are_independent() {
     for i in 0..2_usize {
         for j in 0..3_usize {
             let own = mask(key(&g, &[7, 0, i as i64, j as i64])).value().expect("a value");
-            let one = drawn.slice(0, i..i + 1).slice(1, j..j + 1).reshape(&[2, 3]).value().expect("a value");
+            let one = drawn.slice(0, i..i + 1).slice(1, j..j + 1).reshape([2, 3]).value().expect("a value");
             assert_eq!(one, own);
             assert!(!seen.contains(&one));
             seen.push(one);
@@ -375,7 +377,7 @@ fn mapped_within_mapped_draws_are_independent() {
     // A key of the outer example's: the inner examples still differ.
     let keys = g.stack(&[key(&g, &[1, 2]), key(&g, &[3, 4])], 0);
     let drawn = vmap(&[keys, x], |e| vmap(&[e[1]], |_| Ok(vec![mask(e[0])]))).expect("two of three")[0];
-    let one = drawn.slice(0, 1..2).slice(1, 2..3).reshape(&[2, 3]).value().expect("a value");
+    let one = drawn.slice(0, 1..2).slice(1, 2..3).reshape([2, 3]).value().expect("a value");
     assert_eq!(one, mask(key(&g, &[3, 4, 2])).value().expect("a value"));
 }
 
@@ -388,23 +390,23 @@ fn gradients_of_examples_see_their_own_masks() {
     let x = g.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     let k = key(&g, &[7, 0]);
     type Form = for<'g> fn(Var<'g>, Var<'g>, Var<'g>) -> Var<'g>;
-    let plain: Form = |w, x, k| (w * x * k.uniform("m", [3])).sin().sum(&[]);
+    let plain: Form = |w, x, k| (w * x * k.uniform("m", [3])).sin().sum(..);
     let checkpointed: Form = |w, x, k| {
         let start = w * x;
-        (start * k.uniform("m", [3])).sin().checkpoint(&[start]).sum(&[])
+        (start * k.uniform("m", [3])).sin().checkpoint(&[start]).sum(..)
     };
     let ruled: Form = |w, x, k| {
         let m = k.uniform("m", [3]);
         let g = w.graph();
-        g.custom_vjp("s", &[w * x * m], |u| u[0].sin(), |u, _, ct| vec![ct * u[0].cos()]).sum(&[])
+        g.custom_vjp("s", &[w * x * m], |u| u[0].sin(), |u, _, ct| vec![ct * u[0].cos()]).sum(..)
     };
     for form in [plain, checkpointed, ruled] {
         let mapped = vmap(&[x], |e| form(w, e[0], k).grad(&[w])).expect("two examples")[0];
         for i in 0..2_usize {
-            let row = x.slice(0, i..i + 1).reshape(&[3]);
+            let row = x.slice(0, i..i + 1).reshape([3]);
             let own = form(w, row, key(&g, &[7, 0, i as i64])).grad(&[w]).expect("connected")[0];
             assert_eq!(
-                mapped.slice(0, i..i + 1).reshape(&[3]).value().expect("a value"),
+                mapped.slice(0, i..i + 1).reshape([3]).value().expect("a value"),
                 own.value().expect("a value")
             );
         }

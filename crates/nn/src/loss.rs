@@ -34,8 +34,8 @@ impl Reduction {
     #[track_caller]
     fn of(self, losses: Var<'_>) -> Var<'_> {
         match self {
-            Reduction::Mean => losses.mean(&[]),
-            Reduction::Sum => losses.sum(&[]),
+            Reduction::Mean => losses.mean(..),
+            Reduction::Sum => losses.sum(..),
             Reduction::Each => losses,
         }
     }
@@ -62,7 +62,7 @@ fn same_shape<'g>(op: &'static str, prediction: Var<'g>, target: Var<'g>) -> Res
             .placed(prediction.graph().origin(Location::caller()))
             .operand("prediction", prediction.ty(), prediction.origin())
             .operand("target", target.ty(), target.origin())
-            .hint("reshape one of them, for instance targets of shape (m,) to (m, 1) with .expand(1)");
+            .hint("reshape one of them, for instance targets of shape (m,) to (m, 1) with .insert_axis(1)");
     Err(prediction.fail(error))
 }
 
@@ -99,7 +99,7 @@ pub fn binary_cross_entropy<'g>(probabilities: Var<'g>, targets: Var<'g>) -> Var
         let absent = y.equal(0.0);
         y * absent.select(1.0, a).ln()
     };
-    -(term(y, a) + term(1.0 - y, 1.0 - a)).mean(&[])
+    -(term(y, a) + term(1.0 - y, 1.0 - a)).mean(..)
 }
 
 /// Mean of y ln(1 + e⁻ᶻ) + (1 − y) ln(1 + eᶻ) over all elements: the binary cross-entropy of σ(z), for logits `z` of any
@@ -112,7 +112,7 @@ pub fn binary_cross_entropy_with_logits<'g>(logits: Var<'g>, targets: Var<'g>) -
             reads(logits, targets, Outputs::Logits);
             let y = shares(targets);
             // Terms of one sign: ln(1 + eᶻ) − y z would lose a small loss to its large terms.
-            (weighted(y, (-logits).softplus()) + weighted(1.0 - y, logits.softplus())).mean(&[])
+            (weighted(y, (-logits).softplus()) + weighted(1.0 - y, logits.softplus())).mean(..)
         }
         Err(poisoned) => poisoned,
     }
@@ -155,7 +155,7 @@ pub fn mean_squared_error<'g>(predictions: Var<'g>, targets: Var<'g>) -> Var<'g>
     match same_shape("mean_squared_error", predictions, targets) {
         Ok(()) => {
             reads(predictions, targets, Outputs::Values);
-            (predictions - targets.real()).square().mean(&[])
+            (predictions - targets.real()).square().mean(..)
         }
         Err(poisoned) => poisoned,
     }

@@ -32,7 +32,7 @@ pub enum Outputs {
 ///
 /// fn brier<'g>(p: Var<'g>, labels: Var<'g>) -> Var<'g> {
 ///     reads(p, labels, Outputs::Probabilities);
-///     (p - labels.expand(1).real()).square().mean(&[])
+///     (p - labels.insert_axis(1).real()).square().mean(..)
 /// }
 /// ```
 pub fn reads<'g>(prediction: Var<'g>, target: Var<'g>, meaning: Outputs) {

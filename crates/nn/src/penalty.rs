@@ -47,10 +47,10 @@ impl Penalty {
         let weights = parameters.iter().filter(|(path, _)| path.rsplit('.').next() == Some("weight"));
         weights.fold(graph.constant(0.0), |mut sum, (_, w)| {
             if self.l1 != 0.0 {
-                sum += w.abs().sum(&[]) * (self.l1 / m);
+                sum += w.abs().sum(..) * (self.l1 / m);
             }
             if self.l2 != 0.0 {
-                sum += w.square().sum(&[]) * (self.l2 / (2.0 * m));
+                sum += w.square().sum(..) * (self.l2 / (2.0 * m));
             }
             sum
         })

@@ -95,7 +95,7 @@ impl<M, L> Trainer<M, L> {
     /// let (units, weight) = (3, 0.1);
     /// let trainer = Trainer::new(
     ///     layer(|s, x| Linear::new(units).forward(&s.at("output"), x).tanh()),
-    ///     loss::from_fn(|z, y| loss::mean_squared_error(z, y) + z.abs().mean(&[]) * weight),
+    ///     loss::from_fn(|z, y| loss::mean_squared_error(z, y) + z.abs().mean(..) * weight),
     /// )
     /// .epochs(5);
     /// ```

@@ -46,7 +46,7 @@ impl Tensor {
             let why = "the parts of a stack have one shape";
             return Err(Error::shape("stack", [parts[0].shape(), other.shape()], why));
         }
-        let expanded = parts.iter().map(|p| p.expand(axis)).collect::<Result<Vec<_>>>()?;
+        let expanded = parts.iter().map(|p| p.insert_axis(axis)).collect::<Result<Vec<_>>>()?;
         Tensor::concat(&expanded.iter().collect::<Vec<_>>(), axis)
     }
 

@@ -2,7 +2,7 @@
 //! numbers beneath chainrule's graphs.
 //!
 //! ```
-//! use chainrule_tensor::{Axes, DType, Key, Tensor};
+//! use chainrule_tensor::{DType, Key, Tensor};
 //!
 //! // Logistic regression's forward pass over 100 examples of 3 features, by hand.
 //! let key = Key::new(1);
@@ -11,7 +11,7 @@
 //! let (w, b) = (Tensor::zeros([3, 1], DType::F64), Tensor::from(0.0));
 //!
 //! let z = (x.matmul(&w)? + &b)?;
-//! let cost = (z.softplus()? - (&y * &z)?)?.mean(&[], Axes::Drop)?;
+//! let cost = (z.softplus()? - (&y * &z)?)?.mean(..)?;
 //! assert!((cost.item::<f64>()? - 2.0_f64.ln()).abs() < 1e-12);
 //!
 //! let dw = (x.t()?.matmul(&(z.sigmoid()? - &y)?)? / 100.0)?;
@@ -40,6 +40,7 @@
 #![warn(missing_docs)]
 
 mod arithmetic;
+mod axes;
 mod convert;
 mod create;
 mod display;
@@ -58,11 +59,11 @@ pub mod shape;
 mod tensor;
 mod view;
 
+pub use axes::{Axes, keep};
 pub use dtype::{DType, Element, Real};
 pub use error::{Error, Result};
 pub use layout::Layout;
 pub use operators::Operand;
 pub use random::Key;
-pub use reduce::Axes;
 pub use shape::Shape;
 pub use tensor::{ArrayD, Tensor};

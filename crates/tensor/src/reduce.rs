@@ -2,39 +2,21 @@
 
 use crate::arithmetic::refused;
 use crate::kernels::reduce::{Reduction, arg_reduce, reduce, reduce_int, reduce_truth};
-use crate::{DType, Element, Error, Result, Shape, Tensor, shape};
+use crate::{Axes, DType, Element, Error, Result, Shape, Tensor, keep, shape};
 
-/// What becomes of the axes that a reduction has summed up.
-///
-/// ```
-/// # use chainrule_tensor::{Axes, Tensor};
-/// let t = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
-/// assert_eq!(t.sum(&[1], Axes::Drop)?, Tensor::from([3.0, 7.0]));
-/// assert_eq!(t.sum(&[1], Axes::Keep)?, Tensor::from([[3.0], [7.0]]));
-/// assert_eq!(t.sum(&[], Axes::Drop)?, Tensor::from(10.0));
-/// # Ok::<(), chainrule_tensor::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axes {
-    /// They disappear.
-    Drop,
-    /// They stay with length 1, so that the result broadcasts against the operand.
-    Keep,
-}
-
-/// Methods from rows: `sum Sum "…"` gives `pub fn sum(&self, axes: &[isize], reduced: Axes) -> Result<Tensor>`.
+/// Methods from rows: `sum Sum "…"` gives `pub fn sum(&self, axes: impl Into<Axes>) -> Result<Tensor>`.
 macro_rules! reductions {
     ($($method:ident $op:ident $doc:literal;)*) => {
         impl Tensor {$(
             #[doc = $doc]
             ///
-            /// Over `axes` (negative counts from the end), or over all of them if none is named.
+            /// Over `axes`: `..`, one, or a list of them; see [`Axes`].
             ///
             /// # Errors
             /// [`Error::Axis`] for an axis out of range, [`Error::Shape`] for one named twice or for an extreme of
             /// nothing, [`Error::DType`] for a dtype without this operation.
-            pub fn $method(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-                self.reduction(stringify!($method), Reduction::$op, axes, reduced)
+            pub fn $method(&self, axes: impl Into<Axes>) -> Result<Tensor> {
+                self.reduction(stringify!($method), Reduction::$op, &axes.into())
             }
         )*}
     };
@@ -55,14 +37,14 @@ impl Tensor {
     /// As [`sum`](Tensor::sum).
     ///
     /// ```
-    /// # use chainrule_tensor::{Axes, Tensor};
+    /// # use chainrule_tensor::{Tensor, keep};
     /// let t = Tensor::from([[1.0, 2.0], [3.0, 6.0]]);
-    /// assert_eq!(t.mean(&[0], Axes::Drop)?, Tensor::from([2.0, 4.0]));
-    /// assert_eq!(t.mean(&[1], Axes::Keep)?, Tensor::from([[1.5], [4.5]]));
+    /// assert_eq!(t.mean(0)?, Tensor::from([2.0, 4.0]));
+    /// assert_eq!(t.mean(keep(1))?, Tensor::from([[1.5], [4.5]]));
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn mean(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        self.mean_as("mean", axes, reduced)
+    pub fn mean(&self, axes: impl Into<Axes>) -> Result<Tensor> {
+        self.mean_as("mean", &axes.into())
     }
 
     /// The variance (divided by n), in two passes: first the mean, then the mean square of what is left. So a great
@@ -72,30 +54,31 @@ impl Tensor {
     /// As [`sum`](Tensor::sum).
     ///
     /// ```
-    /// # use chainrule_tensor::{Axes, Tensor};
+    /// # use chainrule_tensor::{Tensor, keep};
     /// let t = Tensor::from([1e8, 1e8 + 2.0]);
-    /// assert_eq!(t.var(&[], Axes::Drop)?, Tensor::from(1.0));
+    /// assert_eq!(t.var(..)?, Tensor::from(1.0));
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn var(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        let centred = self.sub(&self.mean_as("var", axes, Axes::Keep)?)?;
-        centred.mul(&centred)?.mean(axes, reduced)
+    pub fn var(&self, axes: impl Into<Axes>) -> Result<Tensor> {
+        let axes = axes.into();
+        let centred = self.sub(&self.mean_as("var", &keep(&axes))?)?;
+        centred.mul(&centred)?.mean(axes)
     }
 
-    fn mean_as(&self, name: &'static str, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+    fn mean_as(&self, name: &'static str, axes: &Axes) -> Result<Tensor> {
         if !self.dtype().is_real() {
             return Err(refused(name, self.dtype(), "cast it to f32 or f64 first"));
         }
-        let n: usize = shape::axes(name, axes, self.shape())?.iter().map(|a| self.shape()[*a]).product();
+        let n: usize = axes.of(name, self.shape())?.iter().map(|a| self.shape()[*a]).product();
         let number = |x: f64| Tensor::from(x).cast(self.dtype());
-        let mean = self.sum(axes, reduced)?.div(&number(n as f64))?;
+        let mean = self.sum(axes)?.div(&number(n as f64))?;
         let infinite = mean.abs()?.equal(&number(f64::INFINITY))?;
-        if !infinite.any(&[], Axes::Drop)?.item::<bool>()? {
+        if !infinite.any(..)?.item::<bool>()? {
             return Ok(mean);
         }
         // A power of two loses no digit of numbers so great.
         let scale = 1.0 / n.next_power_of_two() as f64;
-        let scaled = self.mul(&number(scale))?.sum(axes, reduced)?.div(&number(n as f64 * scale))?;
+        let scaled = self.mul(&number(scale))?.sum(axes)?.div(&number(n as f64 * scale))?;
         infinite.select(&scaled, &mean)
     }
 
@@ -128,16 +111,16 @@ impl Tensor {
     ///
     /// # Errors
     /// As [`sum`](Tensor::sum); truth values only.
-    pub fn all(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        self.truth("all")?.reduction("all", Reduction::Min, axes, reduced)
+    pub fn all(&self, axes: impl Into<Axes>) -> Result<Tensor> {
+        self.truth("all")?.reduction("all", Reduction::Min, &axes.into())
     }
 
     /// Whether any element holds, of truth values.
     ///
     /// # Errors
     /// As [`sum`](Tensor::sum); truth values only.
-    pub fn any(&self, axes: &[isize], reduced: Axes) -> Result<Tensor> {
-        self.truth("any")?.reduction("any", Reduction::Max, axes, reduced)
+    pub fn any(&self, axes: impl Into<Axes>) -> Result<Tensor> {
+        self.truth("any")?.reduction("any", Reduction::Max, &axes.into())
     }
 
     fn truth(&self, op: &'static str) -> Result<&Tensor> {
@@ -148,9 +131,9 @@ impl Tensor {
         }
     }
 
-    fn reduction(&self, name: &'static str, op: Reduction, axes: &[isize], reduced: Axes) -> Result<Tensor> {
+    fn reduction(&self, name: &'static str, op: Reduction, wanted: &Axes) -> Result<Tensor> {
         let own = Shape::from(self.shape());
-        let axes = shape::axes(name, axes, &own)?;
+        let axes = wanted.of(name, &own)?;
         let extreme = matches!(op, Reduction::Max | Reduction::Min) && self.dtype() != DType::Bool;
         if extreme && axes.iter().any(|a| own[*a] == 0) {
             return Err(Error::shape(name, [&own[..]], "an empty axis has no extreme"));
@@ -159,10 +142,7 @@ impl Tensor {
             return Err(refused(name, DType::Bool, "count with cast(DType::I64) first"));
         }
         let left = (0..own.len()).filter(|a| !axes.contains(a));
-        let shape: Shape = match reduced {
-            Axes::Drop => left.clone().map(|a| own[a]).collect(),
-            Axes::Keep => (0..own.len()).map(|a| if axes.contains(&a) { 1 } else { own[a] }).collect(),
-        };
+        let shape = wanted.left(&own, &axes);
         let size = |axes: &[usize]| axes.iter().product::<usize>();
         let (x, dims) = match axes[..] {
             // Neighbouring axes are reduced where they lie; others come last first.

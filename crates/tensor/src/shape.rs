@@ -150,23 +150,6 @@ pub fn size(op: &'static str, shape: &Shape) -> Result<usize> {
     shape.checked_size().ok_or_else(|| Error::shape(op, [&shape[..]], "too many elements for any memory"))
 }
 
-/// Resolves several axis numbers to ascending positions; a repeated axis is an error.
-/// An empty list means all axes.
-pub fn axes(op: &'static str, list: &[isize], shape: &[usize]) -> Result<SmallVec<[usize; 4]>> {
-    if list.is_empty() {
-        return Ok((0..shape.len()).collect());
-    }
-    let mut out: SmallVec<[usize; 4]> = SmallVec::new();
-    for &a in list {
-        out.push(axis(op, a, shape)?);
-    }
-    out.sort_unstable();
-    if out.windows(2).any(|w| w[0] == w[1]) {
-        return Err(Error::shape(op, [shape], format!("axes {list:?} name an axis twice")));
-    }
-    Ok(out)
-}
-
 /// THE broadcasting rule: align at the last axis; lengths are equal or one of them is 1.
 pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
     let rank = a.len().max(b.len());
@@ -229,6 +212,24 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Result<Shape> {
         1 => fail(format!("{size} elements cannot be divided to fill the -1 of {to:?}")),
         _ => fail(format!("{to:?} has more than one -1")),
     }
+}
+
+/// `shape` without `axis`, which must have length 1.
+pub fn squeeze(shape: &[usize], axis: isize) -> Result<Shape> {
+    let at = self::axis("squeeze", axis, shape)?;
+    if shape[at] != 1 {
+        let why = format!("axis {at} has length {}, not 1", shape[at]);
+        return Err(Error::shape("squeeze", [shape], why));
+    }
+    Ok(Shape::from(shape).without(at))
+}
+
+/// The positions of the axes of `shape` with `a` and `b` exchanged.
+pub fn swap_axes(shape: &[usize], a: isize, b: isize) -> Result<SmallVec<[usize; 4]>> {
+    let (a, b) = (axis("swap_axes", a, shape)?, axis("swap_axes", b, shape)?);
+    let mut out: SmallVec<[usize; 4]> = (0..shape.len()).collect();
+    out.swap(a, b);
+    Ok(out)
 }
 
 /// Checks that `axes` names each axis of `shape` once, and returns their positions.

@@ -15,11 +15,11 @@ impl Tensor {
     ///
     /// ```
     /// # use chainrule_tensor::Tensor;
-    /// assert_eq!(Tensor::arange(0..6).reshape(&[2, -1])?.shape(), [2, 3]);
+    /// assert_eq!(Tensor::arange(0..6).reshape([2, -1])?.shape(), [2, 3]);
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn reshape(&self, to: &[isize]) -> Result<Tensor> {
-        self.with_shape("reshape", &shape::reshape(self.shape(), to)?)
+    pub fn reshape(&self, to: impl AsRef<[isize]>) -> Result<Tensor> {
+        self.with_shape("reshape", &shape::reshape(self.shape(), to.as_ref())?)
     }
 
     /// The axes in a new order: axis `i` of the result is axis `axes[i]` of this. Shares the elements.
@@ -30,11 +30,11 @@ impl Tensor {
     /// ```
     /// # use chainrule_tensor::{DType, Tensor};
     /// let t = Tensor::zeros([2, 3, 4], DType::F32);
-    /// assert_eq!(t.permute(&[2, 0, 1])?.shape(), [4, 2, 3]);
+    /// assert_eq!(t.permute([2, 0, 1])?.shape(), [4, 2, 3]);
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn permute(&self, axes: &[isize]) -> Result<Tensor> {
-        let axes = shape::permute(self.shape(), axes)?;
+    pub fn permute(&self, axes: impl AsRef<[isize]>) -> Result<Tensor> {
+        let axes = shape::permute(self.shape(), axes.as_ref())?;
         Ok(each!(self, a => Element::wrap(a.clone().permuted_axes(&axes[..]))))
     }
 
@@ -62,6 +62,22 @@ impl Tensor {
         Ok(each!(self, a => go(a)))
     }
 
+    /// The axes `a` and `b` exchanged. Shares the elements.
+    ///
+    /// # Errors
+    /// [`Error::Axis`] for an axis out of range.
+    ///
+    /// ```
+    /// # use chainrule_tensor::{DType, Tensor};
+    /// assert_eq!(Tensor::zeros([2, 3, 4], DType::F32).swap_axes(0, -1)?.shape(), [4, 3, 2]);
+    /// # Ok::<(), chainrule_tensor::Error>(())
+    /// ```
+    #[doc(alias = "transpose")]
+    pub fn swap_axes(&self, a: isize, b: isize) -> Result<Tensor> {
+        let axes = shape::swap_axes(self.shape(), a, b)?;
+        Ok(each!(self, a => Element::wrap(a.clone().permuted_axes(&axes[..]))))
+    }
+
     /// A new axis of length 1 before `axis` (negative counts from the end of the result). Shares the elements.
     ///
     /// # Errors
@@ -70,13 +86,15 @@ impl Tensor {
     /// ```
     /// # use chainrule_tensor::Tensor;
     /// let t = Tensor::arange(0..3);
-    /// assert_eq!(t.expand(0)?.shape(), [1, 3]);
-    /// assert_eq!(t.expand(-1)?.shape(), [3, 1]);
+    /// assert_eq!(t.insert_axis(0)?.shape(), [1, 3]);
+    /// assert_eq!(t.insert_axis(-1)?.shape(), [3, 1]);
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn expand(&self, axis: isize) -> Result<Tensor> {
+    #[doc(alias = "unsqueeze")]
+    #[doc(alias = "expand_dims")]
+    pub fn insert_axis(&self, axis: isize) -> Result<Tensor> {
         let longer: Shape = self.shape().iter().copied().chain([1]).collect();
-        let axis = shape::axis("expand", axis, &longer)?;
+        let axis = shape::axis("insert_axis", axis, &longer)?;
         Ok(each!(self, a => Element::wrap(a.clone().insert_axis(Axis(axis)))))
     }
 
@@ -91,11 +109,8 @@ impl Tensor {
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
     pub fn squeeze(&self, axis: isize) -> Result<Tensor> {
+        shape::squeeze(self.shape(), axis)?;
         let at = shape::axis("squeeze", axis, self.shape())?;
-        if self.shape()[at] != 1 {
-            let why = format!("axis {at} has length {}, not 1", self.shape()[at]);
-            return Err(Error::shape("squeeze", [self.shape()], why));
-        }
         Ok(each!(self, a => Element::wrap(a.clone().index_axis_move(Axis(at), 0))))
     }
 
@@ -111,6 +126,7 @@ impl Tensor {
     /// assert_eq!(t, Tensor::from([[0_i64, 1], [0, 1]]));
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
+    #[doc(alias = "expand")]
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         fn go<E: Element>(whole: &Tensor, from: &Layout) -> Result<Tensor> {
             let mut out = vec![E::default(); from.shape.size()];

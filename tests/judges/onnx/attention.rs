@@ -1,6 +1,7 @@
 //! Attention: softmax of products of queries and keys, its linear relative, and rotary positions.
 
 use chainrule::graph::{Kind, Var};
+use chainrule::tensor::keep;
 
 use super::node::{Node, Outcome};
 
@@ -19,27 +20,26 @@ const HIDDEN: f64 = f64::NEG_INFINITY;
 /// (batch, time, heads · d) as (batch, heads, time, d).
 fn heads(x: Var<'_>, heads: i64) -> Var<'_> {
     let shape = x.shape();
-    x.reshape(&[shape[0] as isize, shape[1] as isize, heads as isize, -1]).permute(&[0, 2, 1, 3])
+    x.reshape([shape[0] as isize, shape[1] as isize, heads as isize, -1]).permute([0, 2, 1, 3])
 }
 
 /// The reverse of [`heads`].
 fn joined(x: Var<'_>) -> Var<'_> {
     let shape = x.shape();
-    x.permute(&[0, 2, 1, 3]).reshape(&[shape[0] as isize, shape[2] as isize, -1])
+    x.permute([0, 2, 1, 3]).reshape([shape[0] as isize, shape[2] as isize, -1])
 }
 
 /// Each head of keys or values as often as it has queries to serve.
 fn shared(x: Var<'_>, wanted: usize) -> Var<'_> {
     let shape = x.shape();
     let times = wanted / shape[1];
-    let wide = x.expand(2).broadcast_to([&shape[..2], &[times], &shape[2..]].concat());
-    wide.reshape(&[shape[0] as isize, wanted as isize, shape[2] as isize, shape[3] as isize])
+    let wide = x.insert_axis(2).broadcast_to([&shape[..2], &[times], &shape[2..]].concat());
+    wide.reshape([shape[0] as isize, wanted as isize, shape[2] as isize, shape[3] as isize])
 }
 
 /// Softmax along the last axis; a row with nothing but −∞ gives zeros.
 fn weights(scores: Var<'_>) -> Var<'_> {
-    let top = scores.max(&[-1]);
-    let blind = scores.keep(&[-1], top.equal(HIDDEN));
+    let blind = scores.max(keep(-1)).equal(HIDDEN);
     blind.select(0.0, blind.select(0.0, scores).softmax(-1))
 }
 
@@ -57,8 +57,7 @@ fn attention<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let bias = bias(n, q.shape()[2], keys.shape()[2]);
     let biased = capped + bias;
     // A row without a visible key is decided by the bias alone, whatever the products are.
-    let top = bias.max(&[-1]);
-    let blind = bias.keep(&[-1], top.equal(HIDDEN));
+    let blind = bias.max(keep(-1)).equal(HIDDEN);
     let probabilities = blind.select(0.0, weights(biased));
     let y = probabilities.matmul(shared(values, count));
     let shown = match n.int_or("qk_matmul_output_mode", 0) {
@@ -86,7 +85,7 @@ fn bias<'g>(n: &Node<'g>, queries: usize, keys: usize) -> Var<'g> {
     let used = n.given(6);
     let offset = match (n.given(4), used) {
         (Some(past), _) => g.constant(past.shape()[2] as i64),
-        (None, Some(used)) => used.reshape(&[-1, 1, 1, 1]) - g.constant(queries as i64),
+        (None, Some(used)) => used.reshape([-1, 1, 1, 1]) - g.constant(queries as i64),
         (None, None) => g.constant(0_i64),
     };
     let ahead = g.iota([queries, keys], 1) - g.iota([queries, keys], 0) - offset;
@@ -101,7 +100,7 @@ fn bias<'g>(n: &Node<'g>, queries: usize, keys: usize) -> Var<'g> {
         bias = hide(bias, ahead.less_equal(right));
     }
     if let Some(used) = used {
-        bias = hide(bias, g.iota([keys], 0).less(used.reshape(&[-1, 1, 1, 1])));
+        bias = hide(bias, g.iota([keys], 0).less(used.reshape([-1, 1, 1, 1])));
     }
     bias
 }
@@ -119,7 +118,7 @@ fn linear<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let (readers, writers) = (n.int_or("q_num_heads", 1), n.int_or("kv_num_heads", 1));
     let (q, k, v) = (heads(n.x(0), readers), heads(n.x(1), writers), heads(n.x(2), writers));
     let decay = n.given(4).map(|d| heads(d, writers));
-    let rate = n.given(5).map(|b| b.expand(-1).permute(&[0, 2, 1, 3]));
+    let rate = n.given(5).map(|b| b.insert_axis(-1).permute([0, 2, 1, 3]));
     let [batch, _, steps, width] = q.shape()[..] else { return vec![q] };
     let nothing = || n.g.constant(0.0).broadcast_to([batch, writers as usize, width, v.shape()[3]]);
     let mut state = n.given(3).unwrap_or_else(nothing);
@@ -148,8 +147,8 @@ fn rotary<'g>(n: &Node<'g>) -> Var<'g> {
     let width = x.shape()[3];
     let turned = n.int("rotary_embedding_dim").filter(|d| *d != 0).map_or(width, |d| d as usize);
     let table = |i: usize| match n.given(3) {
-        Some(places) => places.one_hot(n.x(i).shape()[0]).real().matmul(n.x(i)).expand(1),
-        None => n.x(i).expand(1),
+        Some(places) => places.one_hot(n.x(i).shape()[0]).real().matmul(n.x(i)).insert_axis(1),
+        None => n.x(i).insert_axis(1),
     };
     let (cos, sin) = (table(1), table(2));
     let interleaved = n.flag("interleaved", false);
@@ -160,11 +159,8 @@ fn rotary<'g>(n: &Node<'g>) -> Var<'g> {
         (x.slice(3, 0..half), x.slice(3, half..turned))
     };
     let (a, b) = (a * cos - b * sin, a * sin + b * cos);
-    let pairs = if interleaved {
-        n.g.stack(&[a, b], 4).reshape(&shape_of(x, turned))
-    } else {
-        n.g.concat(&[a, b], 3)
-    };
+    let pairs =
+        if interleaved { n.g.stack(&[a, b], 4).reshape(shape_of(x, turned)) } else { n.g.concat(&[a, b], 3) };
     let y = n.g.concat(&[pairs, x.slice(3, turned..width)], 3);
     if flat { joined(y) } else { y }
 }

@@ -52,7 +52,7 @@ fn flat<'g>(index: Var<'g>, shape: &[usize]) -> Var<'g> {
     for (i, length) in shape.iter().take(coordinates).enumerate() {
         flat = flat * *length as i64 + from_start(index.slice(-1, i..i + 1), *length);
     }
-    flat.reshape(&[-1])
+    flat.reshape([-1])
 }
 
 fn gather_nd<'g>(n: &Node<'g>) -> Var<'g> {
@@ -68,9 +68,9 @@ fn gather_nd<'g>(n: &Node<'g>) -> Var<'g> {
     let (indexed, rest) = own.split_at(batch + coordinates);
     let rest: Vec<isize> = rest.iter().map(|n| *n as isize).collect();
     let count = indexed.iter().product::<usize>() as isize;
-    let taken = x.reshape(&[&[count], &rest[..]].concat()).take(0, rows);
+    let taken = x.reshape([&[count], &rest[..]].concat()).take(0, rows);
     let outer: Vec<isize> = wanted[..wanted.len() - 1].iter().map(|n| *n as isize).collect();
-    taken.reshape(&[&outer[..], &rest[..]].concat())
+    taken.reshape([&outer[..], &rest[..]].concat())
 }
 
 /// `old` where nothing was written, else what was.
@@ -113,18 +113,18 @@ fn scatter_nd<'g>(n: &Node<'g>) -> Var<'g> {
     let coordinates = index.shape()[index.rank() - 1];
     let rows: usize = own[..coordinates].iter().product();
     let rest: Vec<isize> = own[coordinates..].iter().map(|n| *n as isize).collect();
-    let table = x.reshape(&[&[rows as isize], &rest[..]].concat());
+    let table = x.reshape([&[rows as isize], &rest[..]].concat());
     let index = flat(index, &own);
-    let updates = n.x(2).reshape(&[&[-1], &rest[..]].concat());
+    let updates = n.x(2).reshape([&[-1], &rest[..]].concat());
     let y = match n.text_or("reduction", "none") {
         "none" => overwritten(table, |x, updates| x.scatter_add(0, index, updates), updates),
         "add" => table.scatter_add(0, index, updates),
         reduction => (0..updates.shape()[0]).fold(table, |x, i| {
-            let hit = n.g.iota(table.shape(), 0).equal(index.slice(0, i..i + 1).sum(&[]));
+            let hit = n.g.iota(table.shape(), 0).equal(index.slice(0, i..i + 1).sum(..));
             hit.select(combined(reduction, x, updates.slice(0, i..i + 1)), x)
         }),
     };
-    y.reshape(&lengths(x))
+    y.reshape(lengths(x))
 }
 
 fn tensor_scatter<'g>(n: &Node<'g>) -> Var<'g> {
@@ -132,7 +132,7 @@ fn tensor_scatter<'g>(n: &Node<'g>) -> Var<'g> {
     let axis = axis_of(cache, n.axis_or(-2)) as isize;
     let length = cache.shape()[axis as usize] as i64;
     let start = n.given(2).unwrap_or_else(|| n.g.constant(0_i64).broadcast_to([cache.shape()[0]]));
-    let start = (1..cache.rank()).fold(start, |s, _| s.expand(-1));
+    let start = (1..cache.rank()).fold(start, |s, _| s.insert_axis(-1));
     let index = start + n.g.iota(update.shape(), axis);
     let index = index.greater_equal(length).select(index - length, index);
     overwritten(cache, |x, updates| x.scatter_add_along_axis(axis, index, updates), update)
@@ -148,7 +148,7 @@ fn unpool<'g>(n: &Node<'g>) -> Var<'g> {
     full.extend((0..spatial).map(|i| (shape[2 + i] - 1) * strides[i] as usize + kernel[i] as usize));
     let blank = n.g.constant(0.0).broadcast_to([full.iter().product::<usize>()]);
     let image = blank.scatter_add(0, n.x(1).flatten(), x.flatten());
-    let image = image.reshape(&full.iter().map(|n| *n as isize).collect::<Vec<_>>());
+    let image = image.reshape(full.iter().map(|n| *n as isize).collect::<Vec<_>>());
     let wanted = n.ints_of(2).unwrap_or_else(|| full.iter().map(|n| *n as i64).collect());
     (2..x.rank()).fold(image, |image, i| image.pad(i as isize, 0, wanted[i] as usize - full[i]))
 }
@@ -161,15 +161,15 @@ fn one_hot<'g>(n: &Node<'g>) -> Var<'g> {
     let axis = if axis < 0 { axis + rank } else { axis };
     let mut shape = index.shape().to_vec();
     shape.insert(axis as usize, depth);
-    let hot = n.g.iota(shape, axis).equal(index.expand(axis));
-    let value = |i: usize| n.x(2).slice(0, i..i + 1).sum(&[]);
+    let hot = n.g.iota(shape, axis).equal(index.insert_axis(axis));
+    let value = |i: usize| n.x(2).slice(0, i..i + 1).sum(..);
     hot.select(value(1), value(0))
 }
 
 /// How often each n-gram of the pool occurs, with up to `max_skip_count` words between its neighbours.
 fn count_grams<'g>(n: &Node<'g>) -> Var<'g> {
     let x = n.x(0);
-    let rows = if x.rank() == 1 { x.expand(0) } else { x };
+    let rows = if x.rank() == 1 { x.insert_axis(0) } else { x };
     let (pool, starts) = (n.ints("pool_int64s").expect("words"), n.ints("ngram_counts").expect("starts"));
     let slots = n.ints("ngram_indexes").expect("slots");
     let bounds = n.int_or("min_gram_length", 1)..=n.int_or("max_gram_length", 1);
@@ -187,7 +187,7 @@ fn count_grams<'g>(n: &Node<'g>) -> Var<'g> {
         }
     }
     let counts = n.g.stack(&columns, 1);
-    if x.rank() == 1 { counts.sum(&[0]) } else { counts }
+    if x.rank() == 1 { counts.sum(0) } else { counts }
 }
 
 fn occurrences<'g>(rows: Var<'g>, gram: &[i64], skips: usize) -> Var<'g> {
@@ -203,7 +203,7 @@ fn occurrences<'g>(rows: Var<'g>, gram: &[i64], skips: usize) -> Var<'g> {
         let at =
             |(i, word): (usize, &i64)| rows.slice(1, i * stride..i * stride + length - reach).equal(*word);
         let hits = gram.iter().enumerate().map(at).reduce(|a, b| a.minimum(b)).expect("a gram has words");
-        total += hits.real().sum(&[1]);
+        total += hits.real().sum(1);
     }
     total
 }

@@ -23,14 +23,14 @@ fn gemm<'g>(n: &Node<'g>) -> Var<'g> {
 
 /// NumPy's product: a vector is a row on the left, a column on the right, and that axis goes again.
 fn product<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
-    let row = if a.rank() == 1 { a.expand(0) } else { a };
-    let column = if b.rank() == 1 { b.expand(1) } else { b };
+    let row = if a.rank() == 1 { a.insert_axis(0) } else { a };
+    let column = if b.rank() == 1 { b.insert_axis(1) } else { b };
     let y = row.matmul(column);
-    let y = if b.rank() == 1 { y.sum(&[-1]) } else { y };
+    let y = if b.rank() == 1 { y.sum(-1) } else { y };
     // A sum over an axis of length 1 is a reshape that needs no lengths.
     match (a.rank(), b.rank()) {
-        (1, 1) => y.sum(&[-1]),
-        (1, _) => y.sum(&[-2]),
+        (1, 1) => y.sum(-1),
+        (1, _) => y.sum(-2),
         _ => y,
     }
 }

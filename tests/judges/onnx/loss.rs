@@ -19,12 +19,12 @@ pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
 fn likelihood<'g>(n: &Node<'g>, logs: Var<'g>) -> Var<'g> {
     let labels = n.x(1);
     let classes = logs.shape()[1];
-    let taken = labels.expand(1).equal(class_numbers(n, logs));
+    let taken = labels.insert_axis(1).equal(class_numbers(n, logs));
     // Not a product: 0 · −∞ would be a NaN.
-    let losses = -taken.select(logs, 0.0).sum(&[1]);
+    let losses = -taken.select(logs, 0.0).sum(1);
     let weights = n.given(2).unwrap_or_else(|| n.g.constant(1.0).broadcast_to([classes]));
-    let weights = (2..logs.rank()).fold(weights, |w, _| w.expand(-1));
-    let weights = taken.select(weights, 0.0).sum(&[1]);
+    let weights = (2..logs.rank()).fold(weights, |w, _| w.insert_axis(-1));
+    let weights = taken.select(weights, 0.0).sum(1);
     let weights = match n.int("ignore_index") {
         Some(ignored) => labels.equal(ignored).select(0.0, weights),
         None => weights,
@@ -32,8 +32,8 @@ fn likelihood<'g>(n: &Node<'g>, logs: Var<'g>) -> Var<'g> {
     let losses = weights.equal(0.0).select(0.0, losses * weights);
     match n.text_or("reduction", "mean") {
         "none" => losses,
-        "sum" => losses.sum(&[]),
-        _ => losses.sum(&[]) / weights.sum(&[]),
+        "sum" => losses.sum(..),
+        _ => losses.sum(..) / weights.sum(..),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Normalisation: over batches, features, instances, groups and channels.
 
 use chainrule::graph::Var;
+use chainrule::tensor::keep;
 
 use super::node::{Node, Outcome, axis_of, lengths};
 
@@ -17,13 +18,13 @@ pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
         "MeanVarianceNormalization" => {
             let axes = n.ints("axes").unwrap_or_else(|| vec![0, 2, 3]);
             let axes: Vec<isize> = axes.iter().map(|a| *a as isize).collect();
-            let x = n.x(0) - n.x(0).keep(&axes, n.x(0).mean(&axes));
-            vec![x / (x.keep(&axes, x.square().mean(&axes).sqrt()) + 1e-9)]
+            let x = n.x(0) - n.x(0).mean(keep(&axes));
+            vec![x / (x.square().mean(keep(&axes)).sqrt() + 1e-9)]
         }
         "RMSNormalization" => {
             let x = n.x(0);
             let axes = from(x, axis_of(x, n.axis_or(-1)));
-            let size = x.keep(&axes, (x.square().mean(&axes) + epsilon(n)).sqrt());
+            let size = (x.square().mean(keep(&axes)) + epsilon(n)).sqrt();
             vec![x / size * n.x(1)]
         }
         _ => return None,
@@ -41,13 +42,13 @@ fn from(x: Var<'_>, first: usize) -> Vec<isize> {
 
 /// (x − mean) / √(variance + ε) over `axes`.
 fn standardised<'g>(x: Var<'g>, axes: &[isize], epsilon: f64) -> Var<'g> {
-    let centred = x - x.keep(axes, x.mean(axes));
-    centred * x.keep(axes, (x.var(axes) + epsilon).rsqrt())
+    let centred = x - x.mean(keep(axes));
+    centred * (x.var(keep(axes)) + epsilon).rsqrt()
 }
 
 /// One number for each channel (axis 1), ready to broadcast with `x`.
 fn by_channel<'g>(x: Var<'g>, v: Var<'g>) -> Var<'g> {
-    (2..x.rank()).fold(v, |v, _| v.expand(-1))
+    (2..x.rank()).fold(v, |v, _| v.insert_axis(-1))
 }
 
 fn batch<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
@@ -69,8 +70,8 @@ fn batch<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
 fn group<'g>(n: &Node<'g>) -> Var<'g> {
     let x = n.x(0);
     let groups = n.int_or("num_groups", 1) as isize;
-    let grouped = x.reshape(&[x.shape()[0] as isize, groups, -1]);
-    standardised(grouped, &[2], epsilon(n)).reshape(&lengths(x)) * by_channel(x, n.x(1))
+    let grouped = x.reshape([x.shape()[0] as isize, groups, -1]);
+    standardised(grouped, &[2], epsilon(n)).reshape(lengths(x)) * by_channel(x, n.x(1))
         + by_channel(x, n.x(2))
 }
 
@@ -79,7 +80,7 @@ fn layer<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let axes = from(x, axis_of(x, n.axis_or(-1)));
     let y = standardised(x, &axes, epsilon(n)) * n.x(1);
     let y = n.given(2).map_or(y, |bias| y + bias);
-    vec![y, x.keep(&axes, x.mean(&axes)), x.keep(&axes, (x.var(&axes) + epsilon(n)).rsqrt())]
+    vec![y, x.mean(keep(&axes)), (x.var(keep(&axes)) + epsilon(n)).rsqrt()]
 }
 
 /// Each element over a power of the squares in its neighbourhood of channels.

@@ -41,7 +41,7 @@ impl<'g> Cell<'g> {
 
 fn layer<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let batch_first = n.int_or("layout", 0) == 1;
-    let swapped = |v: Var<'g>| if batch_first { v.permute(&[1, 0, 2]) } else { v };
+    let swapped = |v: Var<'g>| if batch_first { v.permute([1, 0, 2]) } else { v };
     let x = swapped(n.x(0));
     let (steps, batch) = (x.shape()[0], x.shape()[1]);
     let (directions, hidden) = (n.x(1).shape()[0], n.x(2).shape()[2]);
@@ -53,14 +53,14 @@ fn layer<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let peepholes = n.given(7).unwrap_or_else(|| zeros(&[directions, 3 * hidden]));
     let (mut all, mut last_h, mut last_c) = (vec![], vec![], vec![]);
     for d in 0..directions {
-        let of = |v: Var<'g>| v.slice(0, d..d + 1).sum(&[0]);
+        let of = |v: Var<'g>| v.slice(0, d..d + 1).sum(0);
         let cell = Cell { w: of(n.x(1)), r: of(n.x(2)), bias: of(bias), peepholes: of(peepholes), hidden };
         let backwards = d == 1 || n.text_or("direction", "forward") == "reverse";
         let mut state = [of(h), of(c)];
         let mut seen = Vec::new();
         for t in 0..steps {
             let t = if backwards { steps - 1 - t } else { t };
-            state = step(n, &cell, x.slice(0, t..t + 1).sum(&[0]), state);
+            state = step(n, &cell, x.slice(0, t..t + 1).sum(0), state);
             seen.push(state[0]);
         }
         if backwards {
@@ -71,7 +71,7 @@ fn layer<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
         last_c.push(state[1]);
     }
     let y = n.g.stack(&all, 1); // (time, direction, batch, hidden)
-    let y = if batch_first { y.permute(&[2, 0, 1, 3]) } else { y };
+    let y = if batch_first { y.permute([2, 0, 1, 3]) } else { y };
     vec![y, swapped(n.g.stack(&last_h, 0)), swapped(n.g.stack(&last_c, 0))]
 }
 

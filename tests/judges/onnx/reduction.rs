@@ -1,6 +1,7 @@
 //! Along axes: reductions, positions of extremes, softmax and norms.
 
 use chainrule::graph::{Kind, Var};
+use chainrule::tensor::keep;
 
 use super::node::{Node, Outcome, axis_of};
 
@@ -17,8 +18,13 @@ fn reduce<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         true => (0..x.rank() as isize).collect(),
         false => named.iter().map(|a| *a as isize).collect(),
     };
-    let y = over(&n.op, x, &axes)?;
-    Some(if n.flag("keepdims", true) { x.keep(&axes, y) } else { y })
+    let mut y = over(&n.op, x, &axes)?;
+    if n.flag("keepdims", true) {
+        let mut places: Vec<usize> = axes.iter().map(|a| axis_of(x, *a)).collect();
+        places.sort_unstable();
+        y = places.iter().fold(y, |y, place| y.insert_axis(*place as isize));
+    }
+    Some(y)
 }
 
 /// A reduction over no axes: the elementwise part alone.
@@ -69,8 +75,7 @@ fn log_sum_exp<'g>(x: Var<'g>, axes: &[isize]) -> Var<'g> {
     if count(x, axes) == 0 {
         return x.sum(axes).ln();
     }
-    let top = x.max(axes);
-    (x - x.keep(axes, top)).exp().sum(axes).ln() + top
+    (x - x.max(keep(axes))).exp().sum(axes).ln() + x.max(axes)
 }
 
 fn along<'g>(n: &Node<'g>) -> Option<Var<'g>> {
@@ -80,25 +85,24 @@ fn along<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "ArgMin" => position(n, -x),
         "GlobalAveragePool" => {
             let axes: Vec<isize> = (2..x.rank() as isize).collect();
-            x.keep(&axes, x.mean(&axes))
+            x.mean(keep(&axes))
         }
         "GlobalMaxPool" => {
             let axes: Vec<isize> = (2..x.rank() as isize).collect();
-            x.keep(&axes, x.max(&axes))
+            x.max(keep(&axes))
         }
         "Hardmax" => {
             let axis = n.axis_or(-1);
             let ranks = n.g.iota(x.shape(), axis_of(x, axis) as isize);
-            ranks.equal(x.keep(&[axis], x.argmax(axis))).real()
+            ranks.equal(x.argmax(axis).insert_axis(axis)).real()
         }
         "LogSoftmax" => x.log_softmax(n.axis_or(-1)),
         "LpNormalization" => {
-            let axis = [n.axis_or(-1)];
+            let axis = keep(n.axis_or(-1));
             let norm = match n.int_or("p", 2) {
                 1 => x.abs().sum(&axis),
                 _ => x.square().sum(&axis).sqrt(),
             };
-            let norm = x.keep(&axis, norm);
             norm.equal(0.0).select(0.0, x / norm)
         }
         "Softmax" => x.softmax(n.axis_or(-1)),
@@ -115,5 +119,5 @@ fn position<'g>(n: &Node<'g>, x: Var<'g>) -> Var<'g> {
     } else {
         x.argmax(axis)
     };
-    if n.flag("keepdims", true) { x.keep(&[axis], y) } else { y }
+    if n.flag("keepdims", true) { y.insert_axis(axis) } else { y }
 }

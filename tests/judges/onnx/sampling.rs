@@ -34,36 +34,36 @@ fn affine_grid<'g>(n: &Node<'g>) -> Var<'g> {
     let image = &size[2..];
     // The matrix takes the last axis first, and a 1.
     let axis = |i: usize| {
-        let line = (i + 1..image.len()).fold(centres(n, image[i]), |line, _| line.expand(-1));
+        let line = (i + 1..image.len()).fold(centres(n, image[i]), |line, _| line.insert_axis(-1));
         line.broadcast_to(image)
     };
     let mut places: Vec<Var<'g>> = (0..image.len()).rev().map(axis).collect();
     places.push(n.g.constant(1.0).broadcast_to(image));
-    let places = n.g.stack(&places, -1).reshape(&[-1, image.len() as isize + 1]);
+    let places = n.g.stack(&places, -1).reshape([-1, image.len() as isize + 1]);
     let grid = places.matmul(n.x(0).t());
     let shape = std::iter::once(size[0]).chain(image.iter().copied()).chain([image.len()]);
-    grid.reshape(&shape.map(|n| n as isize).collect::<Vec<_>>())
+    grid.reshape(shape.map(|n| n as isize).collect::<Vec<_>>())
 }
 
 /// 1 where a place on the line is pixel `j`, less with distance, 0 from the next pixel on.
 fn hat<'g>(at: Var<'g>, pixels: usize) -> Var<'g> {
     let pixel = at.graph().iota([pixels], 0).real();
-    (1.0 - (at.expand(-1) - pixel).abs()).maximum(0.0)
+    (1.0 - (at.insert_axis(-1) - pixel).abs()).maximum(0.0)
 }
 
 fn grid_sample<'g>(n: &Node<'g>) -> Var<'g> {
     let (x, grid) = (n.x(0), n.x(1));
     let shape = x.shape();
     let axes = x.rank() - 2;
-    let places = grid.reshape(&[shape[0] as isize, -1, axes as isize]);
+    let places = grid.reshape([shape[0] as isize, -1, axes as isize]);
     // Places name the last axis first.
-    let weights = |i: usize| axis_weights(n, places.slice(2, axes - 1 - i..axes - i).sum(&[2]), shape[2 + i]);
+    let weights = |i: usize| axis_weights(n, places.slice(2, axes - 1 - i..axes - i).sum(2), shape[2 + i]);
     let mut factors: Vec<Var<'g>> = (0..axes).map(weights).collect();
     factors.push(x);
     let spec = ["npa,nca->ncp", "npa,npb,ncab->ncp", "npa,npb,npd,ncabd->ncp"][axes - 1];
     let outer = grid.shape();
     let to = [shape[0], shape[1]].into_iter().chain(outer[1..=axes].iter().copied());
-    n.g.einsum(spec, &factors).reshape(&to.map(|n| n as isize).collect::<Vec<_>>())
+    n.g.einsum(spec, &factors).reshape(to.map(|n| n as isize).collect::<Vec<_>>())
 }
 
 /// Weights (batch, places, pixels) of the pixels of one axis for places between −1 and 1.
@@ -90,8 +90,8 @@ fn axis_weights<'g>(n: &Node<'g>, place: Var<'g>, pixels: usize) -> Var<'g> {
     };
     let pixel = n.g.iota([pixels], 0).real();
     let weight = |(offset, weight): (f64, Var<'g>)| {
-        let hit = inside(first + offset).expand(-1).equal(pixel);
-        hit.select(weight.expand(-1), 0.0)
+        let hit = inside(first + offset).insert_axis(-1).equal(pixel);
+        hit.select(weight.insert_axis(-1), 0.0)
     };
     taps.into_iter().map(weight).reduce(|a, b| a + b).expect("a tap")
 }
@@ -128,8 +128,8 @@ fn roi_align<'g>(n: &Node<'g>) -> Var<'g> {
         let step = 1.0 / (cells * samples) as f64;
         let at = edge(start) + span * ((n.g.iota([cells * samples], 0).real() + 0.5) * step);
         let seen = at.greater_equal(-1.0).minimum(at.less_equal(pixels as f64)).real();
-        let weights = hat(at.clip(0.0, pixels as f64 - 1.0), pixels) * seen.expand(-1);
-        weights.reshape(&[-1, cells as isize, samples as isize, pixels as isize]).mean(&[2])
+        let weights = hat(at.clip(0.0, pixels as f64 - 1.0), pixels) * seen.insert_axis(-1);
+        weights.reshape([-1, cells as isize, samples as isize, pixels as isize]).mean(2)
     };
     let shape = x.shape();
     let (rows, columns) = (weights(1, "output_height", shape[2]), weights(0, "output_width", shape[3]));
@@ -145,8 +145,8 @@ fn deformed<'g>(n: &Node<'g>) -> Var<'g> {
     let teams = n.int_or("offset_group", 1) as usize;
     let channels = shape[1] / teams;
     let sizes = |list: &[usize]| list.iter().map(|n| *n as isize).collect::<Vec<_>>();
-    let offsets = offsets.reshape(&sizes(&[shape[0], teams, taps, 2, out[2], out[3]]));
-    let mask = n.given(4).map(|m| m.reshape(&sizes(&[shape[0], teams, taps, out[2] * out[3]])));
+    let offsets = offsets.reshape(sizes(&[shape[0], teams, taps, 2, out[2], out[3]]));
+    let mask = n.given(4).map(|m| m.reshape(sizes(&[shape[0], teams, taps, out[2] * out[3]])));
     let mut columns = Vec::new();
     for k in 0..taps {
         let tap = [k / window.kernel[1], k % window.kernel[1]];
@@ -154,14 +154,14 @@ fn deformed<'g>(n: &Node<'g>) -> Var<'g> {
         let weights = |i: usize| {
             let start = (tap[i] * window.dilations[i]) as f64 - window.pads[i].0 as f64;
             let home = n.g.iota(&out[2..], i as isize).real() * window.strides[i] as f64 + start;
-            let moved = offsets.slice(2, k..k + 1).slice(3, i..i + 1).sum(&[2, 3]) + home;
-            hat(moved.reshape(&[shape[0] as isize, teams as isize, -1]), shape[2 + i])
+            let moved = offsets.slice(2, k..k + 1).slice(3, i..i + 1).sum([2, 3]) + home;
+            hat(moved.reshape([shape[0] as isize, teams as isize, -1]), shape[2 + i])
         };
-        let image = x.reshape(&sizes(&[shape[0], teams, channels, shape[2], shape[3]]));
+        let image = x.reshape(sizes(&[shape[0], teams, channels, shape[2], shape[3]]));
         let read = n.g.einsum("ntph,ntpw,ntchw->ntcp", &[weights(0), weights(1), image]);
         let read = mask.map_or(read, |m| read * m.slice(2, k..k + 1));
-        columns.push(read.reshape(&sizes(&[shape[0], shape[1], out[2], out[3]])));
+        columns.push(read.reshape(sizes(&[shape[0], shape[1], out[2], out[3]])));
     }
     let y = product(n.g.stack(&columns, 2), kernels, groups(n));
-    n.given(3).map_or(y, |b| y + b.expand(-1).expand(-1))
+    n.given(3).map_or(y, |b| y + b.insert_axis(-1).insert_axis(-1))
 }

@@ -26,10 +26,10 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
             let block = n.int_or("blocksize", 1) as isize;
             let (b, c, h, w) = (size(0), size(1) / (block * block), size(2), size(3));
             let blocks = match n.text_or("mode", "DCR") {
-                "CRD" => x.reshape(&[b, c, block, block, h, w]).permute(&[0, 1, 4, 2, 5, 3]),
-                _ => x.reshape(&[b, block, block, c, h, w]).permute(&[0, 3, 4, 1, 5, 2]),
+                "CRD" => x.reshape([b, c, block, block, h, w]).permute([0, 1, 4, 2, 5, 3]),
+                _ => x.reshape([b, block, block, c, h, w]).permute([0, 3, 4, 1, 5, 2]),
             };
-            blocks.reshape(&[b, c, h * block, w * block])
+            blocks.reshape([b, c, h * block, w * block])
         }
         "Expand" => {
             let to: Vec<usize> = n.ints_of(1)?.iter().map(|n| *n as usize).collect();
@@ -39,10 +39,10 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "Flatten" => {
             let axis = axis_of(x, n.axis_or(1));
             let rows: usize = x.shape()[..axis].iter().product();
-            x.reshape(&[rows as isize, -1])
+            x.reshape([rows as isize, -1])
         }
         "Identity" => x,
-        "Reshape" => x.reshape(&target(n, x)),
+        "Reshape" => x.reshape(target(n, x)),
         "ReverseSequence" => reverse_sequence(n, x),
         "Shape" => {
             let rank = x.rank() as i64;
@@ -60,12 +60,12 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
             let (b, c, h, w) = (size(0), size(1), size(2) / block, size(3) / block);
             let order: [isize; 6] =
                 if n.text_or("mode", "DCR") == "CRD" { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
-            x.reshape(&[b, c, h, block, w, block]).permute(&order).reshape(&[b, c * block * block, h, w])
+            x.reshape([b, c, h, block, w, block]).permute(order).reshape([b, c * block * block, h, w])
         }
         "Squeeze" => {
             let axes: Vec<usize> = n.ints_of(1)?.iter().map(|a| axis_of(x, *a as isize)).collect();
             let kept = lengths(x).into_iter().enumerate().filter(|(i, _)| !axes.contains(i));
-            x.reshape(&kept.map(|(_, n)| n).collect::<Vec<_>>())
+            x.reshape(kept.map(|(_, n)| n).collect::<Vec<_>>())
         }
         "Tile" => n
             .ints_of(1)?
@@ -75,7 +75,7 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "Transpose" => {
             let reversed = || (0..x.rank() as i64).rev().collect();
             let axes = n.ints("perm").unwrap_or_else(reversed);
-            x.permute(&axes.iter().map(|a| *a as isize).collect::<Vec<_>>())
+            x.permute(axes.iter().map(|a| *a as isize).collect::<Vec<_>>())
         }
         "Trilu" => {
             let k = n.ints_of(1).map_or(0, |k| k[0]);
@@ -90,7 +90,7 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
             let rank = (x.rank() + named.len()) as i64;
             let mut axes: Vec<i64> = named.iter().map(|a| if *a < 0 { a + rank } else { *a }).collect();
             axes.sort_unstable();
-            axes.iter().fold(x, |x, axis| x.expand(*axis as isize))
+            axes.iter().fold(x, |x, axis| x.insert_axis(*axis as isize))
         }
         _ => return None,
     })

@@ -49,9 +49,9 @@ fn fourier<'g>([re, im]: Complex<'g>, length: usize, bins: usize, inverse: bool)
 
 /// Real and imaginary part of the last axis, which may hold the real part alone.
 fn parts(x: Var<'_>) -> Complex<'_> {
-    let re = x.slice(-1, 0..1).sum(&[-1]);
+    let re = x.slice(-1, 0..1).sum(-1);
     let complex = x.shape()[x.rank() - 1] == 2;
-    [re, if complex { x.slice(-1, 1..2).sum(&[-1]) } else { re * 0.0 }]
+    [re, if complex { x.slice(-1, 1..2).sum(-1) } else { re * 0.0 }]
 }
 
 fn transform<'g>(n: &Node<'g>) -> Var<'g> {
@@ -77,7 +77,7 @@ fn transform<'g>(n: &Node<'g>) -> Var<'g> {
     }
     let bins = if onesided && !inverse { half } else { length };
     let [re, im] = fourier(signal, length, bins, inverse).map(|v| v.permute(&order));
-    if inverse && onesided { re.expand(-1) } else { n.g.stack(&[re, im], -1) }
+    if inverse && onesided { re.insert_axis(-1) } else { n.g.stack(&[re, im], -1) }
 }
 
 /// The transform of overlapping frames.

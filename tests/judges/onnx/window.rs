@@ -115,7 +115,7 @@ pub(crate) fn groups(n: &Node<'_>) -> usize {
 
 /// The bias of each output channel, if there is one.
 fn biased<'g>(n: &Node<'g>, y: Var<'g>) -> Var<'g> {
-    n.given(2).map_or(y, |b| y + (2..y.rank()).fold(b, |b, _| b.expand(-1)))
+    n.given(2).map_or(y, |b| y + (2..y.rank()).fold(b, |b, _| b.insert_axis(-1)))
 }
 
 /// Images (batch, channels, …) with kernels (outputs, channels / groups, …).
@@ -130,16 +130,16 @@ pub(crate) fn product<'g>(columns: Var<'g>, kernels: Var<'g>, groups: usize) -> 
     let (inputs, outputs) = (shape[1] / groups, kernels.shape()[0] / groups);
     let group = |i: usize| {
         let rows = columns.slice(1, i * inputs..(i + 1) * inputs);
-        let rows = rows.reshape(&[
+        let rows = rows.reshape([
             batch,
             (inputs * shape[2]) as isize,
             shape[3..].iter().product::<usize>() as isize,
         ]);
-        kernels.slice(0, i * outputs..(i + 1) * outputs).reshape(&[outputs as isize, -1]).matmul(rows)
+        kernels.slice(0, i * outputs..(i + 1) * outputs).reshape([outputs as isize, -1]).matmul(rows)
     };
     let y = columns.graph().concat(&(0..groups).map(group).collect::<Vec<_>>(), 1);
     let windows = shape[3..].iter().map(|n| *n as isize);
-    y.reshape(&[batch, kernels.shape()[0] as isize].into_iter().chain(windows).collect::<Vec<_>>())
+    y.reshape([batch, kernels.shape()[0] as isize].into_iter().chain(windows).collect::<Vec<_>>())
 }
 
 /// The transpose of a convolution is what reverse mode makes of it.
@@ -185,7 +185,7 @@ fn col2im<'g>(n: &Node<'g>) -> Var<'g> {
     let mut window = Window::of(n, image, image);
     window.kernel = kernel;
     let taps = n.g.stack(&window.taps(image, 0.0), 2);
-    pulled_back(taps.reshape(&lengths(x)), image, x)
+    pulled_back(taps.reshape(lengths(x)), image, x)
 }
 
 fn average<'g>(n: &Node<'g>) -> Var<'g> {
@@ -215,7 +215,7 @@ fn maxima<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let x = n.x(0);
     let window = Window::of(n, x, x);
     let taps = n.g.stack(&window.taps(x, f64::NEG_INFINITY), 0);
-    let mut places = n.g.iota([x.shape().size()], 0).reshape(&lengths(x)).real();
+    let mut places = n.g.iota([x.shape().size()], 0).reshape(lengths(x)).real();
     if n.flag("storage_order", false) {
         // Column-major within an image: the last two axes change places.
         let mut shape = lengths(x);
@@ -224,7 +224,7 @@ fn maxima<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     }
     let places = n.g.stack(&window.taps(places, -1.0), 0);
     let best = n.g.iota(taps.shape(), 0).equal(taps.argmax(0));
-    vec![taps.max(&[0]), best.select(places, 0.0).sum(&[0]).int()]
+    vec![taps.max(0), best.select(places, 0.0).sum(0).int()]
 }
 
 /// A convolution of each channel with its past, and what the next call needs of it.

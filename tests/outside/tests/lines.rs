@@ -99,7 +99,7 @@ fn of_models() {
 }
 
 fn sum_of_squares<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-    (z.square().sum(&[]) + y.real().sum(&[])) * 0.1
+    (z.square().sum(..) + y.real().sum(..)) * 0.1
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn of_rules() {
             with(fault, || {
                 let g = Graph::new();
                 let x = g.leaf("x", Tensor::full([2, 3], 0.5_f32));
-                let d = rule(x).sum(&[]).grad(&[x])?[0];
+                let d = rule(x).sum(..).grad(&[x])?[0];
                 for node in g.nodes() {
                     nothing_of_the_library(mark, &format!("{} {}", node.op.name(), node.origin));
                 }
@@ -198,7 +198,7 @@ fn of_rules() {
         // A rule that is wrong itself is blamed where it is applied.
         let g = Graph::new();
         let x = g.leaf("x", Tensor::full([2, 3], 0.5_f64));
-        let cost = rule(x).sum(&[]);
+        let cost = rule(x).sum(..);
         let report = chainrule::graph::check::Checker::default().check(cost, &[x]).expect("a report");
         assert_eq!(report.culprits[0].op, "sine", "{report}");
         nothing_of_the_library(mark, &report.to_string());

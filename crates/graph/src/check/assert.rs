@@ -20,7 +20,7 @@ use crate::var::Var;
 /// use chainrule_graph::{Graph, check};
 /// let g = Graph::new();
 /// let w = g.leaf("w", [0.5, -1.0, 2.0]);
-/// check::assert_gradients((w.tanh() * w).sum(&[]), &[w]);
+/// check::assert_gradients((w.tanh() * w).sum(..), &[w]);
 /// ```
 #[track_caller]
 pub fn assert_gradients(loss: Var<'_>, parameters: &[Var<'_>]) {
@@ -52,7 +52,7 @@ pub fn assert_gradients_of(formula: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>, valu
     let n = y.shape().size();
     // Multiples of the golden ratio are evenly spread in [0, 1): no two weights are equal.
     let weights = (1..=n).map(|i| 0.5 + (i as f64 * 0.618_033_988_749_895).fract()).collect::<Vec<f64>>();
-    let weighted = Tensor::from_vec(weights, y.shape()).map(|w| (y * g.constant(w)).sum(&[]));
+    let weighted = Tensor::from_vec(weights, y.shape()).map(|w| (y * g.constant(w)).sum(..));
     judge(weighted.map_err(Into::into).and_then(|loss| gradients(loss, &leaves)));
 }
 

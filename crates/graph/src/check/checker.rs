@@ -24,7 +24,7 @@ use crate::var::Var;
 /// use chainrule_graph::{Graph, check::Checker};
 /// let g = Graph::new();
 /// let w = g.leaf("w", [0.5, -1.0, 2.0]);
-/// let report = Checker::default().elements(2).order(2).check((w.tanh() * w).sum(&[]), &[w])?;
+/// let report = Checker::default().elements(2).order(2).check((w.tanh() * w).sum(..), &[w])?;
 /// assert!(report.is_fine(), "{report}");
 /// # Ok::<(), chainrule_graph::Error>(())
 /// ```
@@ -120,7 +120,7 @@ impl Checker {
             }
             // The derivative of ⟨∇J, u⟩ is the Hessian times u.
             let u = self.constants(&parameters, order);
-            let along = gradients.iter().zip(&u).map(|(g, u)| (*g * *u).sum(&[])).reduce(|a, b| a + b);
+            let along = gradients.iter().zip(&u).map(|(g, u)| (*g * *u).sum(..)).reduce(|a, b| a + b);
             gradients = jvp(&gradients, &parameters, &u)?;
             let reached: Vec<Option<Var<'g>>> = gradients.iter().copied().map(Some).collect();
             let next = self.compare(along.unwrap_or(loss), &parameters, &reached, order)?;

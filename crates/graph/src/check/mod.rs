@@ -18,7 +18,7 @@
 //! let w = g.leaf("w", [0.5, -1.0, 2.0]);
 //! // A cube with the derivative of a square.
 //! let y = g.custom_vjp("cube", &[w], |x| x[0] * x[0] * x[0], |x, _y, ct| vec![2.0 * x[0] * ct]);
-//! let report = check::gradients(y.sin().sum(&[]), &[w])?;
+//! let report = check::gradients(y.sin().sum(..), &[w])?;
 //! assert!(report.verdict().is_wrong());
 //! let culprit = &report.culprits[0];
 //! assert_eq!(culprit.op, "cube");

@@ -82,7 +82,7 @@ impl Replay {
         let places = leaves.iter().map(|x| real.iter().position(|r| r.id() == x.id())).collect();
         let all: Vec<_> = leaves.iter().copied().chain([ct]).collect();
         let compile = |outputs: &[_]| fresh.compiler(&all, outputs).precision(Precision::F64).build();
-        let probe = Probe::new(compile(&[(y * ct).sum(&[])])?, Vec::new());
+        let probe = Probe::new(compile(&[(y * ct).sum(..)])?, Vec::new());
         Ok(Replay { probe, backward: compile(&outputs)?, forward: compile(&[y])?, shape, places })
     }
 

@@ -24,7 +24,7 @@ use crate::var::Var;
 /// let (x, w) = (g.leaf("x", [[0.5, -1.0]]), g.leaf("w", [[1.0, 2.0], [3.0, 4.0]]));
 /// let layer = |h| call("layer", &[h, w], |v| Ok(vec![v[0].matmul(v[1]).tanh()]));
 /// let y = layer(layer(x)?[0])?[0];
-/// assert_eq!(y.sum(&[]).grad(&[w])?[0].value()?.shape(), [2, 2]);
+/// assert_eq!(y.sum(..).grad(&[w])?[0].value()?.shape(), [2, 2]);
 /// # Ok::<(), chainrule_graph::Error>(())
 /// ```
 #[track_caller]

@@ -23,7 +23,7 @@ impl<'g> Var<'g> {
     /// let (x, w) = (g.leaf("x", [[0.5, -1.0]]), g.leaf("w", [[1.0, 2.0], [3.0, 4.0]]));
     /// let plain = x.matmul(w).tanh().exp();
     /// let h = plain.checkpoint(&[x]); // what tanh and exp give is not kept for backward
-    /// assert_eq!(h.sum(&[]).grad(&[w])?[0].value()?, plain.sum(&[]).grad(&[w])?[0].value()?);
+    /// assert_eq!(h.sum(..).grad(&[w])?[0].value()?, plain.sum(..).grad(&[w])?[0].value()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]

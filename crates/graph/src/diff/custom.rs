@@ -32,7 +32,7 @@ impl Graph {
     /// let x = g.leaf("x", [-2.0, 0.4, 1.7]);
     /// // Rounds, but lets the gradient through as if it did not.
     /// let y = g.custom_vjp("straight_through", &[x], |x| x[0].round(), |_x, _y, ct| vec![ct]);
-    /// let dx = (y * y).sum(&[]).grad(&[x])?[0];
+    /// let dx = (y * y).sum(..).grad(&[x])?[0];
     /// assert_eq!(dx.value()?, chainrule_tensor::Tensor::from([-4.0, 0.0, 4.0]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

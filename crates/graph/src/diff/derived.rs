@@ -177,7 +177,7 @@ pub(crate) fn batched_rule(
     let types: Vec<Type> = batched.parameter_types().cloned().collect();
     let summed = Body::trace(graph, types, |g, all| {
         let each = g.inline(&batched, all).into_iter().zip(x);
-        Ok(each.map(|(ct, axis)| if *axis { ct } else { ct.sum(&[0]) }).collect())
+        Ok(each.map(|(ct, axis)| if *axis { ct } else { ct.sum(0) }).collect())
     })?;
     Ok(Rule::Vjp { rule: summed, given: *given })
 }

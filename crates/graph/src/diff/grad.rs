@@ -21,8 +21,8 @@ impl<'g> Var<'g> {
     /// use chainrule_graph::Graph;
     /// let g = Graph::new();
     /// let x = g.leaf("x", [1.0, 2.0]);
-    /// let dx = (x * x * x).sum(&[]).grad(&[x])?[0];
-    /// let ddx = dx.sum(&[]).grad(&[x])?[0]; // a gradient is a value like any other
+    /// let dx = (x * x * x).sum(..).grad(&[x])?[0];
+    /// let ddx = dx.sum(..).grad(&[x])?[0]; // a gradient is a value like any other
     /// assert_eq!(ddx.value()?, chainrule_tensor::Tensor::from([6.0, 12.0]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -67,7 +67,7 @@ impl<'g> Var<'g> {
 /// let g = Graph::new();
 /// let x = g.leaf("x", [1.0, 2.0]);
 /// let v = g.constant(chainrule_tensor::Tensor::from([1.0, 0.0]));
-/// let loss = (x * x * x).sum(&[]);
+/// let loss = (x * x * x).sum(..);
 /// assert_eq!(hvp(loss, &[x], &[v])?[0].value()?, chainrule_tensor::Tensor::from([6.0, 0.0]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

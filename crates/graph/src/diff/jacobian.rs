@@ -23,7 +23,7 @@ use crate::var::Var;
 /// use chainrule_graph::{Graph, jacobian};
 /// let g = Graph::new();
 /// let x = g.leaf("x", [1.0, 2.0]);
-/// let y = g.stack(&[x.sum(&[]), x.prod(0), x.square().sum(&[])], 0);
+/// let y = g.stack(&[x.sum(..), x.prod(0), x.square().sum(..)], 0);
 /// let j = jacobian(y, x)?.value()?;
 /// assert_eq!(j, chainrule_tensor::Tensor::from([[1.0, 1.0], [2.0, 1.0], [2.0, 4.0]]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -89,7 +89,7 @@ fn recorded<'g>(y: Var<'g>, x: Var<'g>) -> Result<Option<Var<'g>>> {
         let columns = batched(graph, count, &[column], &[seed], &[basis])[0];
         // The axis of directions, which are those of x, goes behind the axes of y.
         let rank = columns.rank() as isize;
-        columns.permute(&(1..rank).chain([0]).collect::<Vec<_>>())
+        columns.permute((1..rank).chain([0]).collect::<Vec<_>>())
     };
     graph.admit("jacobian", &[mapped])?;
     Ok(Some(mapped.reshape_to(joined(y, x))))

@@ -30,7 +30,7 @@ use crate::var::Var;
 /// let x = g.constant([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]]);
 /// let y = g.constant(chainrule_tensor::Tensor::from([1.0, 0.0, 3.0]));
 /// // The gradient that each of the three examples alone would give.
-/// let per_example = vmap(&[x, y], |e| (e[0] * w).sum(&[]).square().grad(&[w]))?;
+/// let per_example = vmap(&[x, y], |e| (e[0] * w).sum(..).square().grad(&[w]))?;
 /// assert_eq!(per_example[0].shape()[..], [3, 2]);
 /// assert_eq!(per_example[0].value()?, chainrule_tensor::Tensor::from([[2.0, 0.0], [0.0, 4.0], [24.0, 24.0]]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -106,7 +106,7 @@ impl Graph {
     /// use chainrule_tensor::Tensor;
     /// let g = Graph::new();
     /// let x = g.input("x", [3], Kind::Real);
-    /// let mut f = g.compile(&[x], &[(x * x).sum(&[])])?;
+    /// let mut f = g.compile(&[x], &[(x * x).sum(..)])?;
     /// let y = f.run(&[Tensor::from([1.0, 2.0, 3.0])])?;
     /// assert_eq!(y[0].item::<f64>()?, 14.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -169,7 +169,7 @@ impl Compiler<'_> {
     /// use chainrule_graph::{ErrorKind, Graph};
     /// let g = Graph::new();
     /// let x = g.leaf("x", [0.5, 0.0, 2.0]);
-    /// let loss = (x * x.ln()).sum(&[]);
+    /// let loss = (x * x.ln()).sum(..);
     /// let error = g.compiler(&[], &[loss]).anomaly(true).build()?.run(&[]).unwrap_err();
     /// assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "log", .. }));
     /// assert!(error.to_string().contains("log of 0 in 1 of 3 elements"));

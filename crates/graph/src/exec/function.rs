@@ -23,7 +23,7 @@ use crate::var::Var;
 /// ```
 /// use chainrule_graph::Function;
 /// use chainrule_tensor::Tensor;
-/// let mut gradient = Function::new(|_, x| (x[0] * x[0] * x[1]).sum(&[]).grad(x));
+/// let mut gradient = Function::new(|_, x| (x[0] * x[0] * x[1]).sum(..).grad(x));
 /// let (a, b) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]));
 /// let d = gradient.call(&[a, b])?;
 /// assert_eq!(d[0], Tensor::from([6.0, 16.0]));
@@ -101,7 +101,7 @@ where
 /// ```
 /// use chainrule_graph::value_and_grad;
 /// use chainrule_tensor::Tensor;
-/// let mut f = value_and_grad(|_, x| Ok((x[0] * x[0] * x[1]).sum(&[])));
+/// let mut f = value_and_grad(|_, x| Ok((x[0] * x[0] * x[1]).sum(..)));
 /// let results = f.call(&[Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0])])?;
 /// assert_eq!(results[0].item::<f64>()?, 19.0);
 /// assert_eq!(results[1], Tensor::from([6.0, 16.0]));

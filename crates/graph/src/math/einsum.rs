@@ -182,8 +182,7 @@ impl<'g> Term<'g> {
             let Some(first) = self.labels.iter().position(|l| *l == label) else { break };
             let others = (0..self.labels.len()).filter(|a| *a != first && *a != i);
             let order: Vec<usize> = others.chain([first, i]).collect();
-            self.value =
-                self.value.permute(&order.iter().map(|a| *a as isize).collect::<Vec<_>>()).diagonal();
+            self.value = self.value.permute(order.iter().map(|a| *a as isize).collect::<Vec<_>>()).diagonal();
             self.labels = order[..order.len() - 1].iter().map(|a| self.labels[*a]).collect();
         }
         self
@@ -202,7 +201,7 @@ impl<'g> Term<'g> {
     /// The value with its axes in the order of `labels`, all of which it has.
     fn ordered(&self, labels: &[Label]) -> Var<'g> {
         let place = |l: &Label| self.labels.iter().position(|k| k == l).map(|i| i as isize);
-        self.value.permute(&labels.iter().filter_map(place).collect::<Vec<_>>())
+        self.value.permute(labels.iter().filter_map(place).collect::<Vec<_>>())
     }
 }
 

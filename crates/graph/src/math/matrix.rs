@@ -39,7 +39,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn trace(self) -> Var<'g> {
         let _here = self.graph.blame("trace", Location::caller());
-        self.diagonal().sum(&[-1])
+        self.diagonal().sum(-1)
     }
 
     /// Zeros but where `inside` holds of the column and of the row, moved by `k`.

@@ -34,8 +34,8 @@ const ELEMENTWISE: &[(&str, Function, std::ops::Range<f64>)] = &[
 /// Name and function of all elements, or of those along the last axis.
 #[rustfmt::skip]
 const ALONG: &[(&str, Function)] = &[
-    ("mean",         |x| x.mean(&[-1])),
-    ("var",          |x| x.var(&[-1])),
+    ("mean",         |x| x.mean(-1)),
+    ("var",          |x| x.var(-1)),
     ("norm",         |x| x.norm()),
     ("prod",         |x| x.prod(-1)),
     ("cumprod",      |x| x.cumprod(-1)),

@@ -24,7 +24,7 @@ impl Compiled {
     /// use chainrule_graph::{Graph, Kind};
     /// let g = Graph::new();
     /// let x = g.input("x", [8, 3], Kind::Real);
-    /// let plan = g.compile(&[x], &[(x.exp() + 1.0).ln().sum(&[0])])?;
+    /// let plan = g.compile(&[x], &[(x.exp() + 1.0).ln().sum(0)])?;
     /// assert!(plan.svg().contains("3 operations in one pass"));
     /// # Ok::<(), chainrule_graph::Error>(())
     /// ```

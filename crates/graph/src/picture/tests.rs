@@ -113,7 +113,7 @@ fn net(graph: &Graph, layers: usize) -> Vec<Var<'_>> {
         h = (h.matmul(w) + b).tanh();
         wrt.extend([w, b]);
     }
-    let loss = (h * h).mean(&[]);
+    let loss = (h * h).mean(..);
     let mut outputs = vec![loss];
     outputs.extend(loss.grad(&wrt).expect("connected"));
     outputs
@@ -210,7 +210,7 @@ fn ten_thousand_nodes_in_a_row_with_their_gradient_are_drawn_in_seconds() {
     for _ in 0..3_500 {
         y = (y * 1.0001).sin();
     }
-    let d = y.sum(&[]).grad(&[x]).expect("connected");
+    let d = y.sum(..).grad(&[x]).expect("connected");
     assert!(g.len() > 10_000);
     let start = std::time::Instant::now();
     let svg = g.picture(&d).svg().expect("drawn");
@@ -227,7 +227,7 @@ fn plans_are_drawn_without_overlaps() {
         check_sketch(&references::cut(plan::sketch(&plan)));
     }
     let w = g.leaf("w", [1.0, 2.0]);
-    let loss = (w * w).sum(&[]);
+    let loss = (w * w).sum(..);
     let d = loss.grad(&[w]).expect("connected")[0];
     let step = g.compiler(&[], &[loss]).state(&[(w, w - 0.1 * d)]).build().expect("plans");
     let svg = step.svg();
@@ -251,13 +251,13 @@ fn random(graph: &Graph, choices: &[(u8, u8, u8, u8)], gradient: bool) -> Vec<No
             2 => l.tanh(),
             3 => l.matmul(r),
             4 => 0.5 * l,
-            5 => l.sum(&[0]).broadcast_to([2, 2]),
+            5 => l.sum(0).broadcast_to([2, 2]),
             _ => l.t() - 1.0,
         });
     }
     let mut outputs = vec![made[made.len() - 1]];
     if gradient {
-        let loss = outputs[0].sum(&[]);
+        let loss = outputs[0].sum(..);
         outputs.extend(loss.grad_or_zeros(&made[..2]).expect("real"));
     }
     outputs.iter().map(|v| v.id()).collect()

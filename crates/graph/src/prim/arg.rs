@@ -78,7 +78,7 @@ impl Primitive for ArgReduce {
 
     fn samples() -> Vec<Sample> {
         vec![Sample::new("argmax axis 1 of (2, 3), times x", &[&[2, 3]], -2.0..2.0, |x| {
-            x[0].argmax(1).real().expand(1) * x[0]
+            x[0].argmax(1).real().insert_axis(1) * x[0]
         })]
     }
 }

@@ -59,7 +59,7 @@ impl Primitive for Branch {
             Sample::new(name, shapes, -1.0..1.0, move |x| {
                 let (a, b) = (x[0], x[1]);
                 let chosen = cond(
-                    a.sum(&[]).less(at),
+                    a.sum(..).less(at),
                     || Ok(vec![(a * b).sin(), b.square()]),
                     || Ok(vec![a.exp() + b, a * 0.5 + b * 0.0]),
                 );

@@ -16,6 +16,7 @@ pub struct Broadcast {
 
 impl<'g> Var<'g> {
     /// Repeats axes of length 1, and new leading axes, to fill `shape`.
+    #[doc(alias = "expand")]
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Into<Shape>) -> Var<'g> {
         let shape = shape.into();
@@ -53,7 +54,7 @@ impl<'g> Var<'g> {
                 .filter(|&i| i < new || (shape[i - new] == 1 && own[i] != 1))
                 .map(|i| i as isize)
                 .collect();
-            Ok(if axes.is_empty() { self } else { self.sum(&axes).reshape_to(shape.clone()) })
+            Ok(if axes.is_empty() { self } else { self.sum(axes).reshape_to(shape.clone()) })
         })
     }
 }

@@ -46,7 +46,7 @@ impl Graph {
             return refused;
         }
         let _here = self.blame("stack", Location::caller());
-        let parts: Vec<_> = parts.iter().map(|p| p.expand(axis)).collect();
+        let parts: Vec<_> = parts.iter().map(|p| p.insert_axis(axis)).collect();
         self.concat(&parts, axis)
     }
 }

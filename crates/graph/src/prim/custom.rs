@@ -22,7 +22,7 @@ use crate::var::Var;
 ///
 /// ```
 /// use chainrule_graph::{CustomOp, Graph, Type, Var};
-/// use chainrule_tensor::{Result, Tensor};
+/// use chainrule_tensor::{Result, Tensor, keep};
 ///
 /// /// Position of the greatest element, as weights: 1 there, 0 elsewhere; differentiated as softmax.
 /// struct HardMax;
@@ -35,12 +35,12 @@ use crate::var::Var;
 ///         Ok(args[0].clone())
 ///     }
 ///     fn forward(&self, args: &[Tensor]) -> Result<Tensor> {
-///         let top = args[0].max(&[-1], chainrule_tensor::Axes::Keep)?;
+///         let top = args[0].max(keep(-1))?;
 ///         Ok(args[0].equal(&top)?.cast(args[0].dtype()))
 ///     }
 ///     fn vjp<'g>(&self, x: &[Var<'g>], _y: Var<'g>, ct: Var<'g>) -> Vec<Var<'g>> {
 ///         let s = x[0].softmax(-1);
-///         vec![s * (ct - s.keep(&[-1], (s * ct).sum(&[-1])))]
+///         vec![s * (ct - (s * ct).sum(keep(-1)))]
 ///     }
 /// }
 ///
@@ -48,7 +48,7 @@ use crate::var::Var;
 /// let x = g.leaf("x", [1.0, 3.0, 2.0]);
 /// let y = g.custom(HardMax, &[x]);
 /// assert_eq!(y.value()?, Tensor::from([0.0, 1.0, 0.0]));
-/// let dx = (y * x).sum(&[]).grad(&[x])?;
+/// let dx = (y * x).sum(..).grad(&[x])?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait CustomOp: Send + Sync + 'static {

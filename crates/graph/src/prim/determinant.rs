@@ -79,7 +79,7 @@ impl Primitive for Determinant {
         // d ln|det A| = tr(A⁻¹ dA)
         Derivative::Nonlinear(|p, t, s| match t[0] {
             Some(t) => {
-                let of_log = (s.x[0].inverse().t() * t).sum(&[-2, -1]);
+                let of_log = (s.x[0].inverse().t() * t).sum([-2, -1]);
                 if p.what == What::Log { of_log } else { s.y * of_log }
             }
             None => s.y.like(0.0),

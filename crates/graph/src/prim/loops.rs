@@ -141,7 +141,7 @@ impl Primitive for Loop {
                     Ok((vec![h], vec![h * x[0]]))
                 });
                 match made {
-                    Ok((carries, stacked)) => stacked[0].sum(&[0]) * carries[0],
+                    Ok((carries, stacked)) => stacked[0].sum(0) * carries[0],
                     Err(error) => w.graph().poison(error),
                 }
             })

@@ -31,8 +31,8 @@ impl Permute {
 impl<'g> Var<'g> {
     /// The axes in a new order: axis `i` of the result is `axes[i]` of this.
     #[track_caller]
-    pub fn permute(self, axes: &[isize]) -> Var<'g> {
-        self.shaped(|own| Ok(self.permute_to(shape::permute(&own, axes)?)))
+    pub fn permute(self, axes: impl AsRef<[isize]>) -> Var<'g> {
+        self.shaped(|own| Ok(self.permute_to(shape::permute(&own, axes.as_ref())?)))
     }
 
     /// The last two axes exchanged: the transpose of a matrix, or of each matrix in a batch.
@@ -48,6 +48,13 @@ impl<'g> Var<'g> {
             axes.swap(rank - 2, rank - 1);
             Ok(self.permute_to(axes))
         })
+    }
+
+    /// The axes `a` and `b` exchanged.
+    #[doc(alias = "transpose")]
+    #[track_caller]
+    pub fn swap_axes(self, a: isize, b: isize) -> Var<'g> {
+        self.shaped(|own| Ok(self.permute_to(shape::swap_axes(&own, a, b)?)))
     }
 
     #[track_caller]
@@ -93,7 +100,7 @@ impl Primitive for Permute {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new("permute (2, 3, 2)", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].permute(&[2, 0, 1]).square()),
+            Sample::new("permute (2, 3, 2)", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].permute([2, 0, 1]).square()),
             Sample::new("transpose (2, 3)", &[&[2, 3]], -2.0..2.0, |x| x[0].t().square()),
             Sample::new("transpose (0, 3)", &[&[0, 3]], -2.0..2.0, |x| x[0].t().square()),
             Sample::new("transpose (1, 1)", &[&[1, 1]], -2.0..2.0, |x| x[0].t().square()),

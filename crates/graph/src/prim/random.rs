@@ -35,7 +35,7 @@ impl<'g> Var<'g> {
     /// let (x, key) = (g.constant([[1.0; 4]; 3]), g.constant(Tensor::from([7_i64, 0])));
     /// let dropped = vmap(&[x], |e| Ok(vec![key.uniform("mask", [4]).less(0.5).real() * e[0]]))?[0];
     /// let third = g.constant(Tensor::from([7_i64, 0, 2])).uniform("mask", [4]).less(0.5).real();
-    /// assert_eq!(dropped.slice(0, 2..3).reshape(&[4]).value()?, third.value()?);
+    /// assert_eq!(dropped.slice(0, 2..3).reshape([4]).value()?, third.value()?);
     /// # Ok::<(), chainrule_graph::Error>(())
     /// ```
     ///
@@ -98,7 +98,7 @@ impl Primitive for Uniform {
     fn samples() -> Vec<Sample> {
         // Depends on x, so that an example's numbers are those that it draws alone, but is the same whatever x is.
         fn key<'g>(x: &[Var<'g>], seed: i64) -> Var<'g> {
-            let zero = (x[0].sum(&[]) * 0.0).int();
+            let zero = (x[0].sum(..) * 0.0).int();
             x[0].graph().stack(&[zero + seed, zero], 0)
         }
         vec![

@@ -48,7 +48,7 @@ impl<'g> Var<'g> {
             let at = shape::axis("prod", axis, &own)?;
             let n = own[at];
             if n == 0 {
-                return Ok(self.sum(&[axis]) + 1);
+                return Ok(self.sum(axis) + 1);
             }
             Ok(self.cumprod(axis).slice(axis, n - 1..n).reshape_to(own.without(at)))
         })

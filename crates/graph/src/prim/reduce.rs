@@ -2,7 +2,7 @@
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::reduce::Reduction;
-use chainrule_tensor::{Layout, Shape, shape};
+use chainrule_tensor::{Axes, Layout, Shape};
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
@@ -20,56 +20,30 @@ pub struct Reduce {
 }
 
 impl<'g> Var<'g> {
-    /// Sum over `axes`, which disappear; over all axes if none is named.
+    /// Sum over `axes`: `..`, one, or a list of them; see [`Axes`].
     #[track_caller]
-    pub fn sum(self, axes: &[isize]) -> Var<'g> {
-        self.reduce(Reduction::Sum, axes)
+    pub fn sum(self, axes: impl Into<Axes>) -> Var<'g> {
+        self.reduce(Reduction::Sum, axes.into())
     }
 
-    /// Greatest element over `axes`, which disappear; over all axes if none is named. NaN if any is NaN.
+    /// Greatest element over `axes` (see [`Axes`]). NaN if any is NaN.
     /// Ties share the derivative evenly.
     #[track_caller]
-    pub fn max(self, axes: &[isize]) -> Var<'g> {
-        self.reduce(Reduction::Max, axes)
+    pub fn max(self, axes: impl Into<Axes>) -> Var<'g> {
+        self.reduce(Reduction::Max, axes.into())
     }
 
-    /// Least element over `axes`, which disappear; over all axes if none is named. NaN if any is NaN.
+    /// Least element over `axes` (see [`Axes`]). NaN if any is NaN.
     /// Ties share the derivative evenly.
     #[track_caller]
-    pub fn min(self, axes: &[isize]) -> Var<'g> {
-        self.reduce(Reduction::Min, axes)
-    }
-
-    /// `reduced` (a reduction of this value over `axes`) with those axes back at length 1, ready to broadcast.
-    ///
-    /// # Errors
-    /// Poison if `reduced` has another shape than this value without `axes`.
-    #[track_caller]
-    pub fn keep(self, axes: &[isize], reduced: Var<'g>) -> Var<'g> {
-        if let Some(refused) = self.graph.refused("keep", &[reduced]) {
-            return refused;
-        }
-        self.shaped(|own| {
-            let axes = shape::axes("keep", axes, &own)?;
-            let lengths = |keep: Option<usize>| -> Shape {
-                let length = |i: usize| if axes.contains(&i) { keep } else { Some(own[i]) };
-                (0..own.len()).filter_map(length).collect()
-            };
-            let (found, wanted) = (reduced.shape(), lengths(None));
-            if found != wanted {
-                let why = format!(
-                    "the first reduced over axes {axes:?} has shape {wanted}, not that of the second"
-                );
-                return Err(chainrule_tensor::Error::shape("keep", [&own[..], &found[..]], why));
-            }
-            Ok(reduced.reshape_to(lengths(Some(1))))
-        })
+    pub fn min(self, axes: impl Into<Axes>) -> Var<'g> {
+        self.reduce(Reduction::Min, axes.into())
     }
 
     #[track_caller]
-    fn reduce(self, op: Reduction, axes: &[isize]) -> Var<'g> {
+    fn reduce(self, op: Reduction, wanted: Axes) -> Var<'g> {
         self.shaped(|own| {
-            let axes = shape::axes(op.name(), axes, &own)?;
+            let axes = wanted.of(op.name(), &own)?;
             // One node per run of adjacent axes, last run first so that earlier positions stay valid.
             let mut out = self;
             let mut end = axes.len();
@@ -81,7 +55,7 @@ impl<'g> Var<'g> {
                 out = out.record(Op::Reduce(Reduce { op, start: axes[start], end: axes[end - 1] + 1 }), &[]);
                 end = start;
             }
-            Ok(out)
+            Ok(if wanted.stay() { out.reshape_to(wanted.left(&own, &axes)) } else { out })
         })
     }
 }
@@ -150,10 +124,10 @@ impl Primitive for Reduce {
 
     fn samples() -> Vec<Sample> {
         let mut all = vec![
-            Sample::new("sum of nothing", &[&[0, 3]], -2.0..2.0, |x| x[0].sum(&[0]).square()),
-            Sample::new("sum of everything", &[&[2, 3]], -2.0..2.0, |x| x[0].sum(&[]).square()),
-            Sample::new("sum of a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().sum(&[0]).square()),
-            Sample::new("sum of axes 0 and 2", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].sum(&[0, 2]).square()),
+            Sample::new("sum of nothing", &[&[0, 3]], -2.0..2.0, |x| x[0].sum(0).square()),
+            Sample::new("sum of everything", &[&[2, 3]], -2.0..2.0, |x| x[0].sum(..).square()),
+            Sample::new("sum of a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().sum(0).square()),
+            Sample::new("sum of axes 0 and 2", &[&[2, 3, 2]], -2.0..2.0, |x| x[0].sum([0, 2]).square()),
         ];
         for op in [Reduction::Sum, Reduction::Max, Reduction::Min] {
             for (shape, axis) in [
@@ -166,7 +140,7 @@ impl Primitive for Reduce {
             ] {
                 let title = format!("{} axis {axis} of {shape:?}", op.name());
                 all.push(Sample::new(&title, &[&shape], -2.0..2.0, move |x| {
-                    x[0].reduce(op, &[axis]).square()
+                    x[0].reduce(op, axis.into()).square()
                 }));
             }
         }

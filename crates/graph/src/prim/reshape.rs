@@ -17,23 +17,34 @@ pub struct Reshape {
 impl<'g> Var<'g> {
     /// The same elements in row-major order under another shape; one length may be -1 and is computed.
     #[track_caller]
-    pub fn reshape(self, to: &[isize]) -> Var<'g> {
-        self.shaped(|own| Ok(self.reshape_to(shape::reshape(&own, to)?)))
+    pub fn reshape(self, to: impl AsRef<[isize]>) -> Var<'g> {
+        self.shaped(|own| Ok(self.reshape_to(shape::reshape(&own, to.as_ref())?)))
     }
 
     /// All axes in one.
     #[track_caller]
     pub fn flatten(self) -> Var<'g> {
-        self.reshape(&[-1])
+        self.reshape([-1])
+    }
+
+    /// The axis `axis`, which has length 1, taken out.
+    ///
+    /// # Errors
+    /// Poison if the axis has another length.
+    #[track_caller]
+    pub fn squeeze(self, axis: isize) -> Var<'g> {
+        self.shaped(|own| Ok(self.reshape_to(shape::squeeze(&own, axis)?)))
     }
 
     /// A new axis of length 1 before `axis` (negative counts from the end of the result).
+    #[doc(alias = "unsqueeze")]
+    #[doc(alias = "expand_dims")]
     #[track_caller]
-    pub fn expand(self, axis: isize) -> Var<'g> {
+    pub fn insert_axis(self, axis: isize) -> Var<'g> {
         self.shaped(|own| {
             let mut axes = own.to_vec();
             axes.push(1);
-            let axis = shape::axis("expand", axis, &axes)?;
+            let axis = shape::axis("insert_axis", axis, &axes)?;
             axes[axis..].rotate_right(1);
             Ok(self.reshape_to(axes.into()))
         })
@@ -74,12 +85,10 @@ impl Primitive for Reshape {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new("reshape (2, 3) to (3, 2)", &[&[2, 3]], -2.0..2.0, |x| {
-                x[0].reshape(&[3, 2]).square()
-            }),
-            Sample::new("reshape a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().reshape(&[-1]).square()),
-            Sample::new("reshape of no elements", &[&[0, 3]], -2.0..2.0, |x| x[0].reshape(&[3, 0]).square()),
-            Sample::new("reshape (1,) to ()", &[&[1]], -2.0..2.0, |x| x[0].reshape(&[]).square()),
+            Sample::new("reshape (2, 3) to (3, 2)", &[&[2, 3]], -2.0..2.0, |x| x[0].reshape([3, 2]).square()),
+            Sample::new("reshape a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().reshape([-1]).square()),
+            Sample::new("reshape of no elements", &[&[0, 3]], -2.0..2.0, |x| x[0].reshape([3, 0]).square()),
+            Sample::new("reshape (1,) to ()", &[&[1]], -2.0..2.0, |x| x[0].reshape([]).square()),
         ]
     }
 }

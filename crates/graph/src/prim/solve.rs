@@ -100,7 +100,7 @@ pub(crate) fn square(op: &'static str, shape: &[usize]) -> chainrule_tensor::Res
 fn sides(op: &'static str, a: &[usize], b: &[usize]) -> chainrule_tensor::Result<()> {
     let n = square(op, a)?;
     if b.len() < 2 || b[b.len() - 2] != n {
-        let advice = if b.len() == 1 { "; make a vector a column with .expand(-1)" } else { "" };
+        let advice = if b.len() == 1 { "; make a vector a column with .insert_axis(-1)" } else { "" };
         return Err(Error::shape(op, [a, b], format!("the right side must be (…, {n}, k){advice}")));
     }
     Ok(())

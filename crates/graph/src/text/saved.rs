@@ -50,7 +50,7 @@ impl Graph {
     /// use chainrule_graph::{Graph, Precision};
     /// let g = Graph::new();
     /// let (x, w) = (g.leaf("x", [[1.0, 2.0]]), g.leaf("w", [[0.1], [0.2]]));
-    /// let loss = x.matmul(w).tanh().exp().sum(&[]);
+    /// let loss = x.matmul(w).tanh().exp().sum(..);
     /// let d = loss.grad(&[w])?[0];
     /// let saved = g.saved_for_backward(&[d], Precision::F32)?;
     /// assert_eq!(saved.bytes(), 4 + 4); // what tanh gives and what exp gives

@@ -2,6 +2,7 @@ use std::cell::Cell;
 
 use chainrule_graph::check::{Hypothesis, Length, Report};
 use chainrule_graph::{CustomOp, Graph, Type, Var};
+use chainrule_tensor::keep;
 use chainrule_tensor::{DType, Tensor};
 
 use super::{one, wrong};
@@ -136,7 +137,7 @@ fn in_recurrence(cell: impl for<'g> Fn(Var<'g>, Var<'g>, Var<'g>, &Cell<u32>) ->
     let mut h = g.constant(Tensor::zeros([2, 4], DType::F64));
     let _scope = g.enter("cell");
     for t in 0..25 {
-        let input = x.slice(0, t..t + 1).reshape(&[2, 3]).matmul(u);
+        let input = x.slice(0, t..t + 1).reshape([2, 3]).matmul(u);
         h = cell(h, input, w, &at);
     }
     (wrong(weighted(h, 3), &[w, u]), at.get())
@@ -211,7 +212,7 @@ fn alone(
     let at = Cell::new(0);
     let (a, b) = (g.leaf("a", draw(&(0.3..1.7), &[4, 3], 1)), g.leaf("b", draw(&(0.2..1.9), &[3], 2)));
     let _scope = g.enter("model");
-    let y = plant(&[a.exp(), b.sin()], &at) + a.sum(&[]) * b.sum(&[]);
+    let y = plant(&[a.exp(), b.sin()], &at) + a.sum(..) * b.sum(..);
     let report = wrong(weighted((0.1 * y).sin(), 4), &[a, b]);
     (one(&report, op, operand, at.get(), "model").hypothesis.clone(), report)
 }
@@ -220,7 +221,7 @@ fn alone(
 fn sums_over_broadcast_axes() {
     let (found, report) = alone("bias", 1, |x, at| {
         at.set(line!() + 1);
-        x[0].graph().custom_vjp("bias", x, |x| x[0] + x[1], |_, _, ct| vec![ct, ct.mean(&[0])])
+        x[0].graph().custom_vjp("bias", x, |x| x[0] + x[1], |_, _, ct| vec![ct, ct.mean(0)])
     });
     assert!(is_factor(&found, 0.25, Some(Length { operand: false, axis: Some(0), length: 4 })), "{report}");
 
@@ -230,14 +231,14 @@ fn sums_over_broadcast_axes() {
             "bias",
             x,
             |x| x[0] + x[1],
-            |_, _, ct| vec![ct, ct.slice(0, 0..1).reshape(&[3])],
+            |_, _, ct| vec![ct, ct.slice(0, 0..1).reshape([3])],
         )
     });
     assert_eq!(found, Hypothesis::Slice { axis: 0, index: 0, only: true }, "{report}");
 
     let (found, report) = alone("bias", 1, |x, at| {
         at.set(line!() + 1);
-        x[0].graph().custom_vjp("bias", x, |x| x[0] + x[1], |_, _, ct| vec![ct, ct.slice(0, 0..3).sum(&[0])])
+        x[0].graph().custom_vjp("bias", x, |x| x[0] + x[1], |_, _, ct| vec![ct, ct.slice(0, 0..3).sum(0)])
     });
     assert_eq!(found, Hypothesis::Slice { axis: 0, index: 3, only: false }, "{report}");
 
@@ -246,7 +247,7 @@ fn sums_over_broadcast_axes() {
         x[0].graph().custom_vjp(
             "average",
             &x[..1],
-            |x| x[0].mean(&[0]),
+            |x| x[0].mean(0),
             |x, _, ct| vec![ct.broadcast_to(x[0].shape())],
         )
     });
@@ -279,7 +280,7 @@ fn the_wrong_power_and_the_wrong_operand() {
             "softmax",
             &x[..1],
             |x| x[0].softmax(-1),
-            |_, y, ct| vec![y * y * (ct - y.keep(&[-1], (y * ct).sum(&[-1])))],
+            |_, y, ct| vec![y * y * (ct - (y * ct).sum(keep(-1)))],
         )
     });
     assert_eq!(found, Hypothesis::Extra("y".into()), "{report}");
@@ -295,14 +296,14 @@ fn wrong_places() {
             |x| x[0].slice(0, 1..3),
             |_, _, ct| vec![ct.pad(0, 2, 0)],
         );
-        window.sum(&[0])
+        window.sum(0)
     });
     assert_eq!(found, Hypothesis::Shifted { axis: 0, by: -1 }, "{report}");
 
     let (found, report) = alone("turn", 0, |x, at| {
         let g = x[0].graph();
         at.set(line!() + 1);
-        let turned = g.custom_vjp("turn", &x[..1], |x| x[0].t(), |_, _, ct| vec![ct.reshape(&[4, 3])]);
+        let turned = g.custom_vjp("turn", &x[..1], |x| x[0].t(), |_, _, ct| vec![ct.reshape([4, 3])]);
         turned.slice(0, 0..3).slice(1, 0..3)
     });
     assert_eq!(found, Hypothesis::Transposed { formulas: None }, "{report}");
@@ -343,7 +344,7 @@ fn each_of_two_culprits() {
     let w = g.leaf("w", [0.3, -0.8, 1.1]);
     let first = g.custom_vjp("straight", &[w], |x| x[0].round() + x[0], |_, _, ct| vec![ct * -3.0]);
     let second = g.custom_vjp("step", &[first.sin()], |x| x[0].sign(), |_, _, ct| vec![ct]);
-    let report = wrong((second * first).sum(&[]), &[w]);
+    let report = wrong((second * first).sum(..), &[w]);
     let found: Vec<(&str, &Hypothesis)> =
         report.culprits.iter().map(|c| (c.op.as_str(), &c.hypothesis)).collect();
     assert_eq!(found[0], ("step", &Hypothesis::Spurious), "nearest to the loss first\n{report}");
@@ -361,7 +362,7 @@ fn a_rule_of_second_order_is_found_too() {
     let line = line!() + 1;
     let y = g.custom_vjp("square", &[w], |x| x[0] * x[0], |x, _, ct| vec![2.0 * x[0].stop_gradient() * ct]);
     let checker = chainrule_graph::check::Checker::default();
-    let loss = y.exp().sum(&[]);
+    let loss = y.exp().sum(..);
     assert!(checker.check(loss, &[w]).expect("a loss").is_fine());
     let report = checker.order(2).check(loss, &[w]).expect("a loss");
     assert!(!report.parameters[0].verdict.is_wrong() && report.parameters[1].verdict.is_wrong(), "{report}");

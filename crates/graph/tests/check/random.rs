@@ -1,6 +1,7 @@
 use chainrule_graph::check::{Checker, Verdict};
 use chainrule_graph::{Graph, Order, Var};
 use chainrule_tensor::Tensor;
+use chainrule_tensor::keep;
 
 use crate::rules::{draw, each_sample, leaves, weighted};
 
@@ -63,12 +64,12 @@ const STEPS: &[Step] = &[
     |x, _| Some(x.greater(0.2).select(x.sin(), 0.5 * x.cos() + x)),
     |x, _| Some(x / positive(x)),
     |x, _| Some(1.5 - x * x.tanh()),
-    |x, d| Some(x.sum(&[axis(x, d, 1)?])),
-    |x, d| Some(x - x.keep(&[0], x.mean(&[0])).tanh()).filter(|_| axis(x, d, 1).is_some()),
-    |x, d| Some(x.mean(&[axis(x, d, 1)?])),
-    |x, d| Some(x.var(&[axis(x, d, 2)?])),
-    |x, d| Some(x.max(&[axis(x, d, 1)?])),
-    |x, d| Some(x.min(&[axis(x, d, 1)?])),
+    |x, d| Some(x.sum([axis(x, d, 1)?])),
+    |x, d| Some(x - x.mean(keep(0)).tanh()).filter(|_| axis(x, d, 1).is_some()),
+    |x, d| Some(x.mean([axis(x, d, 1)?])),
+    |x, d| Some(x.var([axis(x, d, 2)?])),
+    |x, d| Some(x.max([axis(x, d, 1)?])),
+    |x, d| Some(x.min([axis(x, d, 1)?])),
     |x, d| Some(x.tanh().prod(axis(x, d, 1)?)),
     |x, d| Some(x.logsumexp(axis(x, d, 1)?)),
     |x, d| Some(x.softmax(axis(x, d, 1)?)),
@@ -86,9 +87,9 @@ const STEPS: &[Step] = &[
     |x, d| { let a = axis(x, d, 1)?; Some(x.graph().concat(&[x, x.sin()], a)).filter(|y| y.shape().size() < 60) },
     |x, _| Some(x.graph().stack(&[x, x.square()], 0)).filter(|y| y.shape().size() < 60 && y.rank() < 4),
     |x, _| Some(x.flatten()),
-    |x, _| (x.rank() < 3).then(|| x.expand(0)),
+    |x, _| (x.rank() < 3).then(|| x.insert_axis(0)),
     |x, _| (x.rank() == 2).then(|| x.t()),
-    |x, _| (x.rank() == 3).then(|| x.permute(&[2, 0, 1])),
+    |x, _| (x.rank() == 3).then(|| x.permute([2, 0, 1])),
     |x, _| (x.rank() == 2).then(|| x.matmul(x.t()).tanh()),
     |x, _| (x.rank() == 2).then(|| x.tril(0) + 0.5 * x.triu(1)),
     |x, _| Some(square(x)?.diagonal()),
@@ -99,7 +100,7 @@ const STEPS: &[Step] = &[
     |x, _| Some(square(x)?.inverse().tanh()),
     |x, _| (x.rank() == 2).then(|| x.graph().einsum("ij,kj->ik", &[x, x.sin()])),
     |x, _| Some((x * 0.5 + x.sin()).checkpoint(&[x])),
-    |x, _| Some(x.exp().norm() + x.sum(&[]) * 0.1),
+    |x, _| Some(x.exp().norm() + x.sum(..) * 0.1),
     |x, _| {
         let g = x.graph();
         Some(g.custom_vjp("gauss", &[x], |x| (-x[0].square()).exp(), |x, y, ct| vec![-2.0 * x[0] * y * ct]))

@@ -46,11 +46,7 @@ impl Linear {
 impl Layer for Linear {
     #[track_caller]
     fn forward<'g>(&self, scope: &Scope<'g>, x: Var<'g>) -> Var<'g> {
-        let inputs = match x.dim(-1) {
-            Ok(n) => n,
-            Err(error) => return x.fail(error),
-        };
-        let y = x.matmul(scope.param("weight", [inputs, self.units], self.init));
+        let y = x.matmul(scope.param("weight", [x.dim(-1), self.units], self.init));
         if self.bias { y + scope.param("bias", [self.units], Init::Zeros) } else { y }
     }
 }

@@ -101,23 +101,23 @@ impl Loss for CrossEntropy {
             }
             let shares = self.smoothed(target.real(), classes);
             let shares = weights.map_or(shares, |w| shares * w);
-            return self.reduction.of(-weighted(shares, log_p).sum(&[1]));
+            return self.reduction.of(-weighted(shares, log_p).sum(1));
         }
         let ignored = self.ignored.map(|label| target.equal(label));
         let labels = ignored.map_or(target, |i| i.select(graph.constant(0_i64), target));
         let picked = labels.in_range(classes, "label").one_hot(classes);
         if weights.is_none() && ignored.is_none() && self.smoothing == 0.0 {
-            return self.reduction.of(-picked.select(log_p, 0.0).sum(&[1]));
+            return self.reduction.of(-picked.select(log_p, 0.0).sum(1));
         }
         let kept = |x: Var<'g>, ignored: Option<Var<'g>>| ignored.map_or(x, |i| i.select(0.0, x));
         let shares = self.smoothed(picked.real(), classes);
-        let shares = kept(weights.map_or(shares, |w| shares * w), ignored.map(|i| i.expand(1)));
-        let losses = -weighted(shares, log_p).sum(&[1]);
+        let shares = kept(weights.map_or(shares, |w| shares * w), ignored.map(|i| i.insert_axis(1)));
+        let losses = -weighted(shares, log_p).sum(1);
         if self.reduction != Reduction::Mean {
             return self.reduction.of(losses);
         }
-        let weight = weights.map_or(picked.real(), |w| picked.real() * w).sum(&[1]);
-        losses.sum(&[]) / kept(weight, ignored).sum(&[])
+        let weight = weights.map_or(picked.real(), |w| picked.real() * w).sum(1);
+        losses.sum(..) / kept(weight, ignored).sum(..)
     }
 }
 

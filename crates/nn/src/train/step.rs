@@ -109,7 +109,7 @@ pub(super) fn compile<M: Layer, L: Loss>(
     }
     let gradients = objective.grad(&vars).map_err(unused)?;
     let _passed = graph.passed_at(trainer.optimiser_at);
-    let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape(&[]).real());
+    let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape([]).real());
     let mut updates: Vec<(Var<'_>, Var<'_>)> = Vec::new();
     let mut gradients: BTreeMap<&str, Var<'_>> =
         learning.iter().map(|(path, _)| path.as_str()).zip(gradients).collect();

@@ -66,7 +66,7 @@ proptest! {
     fn flips_and_transposes_undo_themselves(t in any_tensor(), seed: u64) {
         for axis in 0..t.rank() as isize {
             prop_assert_eq!(t.flip(axis).unwrap().flip(axis).unwrap(), t.clone());
-            prop_assert_eq!(t.expand(axis).unwrap().squeeze(axis).unwrap(), t.clone());
+            prop_assert_eq!(t.insert_axis(axis).unwrap().squeeze(axis).unwrap(), t.clone());
         }
         if t.rank() >= 2 {
             prop_assert_eq!(t.t().unwrap().t().unwrap(), t.clone());
@@ -81,11 +81,11 @@ proptest! {
     #[test]
     fn reshapes_keep_the_order(t in any_tensor()) {
         let shape: Vec<isize> = t.shape().iter().map(|n| *n as isize).collect();
-        let flat = t.reshape(&[t.size() as isize]).unwrap();
+        let flat = t.reshape([t.size() as isize]).unwrap();
         prop_assert_eq!(flat.reshape(&shape).unwrap(), t.clone());
         prop_assert_eq!(flat.cast(DType::F64).to_vec::<f64>().unwrap(), t.cast(DType::F64).to_vec::<f64>().unwrap());
         let wrong = [t.size() as isize + 1];
-        prop_assert!(t.reshape(&wrong).is_err());
+        prop_assert!(t.reshape(wrong).is_err());
     }
 
     #[test]
@@ -134,7 +134,7 @@ fn ndarray_goes_in_and_out_without_a_copy() {
     let address = array.as_ptr();
     let t = Tensor::from(array);
     assert_eq!(t.view::<f32>().unwrap().as_ptr(), address);
-    assert_eq!(t.reshape(&[2, -1]).unwrap().view::<f32>().unwrap().as_ptr(), address);
+    assert_eq!(t.reshape([2, -1]).unwrap().view::<f32>().unwrap().as_ptr(), address);
     assert_eq!(t.t().unwrap().view::<f32>().unwrap().as_ptr(), address);
     assert_eq!(t.into_array::<f32>().unwrap().as_ptr(), address);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chainrule_tensor::io::{npy, npz, safetensors};
-use chainrule_tensor::{Axes, DType, Error, Tensor};
+use chainrule_tensor::{DType, Error, Tensor};
 
 use crate::mutate::{Mutator, rounds};
 
@@ -31,7 +31,7 @@ fn survives(seed: u64, seeds: &[Vec<u8>], read: impl Fn(&Path) -> Result<Vec<Ten
                         "{t:?}"
                     );
                     assert!(!t.to_string().is_empty() && !format!("{t:?}").is_empty());
-                    let _ = t.cast(DType::F64).sum(&[], Axes::Drop);
+                    let _ = t.cast(DType::F64).sum(..);
                 }
             }
             Err(error) => assert!(!error.to_string().is_empty()),

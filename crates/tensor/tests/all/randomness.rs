@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chainrule_tensor::{Axes, DType, Key, Tensor};
+use chainrule_tensor::{DType, Key, Tensor};
 use proptest::prelude::*;
 
 proptest! {
@@ -81,8 +81,8 @@ fn ways_to_a_key_do_not_collide() {
 fn draws_have_their_moments() {
     let n = 200_000;
     let moments = |t: Tensor| {
-        let mean: f64 = t.mean(&[], Axes::Drop).unwrap().item().unwrap();
-        (mean, t.var(&[], Axes::Drop).unwrap().item::<f64>().unwrap())
+        let mean: f64 = t.mean(..).unwrap().item().unwrap();
+        (mean, t.var(..).unwrap().item::<f64>().unwrap())
     };
     // Five standard errors.
     let (mean, var) = moments(Tensor::normal(Key::new(3), n, 2.0, 3.0, DType::F64).unwrap());

@@ -1,16 +1,15 @@
 //! Reductions against plain loops over any axes.
 
-use chainrule_tensor::{Axes, DType, Key, Tensor};
+use chainrule_tensor::{DType, Key, Tensor, keep};
 use proptest::prelude::*;
 
 use crate::samples::{any_shape, any_tensor};
 
-/// Folds over the axes that `mask` chooses (all of them if none), with the index loop written out.
+/// Folds over the axes that `mask` chooses, perhaps none, with the index loop written out.
 fn fold(t: &Tensor, mask: u8, start: f64, f: fn(f64, f64) -> f64) -> (Vec<isize>, Tensor) {
     let chosen: Vec<usize> = (0..t.rank()).filter(|a| mask >> a & 1 == 1).collect();
-    let over: Vec<usize> = if chosen.is_empty() { (0..t.rank()).collect() } else { chosen.clone() };
     let mut array = t.to_array::<f64>().unwrap();
-    for &axis in over.iter().rev() {
+    for &axis in chosen.iter().rev() {
         array = array.fold_axis(ndarray::Axis(axis), start, |a, b| f(*a, *b));
     }
     // Half of the axes are named from the end.
@@ -22,12 +21,12 @@ proptest! {
     #[test]
     fn sums_and_products(t in any_shape(DType::F64), mask: u8) {
         let (axes, sum) = fold(&t, mask, 0.0, |a, b| a + b);
-        prop_assert_eq!(t.sum(&axes, Axes::Drop).unwrap(), sum.clone());
-        prop_assert_eq!(t.cast(DType::F32).sum(&axes, Axes::Drop).unwrap().cast(DType::F64), sum.clone());
-        prop_assert_eq!(t.cast(DType::I64).sum(&axes, Axes::Drop).unwrap(), sum.cast(DType::I64));
+        prop_assert_eq!(t.sum(&axes).unwrap(), sum.clone());
+        prop_assert_eq!(t.cast(DType::F32).sum(&axes).unwrap().cast(DType::F64), sum.clone());
+        prop_assert_eq!(t.cast(DType::I64).sum(&axes).unwrap(), sum.cast(DType::I64));
         let signs = t.sign().unwrap();
         let (axes, product) = fold(&signs, mask, 1.0, |a, b| a * b);
-        prop_assert_eq!(signs.prod(&axes, Axes::Drop).unwrap(), product);
+        prop_assert_eq!(signs.prod(&axes).unwrap(), product);
     }
 
     #[test]
@@ -35,9 +34,9 @@ proptest! {
         let (axes, greatest) = fold(&t, mask, f64::NEG_INFINITY, f64::max);
         let (_, least) = fold(&t, mask, f64::INFINITY, f64::min);
         if t.size() > 0 {
-            prop_assert_eq!(t.max(&axes, Axes::Drop).unwrap(), greatest);
-            prop_assert_eq!(t.min(&axes, Axes::Drop).unwrap(), least.clone());
-            prop_assert_eq!(t.cast(DType::I64).min(&axes, Axes::Drop).unwrap(), least.cast(DType::I64));
+            prop_assert_eq!(t.max(&axes).unwrap(), greatest);
+            prop_assert_eq!(t.min(&axes).unwrap(), least.clone());
+            prop_assert_eq!(t.cast(DType::I64).min(&axes).unwrap(), least.cast(DType::I64));
         }
     }
 
@@ -47,19 +46,19 @@ proptest! {
         let ones = positive.cast(DType::F64);
         let (axes, all) = fold(&ones, mask, 1.0, f64::min);
         let (_, any) = fold(&ones, mask, 0.0, f64::max);
-        prop_assert_eq!(positive.all(&axes, Axes::Drop).unwrap(), all.cast(DType::Bool));
-        prop_assert_eq!(positive.any(&axes, Axes::Drop).unwrap(), any.cast(DType::Bool));
+        prop_assert_eq!(positive.all(&axes).unwrap(), all.cast(DType::Bool));
+        prop_assert_eq!(positive.any(&axes).unwrap(), any.cast(DType::Bool));
     }
 
     #[test]
     fn kept_axes_broadcast_against_the_operand(t in any_tensor(), mask: u8) {
         let t = t.cast(DType::F64);
         let (axes, _) = fold(&t, mask, 0.0, |a, b| a + b);
-        let kept = t.sum(&axes, Axes::Keep).unwrap();
+        let kept = t.sum(keep(&axes)).unwrap();
         prop_assert_eq!(kept.rank(), t.rank());
         let difference = t.sub(&kept).unwrap();
         prop_assert_eq!(difference.shape(), t.shape());
-        prop_assert_eq!(kept.to_vec::<f64>().unwrap(), t.sum(&axes, Axes::Drop).unwrap().to_vec::<f64>().unwrap());
+        prop_assert_eq!(kept.to_vec::<f64>().unwrap(), t.sum(&axes).unwrap().to_vec::<f64>().unwrap());
     }
 
     #[test]
@@ -86,7 +85,7 @@ proptest! {
         let x = t.to_vec::<f64>().unwrap();
         let mean = x.iter().map(|x| x - shift).sum::<f64>() / 200.0;
         let expected = x.iter().map(|x| (x - shift - mean).powi(2)).sum::<f64>() / 200.0;
-        let var: f64 = t.var(&[0], Axes::Drop).unwrap().item().unwrap();
+        let var: f64 = t.var(0).unwrap().item().unwrap();
         prop_assert!((var - expected).abs() < 1e-8 * expected, "{} is not {}", var, expected);
     }
 }
@@ -94,7 +93,7 @@ proptest! {
 #[test]
 fn nan_wins_every_extreme() {
     let t = Tensor::from([1.0, f64::NAN, 3.0]);
-    assert!(t.max(&[], Axes::Drop).unwrap().item::<f64>().unwrap().is_nan());
-    assert!(t.min(&[], Axes::Drop).unwrap().item::<f64>().unwrap().is_nan());
+    assert!(t.max(..).unwrap().item::<f64>().unwrap().is_nan());
+    assert!(t.min(..).unwrap().item::<f64>().unwrap().is_nan());
     assert_eq!((t.argmax(0).unwrap(), t.argmin(0).unwrap()), (Tensor::from(1_i64), Tensor::from(1_i64)));
 }

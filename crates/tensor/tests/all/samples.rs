@@ -78,7 +78,7 @@ fn view(t: Tensor, turn: bool, flip: bool, skip: bool) -> Tensor {
     let rank = t.rank() as isize;
     let mut t = t;
     if turn {
-        t = t.permute(&(0..rank).rev().collect::<Vec<_>>()).unwrap();
+        t = t.permute((0..rank).rev().collect::<Vec<_>>()).unwrap();
     }
     if flip && rank > 0 {
         t = t.flip(0).unwrap();

@@ -173,7 +173,7 @@ impl Batch<'_, '_> {
         let made = Body::trace(self.graph, all, |g, given| {
             let x = [&given[..c], &given[c + behind..]].concat();
             let alive = self.map(g, test, &x, &self.test_mask, false)[0];
-            Ok(vec![if behind == 1 { alive.int().sum(&[]).truth() } else { alive }])
+            Ok(vec![if behind == 1 { alive.int().sum(..).truth() } else { alive }])
         })?;
         Ok(Some(made))
     }
