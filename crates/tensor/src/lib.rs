@@ -27,7 +27,7 @@
 //! | draw them at random | [`Key`], [`uniform`](Tensor::uniform), [`normal`](Tensor::normal) |
 //! | get at the numbers | [`item`](Tensor::item), [`get`](Tensor::get), [`to_vec`](Tensor::to_vec); [`view`](Tensor::view) and [`into_array`](Tensor::into_array) for all of ndarray |
 //! | cut out parts | [`slice`](Tensor::slice), [`index_axis`](Tensor::index_axis), [`take`](Tensor::take), [`split`](Tensor::split) |
-//! | change shape and order | [`reshape`](Tensor::reshape), [`permute`](Tensor::permute), [`t`](Tensor::t), [`flip`](Tensor::flip), [`expand`](Tensor::expand), [`squeeze`](Tensor::squeeze), [`broadcast_to`](Tensor::broadcast_to) |
+//! | change shape and order | [`reshape`](Tensor::reshape), [`permute`](Tensor::permute), [`t`](Tensor::t), [`flip`](Tensor::flip), [`insert_axis`](Tensor::insert_axis), [`squeeze`](Tensor::squeeze), [`broadcast_to`](Tensor::broadcast_to) |
 //! | put together | [`concat`](Tensor::concat), [`stack`](Tensor::stack), [`pad`](Tensor::pad) |
 //! | calculate | `+ - * /` with tensors and numbers ([`Operand`]), [`matmul`](Tensor::matmul), [`exp`](Tensor::exp) and its like, [`select`](Tensor::select), [`sum`](Tensor::sum) and its like |
 //! | read and write files | [`io`]: NPY, NPZ, safetensors |
