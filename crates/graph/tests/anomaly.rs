@@ -23,10 +23,10 @@ fn the_first_producer_is_named_with_line_scope_and_operands() {
     drop(scope);
     let loss = (-y * log).sum(..);
     let found = text(&g, &[loss, loss * 2.0]);
-    assert!(found.contains("[log] makes an infinity in 2 of 4 elements, in run 1"), "{found}");
+    assert!(found.contains("[ln] makes an infinity in 2 of 4 elements, in run 1"), "{found}");
     assert!(found.contains(&format!("anomaly.rs:{line}")) && found.contains("in `loss`"), "{found}");
     assert!(found.contains("`p` (0.0000e0 to 5.0000e-1, 2 zero): real(4,) made at"), "{found}");
-    assert!(found.contains("log of 0 in 2 of 4 elements; take the loss from logits"), "{found}");
+    assert!(found.contains("ln of 0 in 2 of 4 elements; take the loss from logits"), "{found}");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn each_kind_of_accident_has_its_advice() {
     let g = Graph::new();
     let x = g.leaf("x", [-1.0, 0.0, 800.0, 1e200]);
     for (y, op, advice) in [
-        (x.ln(), "[log]", "log of a negative number in 1 of 4"),
+        (x.ln(), "[ln]", "ln of a negative number in 1 of 4"),
         (x.sqrt(), "[sqrt]", "root of a negative number in 1 of 4"),
         (x.exp(), "[exp]", "overflows above 709.7"),
         (1.0 / x, "[div]", "division by 0 in 1 of 4"),
@@ -87,8 +87,8 @@ fn a_run_counts_and_leaves_the_state_as_it_was() {
     let run = |step: &mut chainrule_graph::Compiled, x: [f32; 2]| step.run(&[Tensor::from(x)]).map(|_| ());
     run(&mut step, [1.0, 2.0]).expect("finite");
     run(&mut step, [3.0, 2.0]).expect("finite");
-    let error = run(&mut step, [0.0, 2.0]).expect_err("log of 0");
-    assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "log", run: 3, .. }), "{error}");
+    let error = run(&mut step, [0.0, 2.0]).expect_err("ln of 0");
+    assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "ln", run: 3, .. }), "{error}");
     assert_eq!(step.state()[0].item::<f32>().expect("one number"), 3.0);
     let error = run(&mut step, [f32::NAN, 2.0]).expect_err("NaN in the data").to_string();
     assert!(

@@ -227,7 +227,7 @@ fn a_rule_that_is_not_linear_is_refused_in_both_modes() {
         (|x, _, t| x[0] / t[0], "div of a term"),
         (|x, _, _| x[0], "does not depend on them"),
         (|x, _, t| x[0].greater(1.5).select(t[0], x[0]), "select joins"),
-        (|_, _, t| t[0].greater(0.0).select(t[0], 0.0), "gt of a term"),
+        (|_, _, t| t[0].greater(0.0).select(t[0], 0.0), "greater of a term"),
         (|x, _, t| t[0].graph().concat(&[t[0].slice(0, 0..1), x[0].slice(0, 0..1)], 0), "concat joins"),
         (|_, _, t| t[0].stop_gradient(), "stop_gradient of a term"),
     ];

@@ -32,7 +32,7 @@ fn logistic_regression_reads_as_in_the_lecture() {
         "dv6 = dJ / 3",
         "dv4 = −dv5",
         "db = sum(dv2, axes=0..2)",
-        "dv2 = y · dv4 + logistic(v2) · dv3",
+        "dv2 = y · dv4 + sigmoid(v2) · dv3",
         "dw = xᵀ @ dv1",
     ] {
         assert!(backward.iter().any(|l| l == line), "{line} is missing in\n{equations}");

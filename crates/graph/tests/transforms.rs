@@ -180,7 +180,7 @@ fn a_vjp_that_is_not_linear_works_in_reverse_mode_only() {
     assert_eq!(value(loss.grad(&[x]).expect("reverse")[0]), [1.0, -0.4]);
     let one = g.constant(Tensor::from([1.0, 1.0]));
     let error = jvp(&[loss], &[x], &[one]).expect_err("not linear").to_string();
-    assert!(error.contains("min of a term that depends on them"), "{error}");
+    assert!(error.contains("minimum of a term that depends on them"), "{error}");
     assert!(error.contains("`clip_gradient` has a vjp that is not linear in its cotangent"), "{error}");
     assert!(error.contains("transforms.rs"), "{error}");
 }

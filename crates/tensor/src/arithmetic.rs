@@ -53,15 +53,15 @@ methods! { unary
     rsqrt Rsqrt "1/√x.";
     exp Exp "eˣ.";
     expm1 Expm1 "eˣ − 1, accurate near 0.";
-    ln Log "Natural logarithm; −∞ at 0, NaN below.";
-    ln_1p Log1p "ln(1 + x), accurate near 0.";
+    ln Ln "Natural logarithm; −∞ at 0, NaN below.";
+    ln_1p Ln1p "ln(1 + x), accurate near 0.";
     sin Sin "Sine of x radians.";
     cos Cos "Cosine of x radians.";
     atan Atan "Inverse tangent, in radians.";
     sinh Sinh "Hyperbolic sine.";
     cosh Cosh "Hyperbolic cosine.";
     tanh Tanh "Hyperbolic tangent.";
-    sigmoid Logistic "1/(1 + e⁻ˣ).";
+    sigmoid Sigmoid "1/(1 + e⁻ˣ).";
     softplus Softplus "ln(1 + eˣ), without overflow.";
     erf Erf "The error function.";
     erfc Erfc "1 less the error function, to 8 units in the last place however small it is.";

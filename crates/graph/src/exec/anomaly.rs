@@ -229,7 +229,7 @@ fn hint(
     let overflow = "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights";
     let infinite = operands.iter().flatten().any(|s| s.infinities > 0);
     Some(match op {
-        "ln" | "log" if within.is_some_and(|f| f.starts_with("log")) => {
+        "ln" if within.is_some_and(|f| f.starts_with("log")) => {
             "all entries along the axis are −∞, as where a mask leaves none: keep one, or choose the result with select"
                 .into()
         }
@@ -237,11 +237,11 @@ fn hint(
         _ if what == "NaN" && infinite => {
             "∞ − ∞, 0 · ∞ and ∞ / ∞ are NaN; the infinity came in through an operand".into()
         }
-        "ln" | "log" if first.negatives > 0 => {
-            format!("log of a negative number in {} of {n} elements", first.negatives)
+        "ln" if first.negatives > 0 => {
+            format!("ln of a negative number in {} of {n} elements", first.negatives)
         }
-        "ln" | "log" => format!("log of 0 in {} of {n} elements; {logits}", first.zeros),
-        "log1p" => "ln(1 + x) of x ≤ −1".into(),
+        "ln" => format!("ln of 0 in {} of {n} elements; {logits}", first.zeros),
+        "ln_1p" => "ln(1 + x) of x ≤ −1".into(),
         "div" => {
             let (zeros, n) = second.map_or((0, n), |s| (s.zeros, s.count));
             if zeros == 0 {

@@ -171,8 +171,8 @@ impl Compiler<'_> {
     /// let x = g.leaf("x", [0.5, 0.0, 2.0]);
     /// let loss = (x * x.ln()).sum(..);
     /// let error = g.compiler(&[], &[loss]).anomaly(true).build()?.run(&[]).unwrap_err();
-    /// assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "log", .. }));
-    /// assert!(error.to_string().contains("log of 0 in 1 of 3 elements"));
+    /// assert!(matches!(error.kind(), ErrorKind::NonFinite { op: "ln", .. }));
+    /// assert!(error.to_string().contains("ln of 0 in 1 of 3 elements"));
     /// # Ok::<(), chainrule_graph::Error>(())
     /// ```
     pub fn anomaly(mut self, on: bool) -> Self {

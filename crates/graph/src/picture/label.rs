@@ -59,12 +59,12 @@ fn sign(op: &Op) -> Option<&'static str> {
         "sub" => Some("−"),
         "mul" => Some("×"),
         "div" => Some("/"),
-        "lt" => Some("<"),
-        "le" => Some("≤"),
-        "gt" => Some(">"),
-        "ge" => Some("≥"),
-        "eq" => Some("="),
-        "ne" => Some("≠"),
+        "less" => Some("<"),
+        "less_equal" => Some("≤"),
+        "greater" => Some(">"),
+        "greater_equal" => Some("≥"),
+        "equal" => Some("="),
+        "not_equal" => Some("≠"),
         _ => None,
     }
 }

@@ -59,15 +59,15 @@ unary! { //        method    what                                               
     Rsqrt          rsqrt     "1/√x."                                                     |x, y| -0.5 * y / x,                    0.2..4.0;
     Exp            exp       "eˣ."                                                       |_x, y| y,                              -3.0..3.0;
     Expm1          expm1     "eˣ − 1, accurate near 0."                                  |x, _y| x.exp(),                        -3.0..3.0;
-    Log            ln        "Natural logarithm; −∞ at 0, NaN below."                    |x, _y| 1.0 / x,                        0.2..5.0;
-    Log1p          ln_1p     "ln(1 + x), accurate near 0."                               |x, _y| 1.0 / (x + 1.0),                -0.7..3.0;
+    Ln             ln        "Natural logarithm; −∞ at 0, NaN below."                    |x, _y| 1.0 / x,                        0.2..5.0;
+    Ln1p           ln_1p     "ln(1 + x), accurate near 0."                               |x, _y| 1.0 / (x + 1.0),                -0.7..3.0;
     Sin            sin       "Sine of x radians."                                        |x, _y| x.cos(),                        -3.0..3.0;
     Cos            cos       "Cosine of x radians."                                      |x, _y| -x.sin(),                       -3.0..3.0;
     Atan           atan      "Inverse tangent, in radians: −π/2 to π/2."                 |x, _y| 1.0 / (x * x + 1.0),                -3.0..3.0;
     Sinh           sinh      "Hyperbolic sine, accurate near 0."                         |x, _y| x.cosh(),                       -2.0..2.0;
     Cosh           cosh      "Hyperbolic cosine."                                        |x, _y| x.sinh(),                       -2.0..2.0;
     Tanh           tanh      "Hyperbolic tangent: g'(z) = 1 − g(z)² (lecture 3.8).  "    |_x, y| 1.0 - y * y,                    -3.0..3.0;
-    Logistic       sigmoid   "σ(x) = 1/(1 + e⁻ˣ): g'(z) = g(z)(1 − g(z)) (lecture 3.8)." |_x, y| y * (1.0 - y),                  -3.0..3.0;
+    Sigmoid        sigmoid   "σ(x) = 1/(1 + e⁻ˣ): g'(z) = g(z)(1 − g(z)) (lecture 3.8)." |_x, y| y * (1.0 - y),                  -3.0..3.0;
     Softplus       softplus  "ln(1 + eˣ), without overflow."                             |x, _y| x.sigmoid(),                    -3.0..3.0;
     Erf            erf       "The error function, 2/√π ∫₀ˣ e^(−t²) dt."                  |x, _y| (-(x * x)).exp() * TWO_OVER_SQRT_PI, -2.0..2.0;
     Erfc           erfc      "1 − erf x, accurate however small it is."                  |x, _y| (-(x * x)).exp() * -TWO_OVER_SQRT_PI, -2.0..2.0;

@@ -89,9 +89,9 @@ operations! {
         /// eˣ − 1.
         Expm1 "expm1",
         /// ln x.
-        Log "log",
+        Ln "ln",
         /// ln(1 + x).
-        Log1p "log1p",
+        Ln1p "ln_1p",
         /// sin x.
         Sin "sin",
         /// cos x.
@@ -105,7 +105,7 @@ operations! {
         /// tanh x.
         Tanh "tanh",
         /// 1/(1 + e⁻ˣ).
-        Logistic "logistic",
+        Sigmoid "sigmoid",
         /// ln(1 + eˣ).
         Softplus "softplus",
         /// The error function.
@@ -129,9 +129,9 @@ operations! {
         /// xʸ.
         Pow "pow",
         /// The greater; NaN if either is. On truth values: or.
-        Max "max",
+        Max "maximum",
         /// The lesser; NaN if either is. On truth values: and.
-        Min "min",
+        Min "minimum",
     }
 }
 
@@ -139,17 +139,17 @@ operations! {
     /// A comparison of two values of one kind, giving a truth value; false < true.
     Compare {
         /// x = y.
-        Eq "eq",
+        Eq "equal",
         /// x ≠ y.
-        Ne "ne",
+        Ne "not_equal",
         /// x < y.
-        Lt "lt",
+        Lt "less",
         /// x ≤ y.
-        Le "le",
+        Le "less_equal",
         /// x > y.
-        Gt "gt",
+        Gt "greater",
         /// x ≥ y.
-        Ge "ge",
+        Ge "greater_equal",
     }
 }
 

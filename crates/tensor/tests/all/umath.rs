@@ -6,14 +6,14 @@ use chainrule_tensor::kernels::elementwise::{Unary, unary_at};
 
 const TABLES: [(Unary, &str); 13] = [
     (Unary::Exp, include_str!("../data/umath/exp.csv")),
-    (Unary::Log, include_str!("../data/umath/log.csv")),
+    (Unary::Ln, include_str!("../data/umath/log.csv")),
     (Unary::Expm1, include_str!("../data/umath/expm1.csv")),
-    (Unary::Log1p, include_str!("../data/umath/log1p.csv")),
+    (Unary::Ln1p, include_str!("../data/umath/log1p.csv")),
     (Unary::Sin, include_str!("../data/umath/sin.csv")),
     (Unary::Cos, include_str!("../data/umath/cos.csv")),
     (Unary::Atan, include_str!("../data/umath/arctan.csv")),
     (Unary::Tanh, include_str!("../data/umath/tanh.csv")),
-    (Unary::Logistic, include_str!("../data/exact/logistic.csv")),
+    (Unary::Sigmoid, include_str!("../data/exact/logistic.csv")),
     (Unary::Softplus, include_str!("../data/exact/softplus.csv")),
     (Unary::Erf, include_str!("../data/exact/erf.csv")),
     (Unary::Rsqrt, include_str!("../data/exact/rsqrt.csv")),

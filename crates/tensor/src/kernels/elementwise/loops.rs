@@ -51,8 +51,8 @@ pub(super) fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [
         Unary::Rsqrt => each!(y; x => one / x.sqrt()),
         Unary::Exp => each!(y; x => math::exp::<T, FMA>(x)),
         Unary::Expm1 => each!(y; x => math::expm1::<T, FMA>(x)),
-        Unary::Log => each!(y; x => math::ln::<T, FMA>(x)),
-        Unary::Log1p => each!(y; x => math::ln_1p::<T, FMA>(x)),
+        Unary::Ln => each!(y; x => math::ln::<T, FMA>(x)),
+        Unary::Ln1p => each!(y; x => math::ln_1p::<T, FMA>(x)),
         Unary::Sin => {
             each!(y; x => math::sin::<T, FMA>(x));
             many_turns(x, y, T::sin);
@@ -65,7 +65,7 @@ pub(super) fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [
         Unary::Sinh => each!(y; x => math::sinh::<T, FMA>(x)),
         Unary::Cosh => each!(y; x => math::cosh::<T, FMA>(x)),
         Unary::Tanh => each!(y; x => math::tanh::<T, FMA>(x)),
-        Unary::Logistic => each!(y; x => math::logistic::<T, FMA>(x)),
+        Unary::Sigmoid => each!(y; x => math::logistic::<T, FMA>(x)),
         Unary::Softplus => each!(y; x => math::softplus::<T, FMA>(x)),
         Unary::Erf => each!(y; x => math::erf::<T, FMA>(x)),
         Unary::Erfc => each!(y; x => math::erfc::<T, FMA>(x)),
