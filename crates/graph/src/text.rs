@@ -13,10 +13,25 @@ use crate::var::Var;
 use crate::walk;
 
 /// `%4 = mul %2 %3 : real(2, 3)  ; examples/net.rs:12:9 in `hidden``
+///
+/// What loops, choices and calls carry out stands below them, numbered on its own.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, node) in self.nodes().iter().enumerate() {
+        let nodes = self.nodes();
+        let mut inside = vec![false; nodes.len()];
+        for (i, node) in nodes.iter().enumerate() {
+            // What was recorded over values that only stand for others is part of a formula below.
+            inside[i] = match &node.op {
+                Op::Input(p) => self.inner.borrow().leaves[p.index].advice.is_some(),
+                _ => node.args.iter().any(|a| inside[a.index()]),
+            };
+            if inside[i] {
+                continue;
+            }
             writeln!(f, "{}", self.line(i, node))?;
+            for body in node.op.bodies() {
+                body.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Loops and choices: a loop gives the bits of its unrolling, in all modes and under every transform.
 
-use chainrule_graph::{Graph, Keep, Result, Scan, Var, WhileLoop, cond, jvp, scan, vmap, while_loop};
+use chainrule_graph::{
+    Graph, Keep, Optimise, Result, Scan, Var, WhileLoop, cond, jvp, scan, vmap, while_loop,
+};
 use chainrule_tensor::Tensor;
 use proptest::prelude::*;
 
@@ -268,4 +270,51 @@ fn loops_that_cannot_be_are_errors_with_the_line() {
     let made = scan(&[], &[n], |_, n| Ok((vec![], vec![n[0].in_range(3, "label")]))).expect("a loop").1[0];
     let error = made.value().expect_err("label 5").to_string();
     assert!(error.contains("label 5") && error.contains("step 1") && error.contains("control.rs"), "{error}");
+}
+
+#[test]
+fn what_happens_inside_is_told_with_line_and_step() {
+    let g = Graph::new();
+    let (x, h) = (g.leaf("x", [[0.5], [0.2], [-1.0], [2.0]]), g.leaf("h", [1.0]));
+    let (last, all) = scan(&[h], &[x], |h, x| {
+        let y = x[0].ln() * h[0];
+        Ok((vec![y.sin()], vec![y]))
+    })
+    .expect("a loop");
+    let loss = last[0].sum(..) + all[0].sum(..);
+    let d = loss.grad(&[x, h]).expect("a gradient");
+    for wanted in [&[loss][..], &d] {
+        let error = g.compiler(&[], wanted).anomaly(true).build().expect("a plan").run(&[]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("[ln] makes NaN") && text.contains("in step 2 (the first is 0) of the scan"),
+            "{text}"
+        );
+        assert!(!text.contains("crates/graph/src"), "no line is the library's: {text}");
+    }
+    let dump = g.to_string();
+    assert!(dump.contains("\n    %2 = ln %1 : real(1,)"), "{dump}");
+    assert!(!dump.contains("crates/graph/src"), "{dump}");
+    let saved = g.saved_for_backward(&d, chainrule_graph::Precision::F64).expect("a list");
+    let kept: Vec<&str> = saved.values.iter().map(|v| v.op.as_str()).collect();
+    assert!(saved.bytes() == 3 * 32 && kept.contains(&"ln") && kept.contains(&"cos"), "{saved}");
+}
+
+#[test]
+fn the_loop_of_a_value_and_that_of_its_gradient_are_one() {
+    let g = Graph::new();
+    let (x, w, h) = (g.leaf("x", [[0.5], [0.2], [1.0]]), g.leaf("w", [0.3]), g.leaf("h", [1.0]));
+    let (last, all) = scan(&[h], &[x], |h, x| {
+        let h = (h[0] * w + x[0]).tanh();
+        Ok((vec![h], vec![h.exp()]))
+    })
+    .expect("a loop");
+    let loss = last[0].sum(..) + all[0].sum(..);
+    let d = loss.grad(&[w, h]).expect("a gradient");
+    let wanted = [loss, d[0], d[1]];
+    let loops = |f: &chainrule_graph::Compiled| f.to_string().matches("= scan(").count();
+    let mut merged = g.compile(&[], &wanted).expect("a plan");
+    let mut plain = g.compiler(&[], &wanted).optimise(Optimise::NONE).build().expect("a plan");
+    assert_eq!((loops(&merged), loops(&plain)), (2, 3));
+    assert_eq!(merged.run(&[]).expect("runs"), plain.run(&[]).expect("runs"));
 }

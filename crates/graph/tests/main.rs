@@ -14,6 +14,8 @@ mod costs;
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
+/// What the planner makes of a dozen programs.
+mod golden;
 /// Transforms of transforms change nothing that they should not.
 mod laws;
 /// Compositions equal their definitions.

@@ -3,6 +3,7 @@
 mod examples;
 
 use std::collections::HashMap;
+use std::panic::Location;
 
 use super::copy::between;
 use super::jvp::Mode;
@@ -10,7 +11,7 @@ use super::transpose::transpose;
 use crate::body::{Body, Outline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Type};
-use crate::origin::Phase;
+use crate::origin::{Origin, Phase};
 use crate::prim::loops::Loop;
 use crate::prim::rows::Rows;
 use crate::prim::{Op, Site, Structured};
@@ -117,6 +118,8 @@ impl Structured for Loop {
                 ..self.clone()
             };
             let args = [&carries, &slices, x.count, &captures, x.test_captures].concat();
+            // What it does is the formula's own, and in a plan the two are one.
+            let _forward = graph.blame_origin(Origin { phase: Phase::Forward, ..site.y.origin() });
             let made = graph.record_all(forwards.clone(), &args)?;
             (made[0], made[1 + forwards.carries..].to_vec())
         } else {
@@ -261,18 +264,21 @@ struct Split {
 impl Split {
     fn of(graph: &Graph, l: &Loop, mask: &[bool], arriving: &[Option<Var<'_>>]) -> Result<Split> {
         let g = &graph.beside();
+        let _line = g.blame_origin(graph.origin(Location::caller()));
         let types: Vec<Type> = l.body.parameter_types().cloned().collect();
         let leaf = |ty: &Type| g.new_leaf("parameter", ty.clone(), None);
+        let value = |i: usize| {
+            let _line = g.blame_origin(l.body.nodes()[i].origin.clone());
+            g.new_leaf("value of a step", types[i].clone(), None)
+        };
         let fixed: Vec<Option<Var<'_>>> =
-            types.iter().zip(mask).map(|(ty, linear)| (!linear).then(|| leaf(ty))).collect();
+            mask.iter().enumerate().map(|(i, linear)| (!linear).then(|| value(i))).collect();
         let mark = g.len();
         let mut seeds = Vec::new();
-        let x: Vec<Var<'_>> = types
-            .iter()
-            .zip(&fixed)
-            .map(|(ty, fixed)| {
-                fixed.unwrap_or_else(|| {
-                    seeds.push(leaf(ty));
+        let x: Vec<Var<'_>> = (0..types.len())
+            .map(|i| {
+                fixed[i].unwrap_or_else(|| {
+                    seeds.push(value(i));
                     seeds[seeds.len() - 1]
                 })
             })

@@ -1,6 +1,7 @@
 //! Real buffers for virtual ones, by liveness: a buffer is free again after its last reader.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
 
 use chainrule_tensor as tensor;
 use chainrule_tensor::kernels::Kind;
@@ -10,6 +11,7 @@ use super::anomaly::{Leaf, LeafPlace};
 use super::compile::Precision;
 use super::kernel::Kernel;
 use super::lower::{About, Lowered, Source, Task, VirtualStep};
+use super::verify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Type;
 use crate::origin::Origin;
@@ -55,11 +57,8 @@ impl Plan {
             self.inputs.iter().map(|i| i.0).chain(self.constants.iter().map(|c| c.0)).collect();
         let own = self.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
         let own = own.map(|(_, (kind, len))| Some(precision.width(*kind) * len));
-        let within = self.steps.iter().map(|step| match &step.kernel {
-            Kernel::Loop(cycle) => cycle.bytes(precision),
-            Kernel::Branch(choice) => choice.bytes(precision),
-            _ => Some(0),
-        });
+        let within =
+            self.steps.iter().flat_map(|step| step.kernel.within()).map(|plan| plan.bytes(precision));
         let scratch = self.steps.iter().map(|step| step.kernel.scratch(precision.dtype().size())).max();
         own.chain(within).try_fold(scratch.unwrap_or(0), |sum: usize, more| sum.checked_add(more?))
     }
@@ -81,6 +80,27 @@ impl Plan {
             }
             None => error,
         })
+    }
+}
+
+impl Plan {
+    /// One line for each step, below it those of the plans within.
+    pub(super) fn write_steps(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        let list =
+            |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
+        for Step { kernel, inputs, outputs, about } in &self.steps {
+            let (outputs, inputs, indent) = (list(outputs), list(inputs), "  ".repeat(depth));
+            let name = kernel.name();
+            writeln!(f, "{indent}{outputs} = {name}({inputs})  {}  ; {}", about.label, about.origin)?;
+            let plans = kernel.within();
+            for (plan, i) in plans.iter().zip(1..) {
+                if plans.len() > 1 {
+                    writeln!(f, "{indent}  plan {i} of {}", plans.len())?;
+                }
+                plan.write_steps(f, depth + 2)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -139,6 +159,9 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
     }
     let in_place: Vec<Vec<Option<usize>>> = (0..lowered.steps.len()).map(|s| a.step(s)).collect();
     let (real, buffers) = (a.real, a.buffers);
+    if cfg!(debug_assertions) {
+        verify::held(&lowered, &real, &buffers, &in_place);
+    }
     let slot = |v: usize| Slot { buffer: real[v].unwrap_or(0), len: lowered.buffers[v].len };
     let outputs = lowered
         .outputs

@@ -7,6 +7,8 @@ use super::buffers::Plan;
 use super::expand::expand;
 use super::fold::Folded;
 use super::machine::Compiled;
+use super::merge::merge;
+use super::rewrite::Rewritten;
 use super::{buffers, fold, fuse, lower};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
@@ -62,7 +64,7 @@ impl Precision {
 pub struct Optimise {
     /// Compute what depends on constants only once, at planning time.
     pub fold: bool,
-    /// Run chains of elementwise nodes block by block in one pass.
+    /// Run chains of elementwise nodes block by block in one pass, and loops over equal values as one.
     pub fuse: bool,
     /// Let values share buffers when their lifetimes allow it, and work in place.
     pub reuse: bool,
@@ -74,6 +76,15 @@ impl Optimise {
     /// Nothing: one kernel per node, one buffer per value. The reference that plans are tested against.
     pub const NONE: Optimise = Optimise { fold: false, fuse: false, reuse: false };
 }
+
+/// A graph in place of one: what it computes of the nodes that are asked for; `None` if there is nothing to do.
+type Rewriting = fn(&Compiler<'_>, &[NodeId]) -> Option<Rewritten>;
+
+/// In order.
+const REWRITINGS: &[Rewriting] = &[
+    |of, wanted| expand(of.graph, wanted, &of.known, |_| true),
+    |of, wanted| if of.optimise.fuse { merge(of.graph, wanted, &of.known) } else { None },
+];
 
 /// Gathers what is to be compiled; made by [`Graph::compiler`].
 #[must_use]
@@ -202,25 +213,27 @@ impl Compiler<'_> {
             self.optimise = Optimise::NONE;
         }
         self.check_leaves()?;
+        self.rewritten(REWRITINGS)
+    }
+
+    /// The plan of the graph once it is rewritten.
+    fn rewritten(self, rewritings: &[Rewriting]) -> Result<Plan> {
+        let Some((first, rest)) = rewritings.split_first() else { return self.plan_plain() };
         let needed: Vec<NodeId> =
             self.needed().chain(self.inputs.iter().copied()).chain(self.state.iter().map(|s| s.0)).collect();
-        match expand(self.graph, &needed, &self.known, |_| true) {
-            None => self.plan_plain(),
-            Some(expanded) => {
-                let now = |id: &NodeId| expanded.place(*id);
-                let plain = Compiler {
-                    graph: &expanded.graph,
-                    inputs: self.inputs.iter().map(now).collect(),
-                    outputs: self.outputs.iter().map(now).collect(),
-                    state: self.state.iter().map(|(old, new)| (now(old), now(new))).collect(),
-                    // Values that are known are leaves by now.
-                    known: Folded::default(),
-                    refused: None,
-                    ..self
-                };
-                plain.plan_plain()
-            }
-        }
+        let Some(made) = first(&self, &needed) else { return self.rewritten(rest) };
+        let now = |id: &NodeId| made.place(*id);
+        let compiler = Compiler {
+            graph: &made.graph,
+            inputs: self.inputs.iter().map(now).collect(),
+            outputs: self.outputs.iter().map(now).collect(),
+            state: self.state.iter().map(|(old, new)| (now(old), now(new))).collect(),
+            // Values that are known are leaves by now.
+            known: Folded::default(),
+            refused: None,
+            ..self
+        };
+        compiler.rewritten(rest)
     }
 
     /// The nodes whose values are asked for.

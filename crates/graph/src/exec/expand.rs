@@ -1,32 +1,13 @@
 //! Calls replaced by what they call, so that the planner sees plain operations.
 
-use std::collections::HashMap;
-
 use crate::body::Body;
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
 use crate::var::Var;
 
 use super::fold::Folded;
 use super::fuse::live;
-
-/// A graph that computes what another one does, and where the nodes asked for are in it.
-pub(crate) struct Expanded {
-    pub(crate) graph: Graph,
-    places: HashMap<NodeId, NodeId>,
-}
-
-impl Expanded {
-    /// The value that `var` of the graph before is now.
-    pub(crate) fn var(&self, var: Var<'_>) -> Var<'_> {
-        self.graph.var(self.place(var.id))
-    }
-
-    /// Where the node `id` of the graph before is now.
-    pub(crate) fn place(&self, id: NodeId) -> NodeId {
-        self.places[&id]
-    }
-}
+use super::rewrite::{Rewritten, args_of, copied, rewrite};
 
 /// The part of `graph` that `wanted` depend on, with each call that `opened` takes replaced by the formula that it
 /// calls, and each value that is `known` by a leaf; `None` if there is no such call. Equal values become one, as when they are recorded.
@@ -35,41 +16,21 @@ pub(crate) fn expand(
     wanted: &[NodeId],
     known: &Folded,
     opened: impl Fn(&Op) -> bool,
-) -> Option<Expanded> {
-    let order = live(graph, wanted, known);
-    let inner = graph.inner.borrow();
+) -> Option<Rewritten> {
     let is_opened = |op: &Op| matches!(op, Op::Call(_)) && opened(op);
-    if !order.iter().any(|id| !known.contains_key(id) && is_opened(&inner.nodes[id.index()].op)) {
-        return None;
-    }
-    let made = graph.beside();
-    made.inner.borrow_mut().leaves = inner.leaves.clone();
-    let places = {
-        let mut values: HashMap<NodeId, Vec<Var<'_>>> = HashMap::new();
-        for id in order {
-            let node = &inner.nodes[id.index()];
-            if let Some(value) = known.get(&id) {
-                values.insert(id, vec![made.new_leaf("known", node.ty.clone(), Some(value.clone()))]);
-                continue;
-            }
-            let args: Vec<Var<'_>> = node.args.iter().map(|a| values[a][0]).collect();
-            let value = match &node.op {
-                Op::Part(p) if is_opened(&inner.nodes[node.args[0].index()].op) => {
-                    vec![values[&node.args[0]][p.index]]
-                }
-                Op::Call(call) if is_opened(&node.op) => called(&made, &call.body, args, &is_opened),
-                _ => vec![copied(&made, node, &args)],
-            };
-            values.insert(id, value);
+    let order = live(graph, wanted, known);
+    {
+        let inner = graph.inner.borrow();
+        if !order.iter().any(|id| !known.contains_key(id) && is_opened(&inner.nodes[id.index()].op)) {
+            return None;
         }
-        values.into_iter().map(|(id, value)| (id, value[0].id)).collect()
-    };
-    Some(Expanded { graph: made, places })
-}
-
-fn copied<'g>(graph: &'g Graph, node: &Node, args: &[Var<'g>]) -> Var<'g> {
-    let _line = graph.blame_origin(node.origin.clone());
-    graph.record(node.op.clone(), args)
+    }
+    Some(rewrite(graph, &order, known, |made, _, node, now| match &node.op {
+        Op::Call(call) if is_opened(&node.op) => {
+            Some(called(made, &call.body, args_of(node, now), &is_opened))
+        }
+        _ => None,
+    }))
 }
 
 /// A body that is being recorded over some arguments.

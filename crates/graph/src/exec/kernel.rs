@@ -16,6 +16,7 @@ use crate::prim::custom::CustomOp;
 use crate::prim::range::Range;
 use crate::prim::solve;
 
+use super::buffers::Plan;
 use super::within::{Choice, Cycle};
 
 /// One kernel with all that is known of it at planning time.
@@ -92,6 +93,15 @@ impl Kernel {
             Kernel::Loop(cycle) => cycle.name,
             Kernel::Branch(_) => "cond",
             Kernel::Custom { op, .. } => op.name(),
+        }
+    }
+
+    /// The plans that it carries out.
+    pub(crate) fn within(&self) -> Vec<&Plan> {
+        match self {
+            Kernel::Loop(cycle) => std::iter::once(&cycle.step).chain(&cycle.test).collect(),
+            Kernel::Branch(choice) => vec![&choice.yes, &choice.no],
+            _ => Vec::new(),
         }
     }
 

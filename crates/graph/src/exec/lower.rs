@@ -16,6 +16,7 @@ use super::fold::Folded;
 use super::fuse::Work;
 use super::kernel::Kernel;
 use super::operation::Operation;
+use super::verify;
 use crate::error::Result;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Origin;
@@ -201,6 +202,9 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> 
     for id in &compiler.outputs {
         let buffer = lowerer.own(*id);
         lowerer.out.outputs.push((buffer, inner.nodes[id.index()].ty.shape.clone()));
+    }
+    if cfg!(debug_assertions) {
+        verify::written(&lowerer.out);
     }
     Ok(lowerer.out)
 }

@@ -179,19 +179,7 @@ impl fmt::Display for Compiled {
             self.plan.buffers.len(),
             self.bytes()
         )?;
-        let list =
-            |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
-        for step in &self.plan.steps {
-            let (outputs, inputs) = (list(&step.outputs), list(&step.inputs));
-            writeln!(
-                f,
-                "  {outputs} = {}({inputs})  {}  ; {}",
-                step.kernel.name(),
-                step.about.label,
-                step.about.origin
-            )?;
-        }
-        Ok(())
+        self.plan.write_steps(f, 1)
     }
 }
 
@@ -204,11 +192,8 @@ impl fmt::Debug for Compiled {
 impl<T: Real> Memory<T> {
     /// For a plan that is run by itself: arguments are put into their buffers.
     fn new(plan: &Plan) -> Self {
-        let within = plan.steps.iter().map(|step| match &step.kernel {
-            Kernel::Loop(cycle) => cycle.memories(),
-            Kernel::Branch(choice) => choice.memories(),
-            _ => Vec::new(),
-        });
+        let within =
+            plan.steps.iter().map(|step| step.kernel.within().into_iter().map(Memory::within).collect());
         Memory { buffers: buffers(plan), within: within.collect() }
     }
 

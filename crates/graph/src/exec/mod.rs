@@ -17,5 +17,8 @@ pub(crate) mod kernel;
 pub(crate) mod known;
 pub(crate) mod lower;
 pub(crate) mod machine;
+pub(crate) mod merge;
 pub(crate) mod operation;
+pub(crate) mod rewrite;
+pub(crate) mod verify;
 pub(crate) mod within;

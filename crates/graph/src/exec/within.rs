@@ -5,7 +5,6 @@ use chainrule_tensor::kernels::{Slice, SliceMut};
 use smallvec::SmallVec;
 
 use super::buffers::Plan;
-use super::compile::Precision;
 use super::machine::{Memory, copy_slice, finish, steps};
 use crate::error::{Error, ErrorKind, Result};
 use crate::origin::Origin;
@@ -41,15 +40,6 @@ pub(crate) enum Output {
 }
 
 impl Cycle {
-    pub(crate) fn memories<T: Real>(&self) -> Vec<Memory<T>> {
-        std::iter::once(&self.step).chain(&self.test).map(Memory::within).collect()
-    }
-
-    pub(crate) fn bytes(&self, precision: Precision) -> Option<usize> {
-        let test = self.test.as_ref().map_or(Some(0), |test| test.bytes(precision))?;
-        self.step.bytes(precision)?.checked_add(test)
-    }
-
     pub(crate) fn run<T: Real>(
         &self,
         memories: &mut [Memory<T>],
@@ -115,8 +105,7 @@ impl Cycle {
     }
 
     fn placed(&self, error: Error, at: usize) -> Error {
-        let of = if self.length == usize::MAX { String::new() } else { format!(" of {}", self.length) };
-        error.in_step(format!("step {at}{of} of the {} at {}", self.name, self.origin))
+        error.in_step(format!("step {at} (the first is 0) of the {} at {}", self.name, self.origin))
     }
 }
 
@@ -154,14 +143,6 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    pub(crate) fn memories<T: Real>(&self) -> Vec<Memory<T>> {
-        [&self.yes, &self.no].map(Memory::within).into()
-    }
-
-    pub(crate) fn bytes(&self, precision: Precision) -> Option<usize> {
-        self.yes.bytes(precision)?.checked_add(self.no.bytes(precision)?)
-    }
-
     pub(crate) fn run<T: Real>(
         &self,
         memories: &mut [Memory<T>],

@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::compile::Precision;
-use crate::exec::expand::{Expanded, expand};
+use crate::exec::expand::expand;
+use crate::exec::rewrite::Rewritten;
 use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
 use crate::var::Var;
@@ -159,7 +160,7 @@ impl<'g> Picture<'g> {
     }
 
     /// The same picture of a graph in another form.
-    fn of<'p>(&self, plain: &'p Expanded) -> Picture<'p> {
+    fn of<'p>(&self, plain: &'p Rewritten) -> Picture<'p> {
         let at = |id: &NodeId| plain.place(*id);
         let derivative = |d: &Derivative| Derivative { of: at(&d.of), wrt: at(&d.wrt), found: at(&d.found) };
         Picture {

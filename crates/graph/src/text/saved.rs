@@ -8,9 +8,11 @@ use chainrule_tensor::Layout;
 use crate::error::Result;
 use crate::exec::compile::Precision;
 use crate::exec::expand::expand;
-use crate::ir::{Graph, NodeId, Type};
+use crate::exec::fold::Folded;
+use crate::exec::merge::merge;
+use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::{Origin, Phase};
-use crate::prim::Lowering;
+use crate::prim::{Lowering, Op};
 use crate::var::Var;
 use crate::walk;
 
@@ -60,13 +62,23 @@ impl Graph {
     pub fn saved_for_backward(&self, outputs: &[Var<'_>], precision: Precision) -> Result<Saved> {
         self.admit("saved_for_backward", outputs)?;
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
-        Ok(match expand(self, &wanted, &Default::default(), |_| true) {
-            Some(plain) => {
-                let wanted: Vec<NodeId> = wanted.iter().map(|id| plain.place(*id)).collect();
-                plain.graph.saved(&wanted, precision)
+        let nothing = Folded::default();
+        // As in a plan, a loop and the one that its derivative has made of it are one.
+        let Some(plain) = expand(self, &wanted, &nothing, |_| true) else {
+            return Ok(self.merged(&wanted, precision));
+        };
+        let wanted: Vec<NodeId> = wanted.iter().map(|id| plain.place(*id)).collect();
+        Ok(plain.graph.merged(&wanted, precision))
+    }
+
+    fn merged(&self, wanted: &[NodeId], precision: Precision) -> Saved {
+        match merge(self, wanted, &Folded::default()) {
+            Some(merged) => {
+                let wanted: Vec<NodeId> = wanted.iter().map(|id| merged.place(*id)).collect();
+                merged.graph.saved(&wanted, precision)
             }
-            None => self.saved(&wanted, precision),
-        })
+            None => self.saved(wanted, precision),
+        }
     }
 
     /// As [`saved_for_backward`](Graph::saved_for_backward), where a call is one operation.
@@ -92,12 +104,13 @@ impl Graph {
         }
         let value = |(id, readers): (NodeId, usize)| {
             let node = &nodes[id.index()];
+            let made = stacked(&nodes, node).unwrap_or(node);
             SavedValue {
                 id,
-                op: node.op.label(),
+                op: made.op.label(),
                 bytes: precision.width(node.ty.kind) * node.ty.shape.size(),
                 ty: node.ty.clone(),
-                origin: node.origin.clone(),
+                origin: made.origin.clone(),
                 readers,
             }
         };
@@ -107,7 +120,15 @@ impl Graph {
     }
 }
 
-fn is_view(nodes: &[crate::ir::Node], id: NodeId) -> bool {
+/// What makes each entry of a value that a loop stacks.
+fn stacked<'a>(nodes: &'a [Node], node: &Node) -> Option<&'a Node> {
+    let Op::Part(part) = &node.op else { return None };
+    let Op::Loop(l) = &nodes[node.args[0].index()].op else { return None };
+    let result = l.body.results().get(part.index.checked_sub(1)?)?;
+    (part.index > l.carries).then(|| &l.body.nodes()[result.index()])
+}
+
+fn is_view(nodes: &[Node], id: NodeId) -> bool {
     let node = &nodes[id.index()];
     let layouts: Vec<Layout> =
         node.args.iter().map(|a| Layout::contiguous(nodes[a.index()].ty.shape.clone())).collect();

@@ -92,12 +92,13 @@ impl Lowerer<'_> {
     /// One step of a loop: `stacks` are the results to be stacked that are needed.
     fn step_plan(&self, body: &Body, carries: usize, stacks: &[usize]) -> Result<Plan> {
         let graph = Graph::new();
-        let parameters: Vec<_> = body
-            .parameter_types()
+        let parameters: Vec<_> = body.nodes()[..body.parameters()]
+            .iter()
             .enumerate()
-            .map(|(i, ty)| {
-                let start = (i < carries).then(|| self.zeros(ty));
-                graph.new_leaf("parameter", ty.clone(), start)
+            .map(|(i, node)| {
+                let start = (i < carries).then(|| self.zeros(&node.ty));
+                let _line = graph.blame_origin(node.origin.clone());
+                graph.new_leaf("value of a step", node.ty.clone(), start)
             })
             .collect();
         let results = graph.inline(body, &parameters);
