@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod allocation;
 /// Whatever a user gets wrong is a typed error that says what, where and what to do.
 mod bad_input;
+/// What people met with other frameworks, in public reports: the right value is a test.
+mod cases;
 /// Mutated files: each reader accepts or refuses, and what it accepts can be used.
 mod fuzz;
 /// Automatic differentiation equals the lectures' formulas.

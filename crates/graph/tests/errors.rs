@@ -151,7 +151,7 @@ fn messages_name_the_function_that_was_called() {
         (n.top_k(5, 0).0, "[top_k] (slice) (3,): 0..5 by 1 does not lie in axis 0 of length 3"),
         (x.softmax(3), "[softmax] (max) axis 3 is out of range"),
         (empty.max(1), "[max] (2, 0): an empty axis has no extreme"),
-        (x.log_softmax(1), "[log_softmax] (max) axis 1 is out of range"),
+        (x.log_softmax(1), "[log_softmax] (argmax) axis 1 is out of range"),
         (x.take(0, x), "[take] (gather) indices are integers"),
         (x.take(1, n), "[take] axis 1 is out of range"),
         (n.mean(0), "[mean] (div)"),

@@ -1,5 +1,7 @@
 //! What the graph crate promises.
 
+/// Values and slopes have the digits of their width: the page `docs/accuracy.md`.
+mod accuracy;
 /// Anomaly mode names who made the first NaN or infinity.
 mod anomaly;
 /// Gradient checks: every verdict; planted faults are found and named; no false alarms.

@@ -36,7 +36,7 @@ impl Init {
     /// A standard deviation that is negative or not finite; a shape that no memory could hold.
     pub fn draw(self, key: Key, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
-        chainrule_tensor::shape::size("init", &shape)?;
+        chainrule_tensor::shape::room("init", &shape, 4)?;
         match self {
             Init::Zeros => Ok(Tensor::zeros(shape, DType::F32)),
             Init::Constant(value) => Ok(Tensor::full(shape, value as f32)),

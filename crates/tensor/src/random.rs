@@ -79,18 +79,28 @@ impl Key {
     ///
     /// ```
     /// # use chainrule_tensor::Key;
-    /// let mut order = Key::new(7).permutation(5);
-    /// assert_eq!(order, Key::new(7).permutation(5));
+    /// let mut order = Key::new(7).permutation(5)?;
+    /// assert_eq!(order, Key::new(7).permutation(5)?);
     /// order.sort();
     /// assert_eq!(order, [0, 1, 2, 3, 4]);
+    /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn permutation(self, n: usize) -> Vec<usize> {
-        let mut rng = self.rng(Purpose::Draw);
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for more numbers than memory holds.
+    pub fn permutation(self, n: usize) -> Result<Vec<usize>> {
+        crate::shape::room("permutation", &[n].into(), size_of::<usize>())?;
         let mut order: Vec<usize> = (0..n).collect();
-        for last in (1..n).rev() {
-            order.swap(last, below(&mut rng, last as u64 + 1) as usize);
+        self.shuffle(&mut order);
+        Ok(order)
+    }
+
+    /// Puts `items` in an order in which every one of the possible ones is equally likely.
+    pub fn shuffle<T>(self, items: &mut [T]) {
+        let mut rng = self.rng(Purpose::Draw);
+        for last in (1..items.len()).rev() {
+            items.swap(last, below(&mut rng, last as u64 + 1) as usize);
         }
-        order
     }
 
     fn derive(self, purpose: Purpose, stream: u64) -> Self {
@@ -179,7 +189,7 @@ fn draw(
     next: impl Fn(&mut ChaCha8Rng) -> f64,
 ) -> Result<Tensor> {
     let mut rng = key.rng(Purpose::Draw);
-    let n = crate::shape::size(op, &shape)?;
+    let n = crate::shape::room(op, &shape, 8)?;
     let mut numbers = std::iter::repeat_with(|| next(&mut rng)).take(n);
     match dtype {
         DType::F32 => Tensor::from_vec(numbers.by_ref().map(f32::from_f64).collect(), shape),

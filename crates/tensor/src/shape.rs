@@ -150,6 +150,20 @@ pub fn size(op: &'static str, shape: &Shape) -> Result<usize> {
     shape.checked_size().ok_or_else(|| Error::shape(op, [&shape[..]], "too many elements for any memory"))
 }
 
+/// As [`size`], and an error if the system refuses that many elements of `width` bytes, which would end the program later.
+pub fn room(op: &'static str, shape: &Shape, width: usize) -> Result<usize> {
+    let n = size(op, shape)?;
+    let bytes = n.checked_mul(width);
+    if bytes.is_some_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok()) {
+        return Ok(n);
+    }
+    Err(Error::shape(
+        op,
+        [&shape[..]],
+        format!("the system refuses memory for {n} elements of {width} bytes"),
+    ))
+}
+
 /// THE broadcasting rule: align at the last axis; lengths are equal or one of them is 1.
 pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
     let rank = a.len().max(b.len());

@@ -229,7 +229,7 @@ fn hint(
     let overflow = "overflow: lower the learning rate, scale the inputs, or initialise with smaller weights";
     let infinite = operands.iter().flatten().any(|s| s.infinities > 0);
     Some(match op {
-        "ln" if within.is_some_and(|f| f.starts_with("log")) => {
+        "ln" | "ln_1p" if within.is_some_and(|f| f.starts_with("log")) => {
             "all entries along the axis are −∞, as where a mask leaves none: keep one, or choose the result with select"
                 .into()
         }

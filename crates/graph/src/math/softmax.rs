@@ -7,45 +7,62 @@ use chainrule_tensor::{keep, shape};
 use crate::var::Var;
 
 impl<'g> Var<'g> {
-    /// ln Σ eˣ along `axis`, which disappears; −∞ of no elements, and where all are −∞, with derivative 0 there. The
-    /// maximum is taken out first, so nothing overflows.
+    /// ln Σ eˣ along `axis`, which disappears; −∞ of no elements, and where all are −∞, with derivative 0 there. Nothing
+    /// overflows, and a sum close to 1 keeps the digits of its logarithm.
     #[track_caller]
     pub fn logsumexp(self, axis: isize) -> Var<'g> {
         let _here = self.graph.blame("logsumexp", Location::caller());
-        let top = self.top(axis);
-        let sum = (self - top).exp().sum(keep(axis));
+        let Shifted { top, rest, .. } = self.shifted(axis);
         // ln 0 is right, but its slope times the 0 of each term is not.
-        let nothing = sum.equal(0.0);
-        nothing.select(f64::NEG_INFINITY, nothing.select(1.0, sum).ln() + top).squeeze(axis)
+        let nothing = rest.equal(-1.0);
+        nothing.select(f64::NEG_INFINITY, nothing.select(0.0, rest).ln_1p() + top).squeeze(axis)
     }
 
     /// ln softmax along `axis`; of no elements, none. Accurate for logits of any size, since a common offset is taken out
-    /// before anything is added. NaN where all logits are −∞.
+    /// before anything is added, and for probabilities close to 1, whose logarithm is formed from all the others. NaN
+    /// where all logits are −∞.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Var<'g> {
         let _here = self.graph.blame("log_softmax", Location::caller());
-        let shifted = self - self.top(axis);
-        shifted - shifted.exp().sum(keep(axis)).ln()
+        let Shifted { x, rest, .. } = self.shifted(axis);
+        x - rest.ln_1p()
     }
 
     /// eˣ / Σ eˣ along `axis`; of no elements, none. Positive, and its sum is 1. NaN where all logits are −∞.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Var<'g> {
         let _here = self.graph.blame("softmax", Location::caller());
-        let e = (self - self.top(axis)).exp();
+        if self.is_empty_along(axis) {
+            return self;
+        }
+        let top = self.max(keep(axis)).stop_gradient();
+        let e = (self - top.abs().equal(f64::INFINITY).select(0.0, top)).exp();
         e / e.sum(keep(axis))
     }
 
-    /// The maximum along `axis`, which stays, as a number that only shifts: it has no derivative, and it is 0 of no elements, and where
-    /// it is infinite and would make ∞ − ∞.
+    /// This without its greatest element along `axis`. Which one that is does not change the value, so taking it out is
+    /// differentiated as it is written, to any order.
     #[track_caller]
-    fn top(self, axis: isize) -> Var<'g> {
-        let own = self.shape();
-        if shape::axis("max", axis, &own).is_ok_and(|axis| own[axis] == 0) {
-            return self.sum(keep(axis)).stop_gradient();
+    fn shifted(self, axis: isize) -> Shifted<'g> {
+        if self.is_empty_along(axis) {
+            let top = self.sum(keep(axis));
+            return Shifted { x: self, top, rest: top - 1.0 };
         }
-        let top = self.max(keep(axis)).stop_gradient();
-        top.abs().equal(f64::INFINITY).select(0.0, top)
+        let first = self.argmax(axis).insert_axis(axis);
+        let is_top = first.equal(self.graph.iota(self.shape(), axis));
+        let top = is_top.select(self, 0.0).sum(keep(axis));
+        // An infinite one would make ∞ − ∞.
+        let top = top.abs().equal(f64::INFINITY).select(0.0, top);
+        let x = self - top;
+        // The term of the top is 1 + 0, of which the 1 is left out; 1 − 1 or ∞ if it is infinite.
+        let rest = is_top.select(x.maximum(-1.0), x.exp()).sum(keep(axis));
+        Shifted { x, top, rest }
+    }
+
+    /// Whether there is nothing along `axis`; what is not an axis is for others to say.
+    fn is_empty_along(self, axis: isize) -> bool {
+        let own = self.shape();
+        shape::axis("max", axis, &own).is_ok_and(|axis| own[axis] == 0)
     }
 
     /// Truth values of shape `(…, classes)`: whether this integer is the position on the new last axis. An integer that
@@ -55,4 +72,12 @@ impl<'g> Var<'g> {
         let _here = self.graph.blame("one_hot", Location::caller());
         self.insert_axis(-1).equal(self.graph.iota([classes], 0))
     }
+}
+
+/// Logits without their greatest.
+struct Shifted<'g> {
+    x: Var<'g>,
+    top: Var<'g>,
+    /// Σ eˣ − 1, formed without the term that is 1.
+    rest: Var<'g>,
 }

@@ -73,8 +73,9 @@ pub struct Batches<'d> {
 
 impl Batches<'_> {
     /// In an order drawn by `key` instead of the dataset's own.
-    pub fn shuffled(self, key: Key) -> Self {
-        Batches { order: key.permutation(self.data.examples()), ..self }
+    pub fn shuffled(mut self, key: Key) -> Self {
+        key.shuffle(&mut self.order);
+        self
     }
 
     /// With another treatment of the last, incomplete batch.

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 impl Dataset {
     /// The same examples in an order drawn by `key`.
     pub fn shuffled(&self, key: Key) -> Result<Self> {
-        self.select(&key.permutation(self.examples()))
+        self.select(&key.permutation(self.examples())?)
     }
 
     /// Parts of the given sizes (fractions that sum to 1), each example in exactly one, drawn by `key`.
@@ -25,7 +25,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::Argument`] for fractions that are not positive, do not sum to 1, or leave a part empty.
     pub fn split<const N: usize>(&self, fractions: [f64; N], key: Key) -> Result<[Self; N]> {
-        self.cut("Dataset::split", fractions, &key.permutation(self.examples()))
+        self.cut("Dataset::split", fractions, &key.permutation(self.examples())?)
     }
 
     /// Like [`split`](Dataset::split), but each part has each class in the proportion of the whole, as
@@ -57,7 +57,7 @@ impl Dataset {
         // stretch of the order holds every class in proportion, wherever it is cut.
         let mut seen = vec![0_usize; counts.len()];
         let mut placed: Vec<(f64, usize)> = Vec::with_capacity(labels.len());
-        for row in key.permutation(self.examples()) {
+        for row in key.permutation(self.examples())? {
             let class = labels[row] as usize;
             placed.push(((seen[class] as f64 + 0.5) / counts[class] as f64, row));
             seen[class] += 1;
