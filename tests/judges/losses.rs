@@ -1,8 +1,9 @@
 //! Losses against the values and gradients of PyTorch's (torch_losses.py).
 
 use chainrule::loss::{
-    CrossEntropy, Hinge, Huber, KlDivergence, PoissonNll, Reduction, binary_cross_entropy,
-    binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy,
+    BinaryCrossEntropy, CosineDistance, CrossEntropy, Focal, Hinge, Huber, KlDivergence, PoissonNll,
+    Reduction, SmoothL1, binary_cross_entropy, binary_cross_entropy_with_logits, cosine_embedding,
+    mean_squared_error, softmax_cross_entropy, triplet,
 };
 use chainrule::prelude::*;
 
@@ -23,6 +24,19 @@ fn loss(name: &str) -> Box<dyn for<'g> Fn(Var<'g>, Var<'g>) -> Var<'g>> {
         "probabilities" => boxed(binary_cross_entropy),
         "squares" => boxed(mean_squared_error),
         "huber" => boxed(Huber { delta: 0.75, ..Huber::default() }),
+        "smooth l1" => boxed(SmoothL1 { beta: 0.75, ..SmoothL1::default() }),
+        "positive" => boxed(BinaryCrossEntropy {
+            positive: 3.0,
+            weights: Some(weights.into()),
+            ..BinaryCrossEntropy::default()
+        }),
+        "focal" => boxed(Focal::default()),
+        "cosine" => boxed(CosineDistance::default()),
+        "embedding" => Box::new(|x, y| {
+            let pairs = x.graph().constant(Tensor::from([1.0, -1.0, -1.0, 1.0]));
+            cosine_embedding(x, y, pairs, 0.25, Reduction::Mean)
+        }),
+        "triplet" => Box::new(|x, y| triplet(x, y, y.flip(0), 0.5, Reduction::Mean)),
         "hinge" => boxed(Hinge::default()),
         "squared hinge" => boxed(Hinge { squared: true, ..Hinge::default() }),
         "nll" => boxed(CrossEntropy::of_log_probabilities()),

@@ -20,6 +20,15 @@ WEIGHTS = torch.tensor([0.5, 2.0, 1.25])
 TRUTH = torch.tensor([[0.0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 0]])
 COUNTS = torch.tensor([[0.0, 1, 4], [2, 0, 0], [3, 5, 1], [1, 1, 0]])
 
+
+
+def focal(z, y):
+    p = torch.sigmoid(z)
+    wrong = torch.where(y > 0, torch.sigmoid(-z), p)
+    share = torch.where(y > 0, torch.tensor(0.25), torch.tensor(0.75))
+    return (share * wrong**2 * F.binary_cross_entropy_with_logits(z, y, reduction="none")).mean()
+
+
 CASES = []
 for size, z in ORDINARY.items():
     CASES += [
@@ -40,6 +49,14 @@ for size, z in {"": Z, "far ": Z * 300}.items():
         (size + "binary", z, TRUTH, F.binary_cross_entropy_with_logits),
         (size + "binary shares", z, SHARES, F.binary_cross_entropy_with_logits),
         (size + "huber", z, TRUTH, lambda x, y: F.huber_loss(x, y, delta=0.75)),
+        (size + "smooth l1", z, TRUTH, lambda x, y: F.smooth_l1_loss(x, y, beta=0.75)),
+        (size + "positive", z, TRUTH,
+         lambda x, y: F.binary_cross_entropy_with_logits(x, y, weight=WEIGHTS, pos_weight=torch.tensor(3.0))),
+        (size + "focal", z, TRUTH, focal),
+        (size + "cosine", z, SHARES, lambda x, y: (1 - F.cosine_similarity(x, y, dim=1)).mean()),
+        (size + "embedding", z, SHARES,
+         lambda x, y: F.cosine_embedding_loss(x, y, torch.tensor([1.0, -1, -1, 1]), margin=0.25)),
+        (size + "triplet", z, SHARES, lambda x, y: F.triplet_margin_loss(x, y, y.flip(0), margin=0.5)),
         (size + "hinge", z, 2 * TRUTH - 1, lambda x, y: (1 - x * y).clamp(min=0).mean()),
         (size + "squared hinge", z, 2 * TRUTH - 1, lambda x, y: (1 - x * y).clamp(min=0).square().mean()),
         (size + "nll", torch.log_softmax(z, 1), LABELS, F.nll_loss),

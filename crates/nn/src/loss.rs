@@ -4,8 +4,10 @@
 //! among them, and give the values and gradients of PyTorch's functions of the same names. Where a weight is 0, its term
 //! is 0, whatever it multiplies. Each says with [`reads`] what it takes a model's outputs for.
 
+mod binary;
 mod classes;
 mod regression;
+mod vectors;
 
 use std::panic::Location;
 
@@ -15,8 +17,10 @@ use chainrule_tensor::Error as TensorError;
 use crate::Loss;
 
 pub use crate::outputs::{Outputs, reads};
+pub use binary::{BinaryCrossEntropy, Focal};
 pub use classes::CrossEntropy;
-pub use regression::{Hinge, Huber, KlDivergence, PoissonNll};
+pub use regression::{Hinge, Huber, KlDivergence, PoissonNll, SmoothL1};
+pub use vectors::{CosineDistance, cosine_embedding, triplet};
 
 /// How the losses of elements or examples become the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

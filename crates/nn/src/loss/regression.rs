@@ -27,8 +27,7 @@ fn elementwise<'g>(
     }
 }
 
-/// ½(ŷ − y)² where |ŷ − y| < `delta`, beyond it `delta`·(|ŷ − y| − `delta`/2). Divided by `delta`, this is PyTorch's
-/// smooth L1 loss.
+/// ½(ŷ − y)² where |ŷ − y| < `delta`, beyond it `delta`·(|ŷ − y| − `delta`/2). Divided by `delta` it is [`SmoothL1`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
     /// Where the square becomes a line.
@@ -50,6 +49,35 @@ impl Loss for Huber {
             let size = (x - y).abs();
             let near = size.minimum(self.delta);
             size.less(self.delta).select(0.5 * near.square(), self.delta * (size - 0.5 * self.delta))
+        })
+    }
+}
+
+/// ½(ŷ − y)²/`beta` where |ŷ − y| < `beta`, beyond it |ŷ − y| − `beta`/2: the absolute error, smooth at 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmoothL1 {
+    /// Where the square becomes a line; 0 is the absolute error.
+    pub beta: f64,
+    /// How the elements' losses become the loss.
+    pub reduction: Reduction,
+}
+
+impl Default for SmoothL1 {
+    fn default() -> Self {
+        SmoothL1 { beta: 1.0, reduction: Reduction::Mean }
+    }
+}
+
+impl Loss for SmoothL1 {
+    #[track_caller]
+    fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
+        elementwise("smooth_l1", self.reduction, [prediction, target], Some(Outputs::Values), |x, y| {
+            let size = (x - y).abs();
+            if self.beta == 0.0 {
+                return size;
+            }
+            let near = size.minimum(self.beta);
+            size.less(self.beta).select(0.5 * near.square() / self.beta, size - 0.5 * self.beta)
         })
     }
 }
