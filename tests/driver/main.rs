@@ -104,7 +104,6 @@ fn eager(seed: u64, trace: &mut Vec<&'static str>) -> bool {
         let mut again = Dice(dice.0);
         let (of_views, of_copies) =
             (call(&mut dice, operands.each_ref()), call(&mut again, copies.each_ref()));
-        // A product is computed in another order where its operands lie otherwise.
         let same = plans::same(&of_views, &of_copies);
         assert!(same, "{name} of views is {of_views:?}, of copies {of_copies:?}");
     }
