@@ -1,9 +1,22 @@
 //! Every method of `Var`.
 
-use chainrule::graph::Error;
+use chainrule::graph::{Around, Error, Padding, Resize, Slide};
 use chainrule::prelude::*;
 
 use crate::world::{World, calls};
+
+/// Some way for a window to slide, possible or not.
+fn slide(w: &mut World<'_>) -> Slide {
+    let slide = Slide::new();
+    let slide = if w.dice.once_in(2) { slide.stride(w.dice.len()) } else { slide };
+    let slide = if w.dice.once_in(4) { slide.dilation(w.dice.len()) } else { slide };
+    match w.dice.throw(4) {
+        0 => slide.padding(Padding::Same),
+        1 => slide.padding(w.dice.len()),
+        2 => slide.padding(vec![(w.dice.len(), w.dice.len()); w.dice.throw(3)]),
+        _ => slide,
+    }
+}
 
 /// What stands beside `x`: a value, a number, a tensor.
 fn beside<'g>(w: &mut World<'g>, x: Var<'g>) -> Beside<'g> {
@@ -108,6 +121,36 @@ calls! { OTHER:
     pad |w| { let x = w.x(); let (a, b) = (w.dice.len(), w.dice.len()); x.pad(w.dice.axis(x.rank()), a, b) };
     permute |w| { let x = w.x(); let axes = w.dice.axes(x.rank()); x.permute(axes) };
     squeeze |w| { let x = w.x(); x.squeeze(w.dice.axis(x.rank())) };
+    windows |w| { let x = w.x(); let (a, size, stride) = (w.dice.axis(x.rank()), w.dice.len(), w.dice.len()); x.windows(a, size, stride) };
+    overlap_add |w| {
+        let x = w.x();
+        let (a, n, stride) = (w.dice.axis(x.rank()), w.dice.len(), w.dice.len());
+        if w.dice.once_in(2) { x.windows(a, 2, 1).overlap_add(a, n, 1) } else { x.overlap_add(a, n, stride) }
+    };
+    conv |w| { let x = w.image(); let k = w.image(); let s = slide(w); x.conv(k, &s) };
+    grouped_conv |w| { let x = w.image(); let (k, groups) = (w.image(), w.dice.len()); let s = slide(w); x.grouped_conv(k, groups, &s) };
+    conv_transpose |w| {
+        let x = w.image();
+        let (k, groups, more) = (w.image(), if w.dice.once_in(3) { w.dice.len() } else { 1 }, w.dice.len());
+        let s = slide(w);
+        x.conv_transpose(k, groups, &s, more)
+    };
+    max_pool |w| { let x = w.x(); let sizes = w.dice.small(); let s = slide(w); x.max_pool(sizes, &s) };
+    avg_pool |w| { let x = w.x(); let (sizes, counts) = (w.dice.small(), w.dice.once_in(2)); let s = slide(w); x.avg_pool(sizes, &s, counts) };
+    lp_pool |w| { let x = w.x(); let (sizes, p) = (w.dice.small(), w.dice.real()); let s = slide(w); x.lp_pool(p, sizes, &s) };
+    adaptive_avg_pool |w| { let x = w.x(); let to = w.dice.small(); x.adaptive_avg_pool(to) };
+    adaptive_max_pool |w| { let x = w.x(); let to = w.dice.small(); x.adaptive_max_pool(to) };
+    resize |w| {
+        let x = w.x();
+        let (to, align_corners, antialias) = (w.dice.small(), w.dice.once_in(2), w.dice.once_in(2));
+        x.resize(to, if w.dice.once_in(3) { Resize::Nearest } else { Resize::Linear { align_corners, antialias } })
+    };
+    pad_with |w| {
+        let x = w.x();
+        let (axis, a, b) = (w.dice.axis(x.rank()), w.dice.len(), w.dice.len());
+        let around = w.dice.pick(&[Around::Reflect, Around::Replicate, Around::Circular, Around::Constant(2.0)]);
+        x.pad_with(axis, a, b, around)
+    };
     swap_axes |w| { let x = w.x(); let (a, b) = (w.dice.axis(x.rank()), w.dice.axis(x.rank())); x.swap_axes(a, b) };
     argsort |w| { let x = w.x(); x.argsort(w.dice.axis(x.rank()), order(w)) };
     sort |w| { let x = w.x(); x.sort(w.dice.axis(x.rank()), order(w)) };

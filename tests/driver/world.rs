@@ -65,6 +65,15 @@ impl<'g> World<'g> {
     }
 
     /// A value made before; at times one that carries an error or is of another graph.
+    /// A value of examples and channels, mostly.
+    pub(crate) fn image(&mut self) -> Var<'g> {
+        let x = self.x();
+        match x.rank() {
+            0..3 if !self.dice.once_in(10) => (x.rank()..3).fold(x, |x, _| x.insert_axis(0)),
+            _ => x,
+        }
+    }
+
     pub(crate) fn x(&mut self) -> Var<'g> {
         if let Some(only) = self.only {
             return only;

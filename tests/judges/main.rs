@@ -15,3 +15,4 @@ mod losses;
 mod onnx;
 /// The programs' form.
 mod program;
+mod windows;

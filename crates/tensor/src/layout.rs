@@ -85,6 +85,32 @@ impl Layout {
         out
     }
 
+    /// `axis` as the `positions` of a window that moves by `stride`, and its `size` elements, `dilation` apart, as a new last
+    /// axis. Elements in several windows are there several times.
+    ///
+    /// # Panics
+    /// If there is no such axis, or a window reaches beyond it.
+    pub fn windows(
+        &self,
+        axis: usize,
+        positions: usize,
+        stride: usize,
+        size: usize,
+        dilation: usize,
+    ) -> Self {
+        let reach = |count: usize, step: usize| count.saturating_sub(1).saturating_mul(step);
+        let last = reach(positions, stride).saturating_add(reach(size, dilation));
+        let empty = positions == 0 || size == 0;
+        assert!(empty || last < self.shape[axis], "windows reach beyond axis {axis} of {}", self.shape);
+        let mut out = self.clone();
+        out.shape = self.shape.with(axis, positions).iter().copied().chain([size]).collect();
+        // Of a single one the step is never taken, and might be too long for a stride.
+        let step = |count: usize, step: usize| if count > 1 { step as isize } else { 0 };
+        out.strides.push(self.strides[axis] * step(size, dilation));
+        out.strides[axis] *= step(positions, stride);
+        out
+    }
+
     /// The same elements in the same order under another shape of equal size, if no copy is needed for it.
     pub fn reshape(&self, shape: &Shape) -> Option<Self> {
         if self.is_splat() {

@@ -62,7 +62,9 @@ pub(super) fn find(
     let branches = branches(graph, loss.id, wrong);
     let asked = path.iter().map(|s| s.node).chain(branches.iter().copied());
     let values = values(graph, parameters, point, asked)?;
-    if let Some(culprit) = overflow(graph, &path, &values) {
+    // Infinities that the loss does not show, as those of a mask, are meant.
+    let spoilt = path.last().is_some_and(|s| !reals(&values[&s.node]).iter().all(|x| x.is_finite()));
+    if let Some(culprit) = overflow(graph, &path, &values).filter(|_| spoilt) {
         return Ok(Found { culprits: vec![culprit], ..Found::default() });
     }
     let mut search = Search { graph, values, key, replays: HashMap::new(), found: Found::default() };

@@ -203,7 +203,8 @@ impl Watch {
 }
 
 /// Operations whose results may be greater than any operand.
-const GROWING: [&str; 9] = ["add", "sub", "mul", "matmul", "sum", "cumsum", "scatter_add", "pow", "softplus"];
+const GROWING: [&str; 10] =
+    ["add", "sub", "mul", "matmul", "sum", "cumsum", "scatter_add", "overlap_add", "pow", "softplus"];
 
 /// What came of an operation: NaN or an infinity, in which function of several operations, and whether in f32.
 struct Made {

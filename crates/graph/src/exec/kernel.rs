@@ -8,7 +8,7 @@ use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::kernels::order::{self, Order};
 use chainrule_tensor::kernels::recurrence::recurrence;
 use chainrule_tensor::kernels::reduce::{self, Reduction};
-use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random};
+use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random, windows};
 use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
 
 use crate::error::ErrorKind;
@@ -41,6 +41,8 @@ pub(crate) enum Kernel {
     Gather(Lengths),
     /// The first argument added into zeros at the places that the second names.
     ScatterAdd(Lengths),
+    /// Windows added up where they overlap.
+    OverlapAdd(windows::Lengths),
     /// Running sums along the middle of three axes.
     CumSum { dims: [usize; 3] },
     /// Linear recurrences along the middle of three axes.
@@ -84,6 +86,7 @@ impl Kernel {
             Kernel::Iota => "iota",
             Kernel::Gather(_) => "gather",
             Kernel::ScatterAdd(_) => "scatter_add",
+            Kernel::OverlapAdd(_) => "overlap_add",
             Kernel::CumSum { .. } => "cumsum",
             Kernel::Recurrence { .. } => "recurrence",
             Kernel::ArgSort { .. } => "argsort",
@@ -196,6 +199,9 @@ impl Kernel {
                     _ => unreachable!("recording refuses to add truth values"),
                 };
                 done.map_err(|outside| out_of_range("scatter_add", lengths.n, outside))?;
+            }
+            (Kernel::OverlapAdd(lengths), [In::Real(x)], [Out::Real(y)]) => {
+                windows::overlap_add(x, *lengths, y);
             }
             (Kernel::CumSum { dims }, [In::Real(x)], [Out::Real(y)]) => order::cumsum(x, *dims, y),
             (Kernel::CumSum { dims }, [In::Int(x)], [Out::Int(y)]) => order::cumsum(x, *dims, y),

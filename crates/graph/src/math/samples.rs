@@ -3,6 +3,9 @@
 use crate::prim::Sample;
 use crate::var::Var;
 
+use super::resize::{Around, Resize};
+use super::slide::{Padding, Slide};
+
 /// A function of one value, elementwise or along its last axis.
 type Function = for<'g> fn(Var<'g>) -> Var<'g>;
 
@@ -90,5 +93,125 @@ pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
             product("ij,jk->ik", &[&[0, 3], &[3, 2]]),
         ],
     ));
+    all.extend(sliding());
     all
+}
+
+/// Convolutions, pooling, resizing, padding.
+fn sliding() -> Vec<(&'static str, Vec<Sample>)> {
+    let conv = |name: &str, s: [&[usize]; 2], groups: usize, slide: Slide| {
+        Sample::new(name, &s, -2.0..2.0, move |x| x[0].grouped_conv(x[1], groups, &slide).square())
+    };
+    let back = |name: &str, s: [&[usize]; 2], groups: usize, slide: Slide, more: usize| {
+        Sample::new(name, &s, -2.0..2.0, move |x| x[0].conv_transpose(x[1], groups, &slide, more).square())
+    };
+    let of = |name: &str, s: &[usize], f: for<'g> fn(Var<'g>) -> Var<'g>| {
+        Sample::new(name, &[s], -2.0..2.0, move |x| f(x[0]).square())
+    };
+    let slide = Slide::new;
+    vec![
+        (
+            "conv",
+            vec![
+                conv("conv (2, 2, 4) with (3, 2, 2)", [&[2, 2, 4], &[3, 2, 2]], 1, slide()),
+                conv(
+                    "conv (1, 2, 4, 3) with (2, 2, 2, 2), stride 2, padding 1",
+                    [&[1, 2, 4, 3], &[2, 2, 2, 2]],
+                    1,
+                    slide().stride(2).padding(1),
+                ),
+                conv(
+                    "conv (1, 1, 5) with (1, 1, 2), dilated",
+                    [&[1, 1, 5], &[1, 1, 2]],
+                    1,
+                    slide().dilation(2),
+                ),
+                conv(
+                    "conv same (1, 1, 3, 3) with (1, 1, 2, 2)",
+                    [&[1, 1, 3, 3], &[1, 1, 2, 2]],
+                    1,
+                    slide().padding(Padding::Same),
+                ),
+                conv("conv in groups (1, 4, 3) with (2, 2, 2)", [&[1, 4, 3], &[2, 2, 2]], 2, slide()),
+                conv(
+                    "conv depthwise (1, 2, 3) with (4, 1, 2)",
+                    [&[1, 2, 3], &[4, 1, 2]],
+                    2,
+                    slide().padding([(1, 0)]),
+                ),
+                conv("conv of no examples (0, 1, 3) with (1, 1, 2)", [&[0, 1, 3], &[1, 1, 2]], 1, slide()),
+                conv(
+                    "conv of three axes (1, 2, 2, 2, 3) with (1, 2, 1, 2, 2)",
+                    [&[1, 2, 2, 2, 3], &[1, 2, 1, 2, 2]],
+                    1,
+                    slide(),
+                ),
+            ],
+        ),
+        (
+            "conv_transpose",
+            vec![
+                back("conv_transpose (1, 2, 2) with (2, 1, 3)", [&[1, 2, 2], &[2, 1, 3]], 1, slide(), 0),
+                back(
+                    "conv_transpose (1, 1, 2, 2) with (1, 2, 2, 2), stride 2",
+                    [&[1, 1, 2, 2], &[1, 2, 2, 2]],
+                    1,
+                    slide().stride(2).padding(1),
+                    1,
+                ),
+                back(
+                    "conv_transpose in groups (1, 2, 3) with (2, 1, 2)",
+                    [&[1, 2, 3], &[2, 1, 2]],
+                    2,
+                    slide().dilation(2),
+                    0,
+                ),
+            ],
+        ),
+        (
+            "max_pool",
+            vec![
+                of("max_pool 2 of (1, 4)", &[1, 4], |x| x.max_pool([2], &Slide::new())),
+                of("max_pool 2 by 1, padded, of (3, 3)", &[3, 3], |x| {
+                    x.max_pool([2, 2], &Slide::new().stride(1).padding(1))
+                }),
+            ],
+        ),
+        (
+            "avg_pool",
+            vec![
+                of("avg_pool 2 of (1, 4)", &[1, 4], |x| x.avg_pool([2], &Slide::new(), true)),
+                of("avg_pool 2, padding left out, of (3, 3)", &[3, 3], |x| {
+                    x.avg_pool([2, 2], &Slide::new().stride(1).padding(1), false)
+                }),
+            ],
+        ),
+        ("lp_pool", vec![of("lp_pool 2 of (1, 4)", &[1, 4], |x| x.lp_pool(2.0, [2], &Slide::new()))]),
+        (
+            "adaptive_avg_pool",
+            vec![of("adaptive_avg_pool of (5, 3) to (2, 2)", &[5, 3], |x| x.adaptive_avg_pool([2, 2]))],
+        ),
+        (
+            "adaptive_max_pool",
+            vec![of("adaptive_max_pool of (2, 5) to 3", &[2, 5], |x| x.adaptive_max_pool([3]))],
+        ),
+        (
+            "resize",
+            vec![
+                of("resize (2, 3) to (3, 4)", &[2, 3], |x| x.resize([3, 4], Resize::LINEAR)),
+                of("resize (1, 5) to 2, smoothed", &[1, 5], |x| {
+                    x.resize([2], Resize::Linear { align_corners: false, antialias: true })
+                }),
+                of("resize (3,) to 7, nearest", &[3], |x| x.resize([7], Resize::Nearest)),
+            ],
+        ),
+        (
+            "pad_with",
+            vec![
+                of("pad_with reflect of (3,)", &[3], |x| x.pad_with(0, 2, 1, Around::Reflect)),
+                of("pad_with circular of (2, 3)", &[2, 3], |x| x.pad_with(1, 1, 4, Around::Circular)),
+                of("pad_with 2 of (2, 2)", &[2, 2], |x| x.pad_with(0, 1, 0, Around::Constant(2.0))),
+            ],
+        ),
+    ]
 }

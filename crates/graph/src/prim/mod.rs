@@ -40,6 +40,7 @@ pub(crate) mod solve;
 pub(crate) mod sort;
 pub(crate) mod stop;
 pub(crate) mod unary;
+pub(crate) mod windows;
 
 use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
@@ -295,7 +296,7 @@ primitives! {
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, place::Place, concat::Concat, flip::Flip,
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
-    gather::Gather, scatter::ScatterAdd,
+    gather::Gather, scatter::ScatterAdd, windows::Windows, windows::OverlapAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
     custom::Custom, call::Call, loops::Loop, branch::Branch, pushforward::Pushforward, part::Part,

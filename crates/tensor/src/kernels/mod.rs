@@ -10,6 +10,7 @@
 //! | [`order`] | running sums, sorting |
 //! | [`linear_algebra`] | solving, Cholesky factors, determinants |
 //! | [`random`] | uniform numbers as a function of key and position |
+//! | [`windows`] | windows added up where they overlap |
 //! | [`threads`] | the fixed partition of work over threads |
 
 pub mod copy;
@@ -24,6 +25,7 @@ pub mod random;
 pub mod recurrence;
 pub mod reduce;
 pub mod threads;
+pub mod windows;
 
 pub use level::Level;
 pub(crate) use math::Math;

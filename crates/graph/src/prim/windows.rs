@@ -1,0 +1,224 @@
+//! Windows over an axis, and their transpose, which adds them up where they overlap.
+
+use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::kernels::windows::Lengths;
+use chainrule_tensor::{Error, Layout, Shape, shape};
+
+use super::rows::Rows;
+use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
+use crate::error::ErrorKind;
+use crate::exec::kernel::Kernel;
+use crate::ir::Type;
+use crate::var::Var;
+
+/// How a window goes along an axis: it holds `size` elements, `dilation` apart, and each window begins `stride` behind
+/// the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Window {
+    pub(crate) size: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+}
+
+impl Window {
+    /// From the first to the last element of a window, both included.
+    pub(crate) fn span(self) -> Option<usize> {
+        self.size.checked_sub(1)?.checked_mul(self.dilation)?.checked_add(1)
+    }
+
+    /// How many windows lie in an axis of length `n`; `None` for steps of 0 and windows of nothing.
+    pub(crate) fn positions(self, n: usize) -> Option<usize> {
+        let span = self.span().filter(|_| self.stride > 0 && self.dilation > 0)?;
+        Some(n.checked_sub(span).map_or(0, |room| room / self.stride + 1))
+    }
+
+    fn text(self) -> String {
+        format!("size={} stride={} dilation={}", self.size, self.stride, self.dilation)
+    }
+}
+
+/// Axis `axis` becomes the positions of a window, whose elements are a new last axis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Windows {
+    axis: usize,
+    window: Window,
+}
+
+/// The transpose of [`Windows`] of an axis of length `n`: each element is the sum of what stands for it in windows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OverlapAdd {
+    axis: usize,
+    window: Window,
+    n: usize,
+}
+
+impl<'g> Var<'g> {
+    /// The windows of `size` neighbours along `axis`, each `stride` behind the one before: `axis` counts the windows, and
+    /// a new last axis their elements. What is left at the end is in no window. A view: nothing is copied.
+    ///
+    /// ```
+    /// use chainrule_graph::Graph;
+    /// use chainrule_tensor::Tensor;
+    /// let g = Graph::new();
+    /// let x = g.leaf("x", [1.0, 2.0, 3.0, 4.0]);
+    /// let pairs = x.windows(0, 2, 1);
+    /// assert_eq!(pairs.value()?, Tensor::from([[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]]));
+    /// # Ok::<(), chainrule_graph::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Poison for a size or stride of 0, and for an axis shorter than the window.
+    #[doc(alias = "unfold")]
+    #[doc(alias = "im2col")]
+    #[track_caller]
+    pub fn windows(self, axis: isize, size: usize, stride: usize) -> Var<'g> {
+        self.shaped(|own| {
+            let axis = shape::axis("windows", axis, &own)?;
+            Ok(self.windows_of(axis, Window { size, stride, dilation: 1 }))
+        })
+    }
+
+    /// An axis of length `n` in place of `axis`, in which windows of the last axis' length, each `stride` behind the one
+    /// before, are added up: the transpose of [`windows`](Var::windows).
+    ///
+    /// # Errors
+    /// Poison if `axis` is not as long as there are windows in `n` elements.
+    #[doc(alias = "fold")]
+    #[doc(alias = "col2im")]
+    #[track_caller]
+    pub fn overlap_add(self, axis: isize, n: usize, stride: usize) -> Var<'g> {
+        self.shaped(|own| {
+            let axis = shape::axis("overlap_add", axis, &own)?;
+            let size = own.last().copied().unwrap_or(0);
+            Ok(self.overlap_add_to(axis, Window { size, stride, dilation: 1 }, n))
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn windows_of(self, axis: usize, window: Window) -> Var<'g> {
+        self.record(Op::Windows(Windows { axis, window }), &[])
+    }
+
+    #[track_caller]
+    pub(crate) fn overlap_add_to(self, axis: usize, window: Window, n: usize) -> Var<'g> {
+        self.record(Op::OverlapAdd(OverlapAdd { axis, window, n }), &[])
+    }
+}
+
+impl Primitive for Windows {
+    fn name(&self) -> &'static str {
+        "windows"
+    }
+
+    fn attributes(&self) -> String {
+        format!("axis={} {}", self.axis, self.window.text())
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let own = &args[0].shape;
+        within("windows", own, self.axis + 1)?;
+        let positions = self.window.positions(own[self.axis]).filter(|n| *n > 0);
+        let Some(positions) = positions else {
+            let why = format!("axis {} holds no window of {}", self.axis, self.window.text());
+            return Err(Error::shape("windows", [&own[..]], why).into());
+        };
+        let shape = own.with(self.axis, positions);
+        Ok(args[0].shaped(shape.iter().copied().chain([self.window.size]).collect::<Shape>()))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        Derivative::Linear(|p, _, ct, s| ct.overlap_add_to(p.axis, p.window, s.x[0].shape()[p.axis]))
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.record(Windows { axis: self.axis + 1, ..self.clone() })
+    }
+
+    fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
+        let Window { size, stride, dilation } = self.window;
+        Lowering::View(Some(args[0].windows(self.axis, ty.shape[self.axis], stride, size, dilation)))
+    }
+
+    fn samples() -> Vec<Sample> {
+        let sample = |name: &str, s: &[usize], axis: usize, size: usize, stride: usize, dilation: usize| {
+            let window = Window { size, stride, dilation };
+            Sample::new(name, &[s], -2.0..2.0, move |x| x[0].windows_of(axis, window).square())
+        };
+        vec![
+            sample("windows of 3 in (5,)", &[5], 0, 3, 1, 1),
+            sample("windows of 2 by 2 in (2, 5)", &[2, 5], 1, 2, 2, 1),
+            sample("windows of 2, dilated by 2, in (5, 2)", &[5, 2], 0, 2, 1, 2),
+            sample("one window of all of (3,)", &[3], 0, 3, 4, 1),
+            sample("windows of 1 in (1, 2)", &[1, 2], 0, 1, 1, 1),
+            sample("windows of no numbers (0, 3)", &[0, 3], 1, 2, 1, 1),
+            Sample::new("windows of a transpose (3, 4)", &[&[3, 4]], -2.0..2.0, |x| {
+                x[0].t().windows(0, 2, 1).windows(1, 2, 1).square()
+            }),
+        ]
+    }
+}
+
+impl Primitive for OverlapAdd {
+    fn name(&self) -> &'static str {
+        "overlap_add"
+    }
+
+    fn attributes(&self) -> String {
+        format!("axis={} n={} {}", self.axis, self.n, self.window.text())
+    }
+
+    fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
+        let own = &args[0].shape;
+        if args[0].kind != Kind::Real {
+            return Err(wrong_kind(
+                "overlap_add",
+                format!("does not take {}; cast it with .real() first", args[0]),
+            ));
+        }
+        within("overlap_add", own, self.axis + 2)?;
+        let positions = self.window.positions(self.n).filter(|n| *n > 0);
+        let fits = positions == Some(own[self.axis]) && own.last() == Some(&self.window.size);
+        if !fits {
+            let why = format!("these are not the windows of {}", self.attributes());
+            return Err(Error::shape("overlap_add", [&own[..]], why).into());
+        }
+        Ok(args[0].shaped(own.with(self.axis, self.n).without(own.len() - 1)))
+    }
+
+    fn derivative(&self) -> Derivative<Self> {
+        Derivative::Linear(|p, _, ct, _| ct.windows_of(p.axis, p.window))
+    }
+
+    fn batch<'g>(&self, rows: &Rows<'g>) -> Var<'g> {
+        rows.record(OverlapAdd { axis: self.axis + 1, ..self.clone() })
+    }
+
+    fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
+        let shape = &args[0].shape;
+        let size = |axes: &[usize]| axes.iter().product::<usize>();
+        let Window { size: window, stride, dilation } = self.window;
+        Lowering::Kernel(Kernel::OverlapAdd(Lengths {
+            outer: size(&shape[..self.axis]),
+            positions: shape[self.axis],
+            inner: size(&shape[self.axis + 1..shape.len() - 1]),
+            n: self.n,
+            window,
+            stride,
+            dilation,
+        }))
+    }
+
+    fn samples() -> Vec<Sample> {
+        let sample = |name: &str, s: &[usize], axis: usize, n: usize, stride: usize, dilation: usize| {
+            let window = Window { size: s[s.len() - 1], stride, dilation };
+            Sample::new(name, &[s], -2.0..2.0, move |x| x[0].overlap_add_to(axis, window, n).square())
+        };
+        vec![
+            sample("overlap-add of (3, 3)", &[3, 3], 0, 5, 1, 1),
+            sample("overlap-add of (2, 2, 2) by 2", &[2, 2, 2], 1, 5, 2, 1),
+            sample("overlap-add of (3, 2, 2), dilated by 2", &[3, 2, 2], 0, 5, 1, 2),
+            sample("overlap-add with gaps (2, 1)", &[2, 1], 0, 4, 3, 1),
+            sample("overlap-add of no numbers (2, 0, 2)", &[2, 0, 2], 0, 3, 1, 1),
+        ]
+    }
+}
