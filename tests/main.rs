@@ -10,6 +10,8 @@ mod bad_input;
 mod cases;
 /// Mutated files: each reader accepts or refuses, and what it accepts can be used.
 mod fuzz;
+/// Layers: convolutions, normalisations with memory, sizes of the lectures, refusals.
+mod layers;
 /// Automatic differentiation equals the lectures' formulas.
 mod lectures;
 /// Which class outputs name is known to the loss, and nobody guesses.

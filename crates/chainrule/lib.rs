@@ -49,12 +49,13 @@ pub use chainrule_nn::{data, loss, metric, optim, plot, progress};
 /// What most programs use: `use chainrule::prelude::*;`.
 pub mod prelude {
     pub use chainrule_graph::{
-        CustomOp, Function, Graph, Kind, Operand, Order, Var, check, cond, hessian, hvp, jacobian, jvp, scan,
-        value_and_grad, vjp, vmap, while_loop,
+        CustomOp, Function, Graph, Kind, Operand, Order, Padding, Slide, Var, check, cond, hessian, hvp,
+        jacobian, jvp, scan, value_and_grad, vjp, vmap, while_loop,
     };
     pub use chainrule_nn::{
-        Adam, Dropout, History, Init, Layer, Linear, Loss, Mode, Momentum, Params, Penalty, Scope, Sgd,
-        Summary, Trainer, layer,
+        Adam, AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GroupNorm, History,
+        Init, Layer, LayerNorm, Linear, Loss, MaxPool, Mode, Momentum, Params, Penalty, RmsNorm, Scope, Sgd,
+        Summary, Trainer, Upsample, layer,
     };
     pub use chainrule_tensor::{DType, Key, Shape, Tensor, keep};
 }

@@ -47,6 +47,15 @@ impl Init {
         }
     }
 
+    /// The same with its deviation for these fans, whatever the shape is: for a kernel, whose fan-in is its channels times
+    /// its area.
+    pub fn of_fans(self, fan_in: usize, fan_out: usize) -> Init {
+        match self {
+            Init::He | Init::Xavier | Init::Glorot => Init::Normal(self.deviation(&[fan_in, fan_out])),
+            other => other,
+        }
+    }
+
     /// The standard deviation that this distribution has for `shape`.
     pub fn deviation(self, shape: &[usize]) -> f64 {
         let (fan_in, fan_out) = match shape {

@@ -63,10 +63,13 @@ mod train;
 pub use error::{Error, Result};
 pub use history::History;
 pub use init::Init;
-pub use layer::{Dropout, Layer, Linear, layer};
+pub use layer::{
+    AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GroupNorm, Layer, LayerNorm,
+    Linear, MaxPool, RmsNorm, Upsample, layer,
+};
 pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;
 pub use penalty::Penalty;
-pub use scope::{Mode, Scope};
+pub use scope::{Mode, Remembered, Scope};
 pub use summary::Summary;
 pub use train::{Evaluation, Evaluator, Loss, Step, Trainer};

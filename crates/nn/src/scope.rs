@@ -55,8 +55,21 @@ struct Trace<'g> {
     /// The parameters that this trace has asked for, in that order.
     traced: RefCell<Vec<(String, Var<'g>)>>,
     by_path: RefCell<BTreeMap<String, Var<'g>>>,
+    /// What is remembered from step to step: by path, the value before the step and the one after it.
+    remembered: RefCell<Vec<Remembered<'g>>>,
     /// How often random numbers have been drawn at each place.
     draws: RefCell<BTreeMap<String, usize>>,
+}
+
+/// A value that a layer remembers.
+#[derive(Clone, Debug)]
+pub struct Remembered<'g> {
+    /// Where.
+    pub path: String,
+    /// Before the step.
+    pub before: Var<'g>,
+    /// After it.
+    pub after: Var<'g>,
 }
 
 impl<'g> Scope<'g> {
@@ -80,6 +93,7 @@ impl<'g> Scope<'g> {
             params: RefCell::new(params),
             traced: RefCell::default(),
             by_path: RefCell::default(),
+            remembered: RefCell::default(),
             draws: RefCell::default(),
         };
         Scope { trace: Rc::new(trace), path: String::new(), shared: false, _recording: graph.enter("") }
@@ -147,20 +161,73 @@ impl<'g> Scope<'g> {
         if let Some(var) = known {
             return if self.shared && var.shape() == shape { var } else { self.taken(name, var, &shape) };
         }
-        let stored = self.trace.params.borrow().get(&path).cloned();
+        let var = self.stored(&path, shape, init);
+        if !var.is_poisoned() {
+            self.trace.traced.borrow_mut().push((path, var));
+        }
+        var
+    }
+
+    /// The leaf at `path`, with its value from the store if it is there, else drawn from `init`.
+    #[track_caller]
+    fn stored(&self, path: &str, shape: Shape, init: Init) -> Var<'g> {
+        let stored = self.trace.params.borrow().get(path).cloned();
         let value = match stored {
             Some(value) if value.shape() == &shape[..] => value,
-            Some(value) => return self.misfit(&path, value.shape(), &shape),
-            None => match init.draw(Key::new(self.trace.seed).named("init").named(&path), shape) {
+            Some(value) => return self.misfit(path, value.shape(), &shape),
+            None => match init.draw(Key::new(self.trace.seed).named("init").named(path), shape) {
                 Ok(value) => value,
                 Err(error) => return self.graph().poison(self.placed(Error::new(error))),
             },
         };
-        self.trace.params.borrow_mut().insert(path.clone(), value.clone());
-        let var = self.graph().leaf(&path, value);
-        self.trace.by_path.borrow_mut().insert(path.clone(), var);
-        self.trace.traced.borrow_mut().push((path, var));
+        self.trace.params.borrow_mut().insert(path, value.clone());
+        let var = self.graph().leaf(path, value);
+        self.trace.by_path.borrow_mut().insert(path.into(), var);
         var
+    }
+
+    /// A value with a memory: it starts as `start` says, and where the model is trained each step makes `next` of it, as
+    /// running statistics are made. It is kept and saved with the parameters, under its path, and is none: it has no
+    /// gradient, no penalty, no optimiser. Returns the value before the step; a place that is frozen keeps it.
+    ///
+    /// A value may be remembered once at each place; in a [`shared`](Scope::shared) one the uses go on from each other.
+    ///
+    /// ```
+    /// use chainrule_graph::{Graph, Kind};
+    /// use chainrule_nn::{Init, Mode, Params, Scope};
+    /// let g = Graph::new();
+    /// let x = g.input("x", [4, 2], Kind::Real);
+    /// let s = Scope::root(&g, Params::new(), Mode::Train, 1);
+    /// let mean = s.remember("mean", [2], Init::Zeros, |mean| 0.9 * mean + 0.1 * x.mean(0));
+    /// assert_eq!(s.remembered()[0].path, "mean");
+    /// assert_eq!(mean.id(), s.remembered()[0].before.id());
+    /// ```
+    #[track_caller]
+    pub fn remember(
+        &self,
+        name: &str,
+        shape: impl Into<Shape>,
+        start: Init,
+        next: impl FnOnce(Var<'g>) -> Var<'g>,
+    ) -> Var<'g> {
+        let (path, shape) = (self.join(name), shape.into());
+        let known = self.trace.by_path.borrow().get(&path).copied();
+        let place = self.trace.remembered.borrow().iter().position(|r| r.path == path);
+        if let Some(var) = known {
+            let Some(place) = place.filter(|_| self.shared && var.shape() == shape) else {
+                return self.taken(name, var, &shape);
+            };
+            if self.mode() == Mode::Train {
+                let now = self.trace.remembered.borrow()[place].after;
+                let after = next(now);
+                self.trace.remembered.borrow_mut()[place].after = after;
+            }
+            return var;
+        }
+        let before = self.stored(&path, shape, start);
+        let after = if self.mode() == Mode::Train { next(before) } else { before };
+        self.trace.remembered.borrow_mut().push(Remembered { path, before, after });
+        before
     }
 
     /// The poison in the place of a parameter that another use of this place has already, in `var`.
@@ -218,6 +285,17 @@ impl<'g> Scope<'g> {
     /// The parameters this trace has used so far, by path, in order.
     pub fn traced(&self) -> Vec<(String, Var<'g>)> {
         self.trace.traced.borrow().clone()
+    }
+
+    /// What this trace remembers, by path, in order.
+    pub fn remembered(&self) -> Vec<Remembered<'g>> {
+        self.trace.remembered.borrow().clone()
+    }
+
+    /// All that this trace has asked the store for: parameters, then what is remembered.
+    pub(crate) fn asked(&self) -> Vec<(String, Var<'g>)> {
+        let remembered = self.remembered().into_iter().map(|r| (r.path, r.before));
+        self.traced().into_iter().chain(remembered).collect()
     }
 
     /// The parameter store: what was given, and what this trace has added.

@@ -303,7 +303,7 @@ impl<M, L> Trainer<M, L> {
         let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
         let [_, objective] = self.objective(&scope, x, y, data.examples());
         objective.checked()?;
-        self.check_given(params, &scope.traced())?;
+        self.check_given(params, &scope.asked())?;
         let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
         let report = Checker::default().elements(elements).check(objective, &parameters)?;
         *params = scope.params().with_names(&params.names().or(data.names()));
@@ -393,17 +393,23 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     fn learning<'g>(&self, scope: &Scope<'g>) -> Result<Vec<(String, Var<'g>)>> {
         let mut parameters = scope.traced();
         for frozen in &self.frozen {
-            let holds = |path: &str| {
-                path.strip_prefix(frozen.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            if !scope.traced().iter().any(|(path, _)| holds(path)) {
+            if !scope.traced().iter().any(|(path, _)| lies_below(path, frozen)) {
                 let paths: Vec<String> = scope.traced().into_iter().map(|(path, _)| path).collect();
                 let why = format!("no parameter is at or below `{frozen}`; there are {}", paths.join(", "));
                 return Err(Error::argument("freeze", why));
             }
-            parameters.retain(|(path, _)| !holds(path));
         }
+        parameters.retain(|(path, _)| !self.is_frozen(path));
         Ok(parameters)
     }
+
+    /// Whether what is at `path` is to stay as it is.
+    fn is_frozen(&self, path: &str) -> bool {
+        self.frozen.iter().any(|frozen| lies_below(path, frozen))
+    }
+}
+
+/// Whether `path` is `place` or below it.
+fn lies_below(path: &str, place: &str) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

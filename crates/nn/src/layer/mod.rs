@@ -1,14 +1,20 @@
 //! Layers: small structs of hyperparameters. Their parameters live in the [`Scope`].
 
+mod conv;
 mod dropout;
 mod linear;
+mod norm;
+mod pool;
 
 use chainrule_graph::Var;
 
 use crate::scope::Scope;
 
+pub use conv::{Conv, ConvTranspose};
 pub use dropout::Dropout;
 pub use linear::Linear;
+pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
+pub use pool::{AvgPool, Flatten, GlobalAvgPool, MaxPool, Upsample};
 
 /// Anything that maps a value to a value, with parameters found by name: a layer, a block, a whole model.
 ///

@@ -167,7 +167,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
             Some(classes) => outputs::named(graph, prediction, y, classes.count())?,
             None => Named::Unknown("the targets are numbers, not classes".into()),
         };
-        let (paths, parameters): (Vec<String>, Vec<Var<'_>>) = scope.traced().into_iter().unzip();
+        let (paths, parameters): (Vec<String>, Vec<Var<'_>>) = scope.asked().into_iter().unzip();
         let inputs = [x, y].into_iter().chain(parameters).collect();
         Ok(Traced { inputs, paths, loss, prediction, classes })
     }

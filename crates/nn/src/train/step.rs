@@ -12,7 +12,7 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::optim::Memory;
 use crate::params::Params;
-use crate::scope::{self, Mode, Scope};
+use crate::scope::{self, Mode, Remembered, Scope};
 
 /// A compiled training step: loss, gradient and update for batches of one size. A run allocates nothing.
 ///
@@ -42,7 +42,7 @@ impl Step {
         Ok(outputs[0].item::<f64>()?)
     }
 
-    /// The present parameters.
+    /// The present parameters, and what layers remember.
     pub fn params(&self) -> Params {
         self.paths.iter().cloned().zip(self.compiled.state()).collect()
     }
@@ -88,7 +88,7 @@ pub(super) fn compile<M: Layer, L: Loss>(
     let [loss, objective] = trainer.objective(&scope, x, y, examples);
     // An error in the model itself comes before what is said of its parameters.
     objective.checked()?;
-    trainer.check_given(&given, &scope.traced())?;
+    trainer.check_given(&given, &scope.asked())?;
     let learning = trainer.learning(&scope)?;
     let vars: Vec<Var<'_>> = learning.iter().map(|(_, v)| *v).collect();
     // A parameter that only the penalty depends on learns nothing.
@@ -121,11 +121,14 @@ pub(super) fn compile<M: Layer, L: Loss>(
         });
         updates.push((*parameter, next.unwrap_or(*parameter)));
     }
+    for Remembered { path, before, after } in scope.remembered() {
+        updates.push((before, if trainer.is_frozen(&path) { before } else { after }));
+    }
     updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
     updates.push((clock, ticked));
     let compiler = graph.compiler(&[x, y], &[objective]).state(&updates).precision(Precision::F32);
     let compiled = compiler.anomaly(trainer.anomaly).build()?;
-    let paths = parameters.into_iter().map(|(path, _)| path).collect();
+    let paths = scope.asked().into_iter().map(|(path, _)| path).collect();
     Ok(Step { compiled, examples: batch.features.shape()[0], paths })
 }
 
