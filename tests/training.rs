@@ -113,7 +113,7 @@ fn follow(optimiser: impl Optimiser + 'static, mut by_hand: impl FnMut(usize, f6
 fn optimisers_follow_their_papers() {
     follow(Sgd::new(0.05), |_, w, d| w - 0.05 * d);
     let mut v = 0.0;
-    follow(Momentum { rate: 0.02, beta: 0.8 }, move |_, w, d| {
+    follow(Momentum { beta: 0.8, ..Momentum::new(0.02) }, move |_, w, d| {
         v = 0.8 * v + d;
         w - 0.02 * v
     });
@@ -199,7 +199,7 @@ fn hyperparameters_that_make_no_sense_are_refused_before_the_first_step() {
         refused(trainer().optimiser(Sgd::new(wrong)));
         refused(trainer().optimiser(Momentum::new(wrong)));
         refused(trainer().optimiser(Adam::new(wrong)));
-        refused(trainer().optimiser(Momentum { rate: 0.1, beta: wrong }));
+        refused(trainer().optimiser(Momentum { beta: wrong, ..Momentum::new(0.1) }));
         refused(trainer().optimiser(Adam { beta1: wrong, ..Adam::new(0.1) }));
         refused(trainer().optimiser(Adam { beta2: wrong, ..Adam::new(0.1) }));
         refused(trainer().optimiser(Adam { epsilon: wrong, ..Adam::new(0.1) }));

@@ -13,6 +13,9 @@ mod jax;
 mod losses;
 /// Single operators, according to ONNX.
 mod onnx;
+/// Optimisers and schedules, according to PyTorch.
+mod optimisers;
 /// The programs' form.
 mod program;
+/// Convolutions, pooling, resizing and padding, according to PyTorch.
 mod windows;

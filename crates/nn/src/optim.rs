@@ -1,29 +1,115 @@
-//! Optimisers: how a gradient changes a parameter, recorded into the training graph.
+//! Optimisers: how gradients change parameters, recorded into the training graph.
+//!
+//! An optimiser sees all parameters and gradients and says what is to be taken from each parameter. So optimisers are
+//! put behind each other ([`Optimiser::then`]): each makes of the steps so far, at first the gradients, those that the next
+//! one gets.
+//!
+//! ```
+//! use chainrule_nn::optim::{Adam, ClipGlobalNorm, Optimiser, Rate};
+//! // Gradients of a norm of at most 1, then Adam, whose rate falls along a cosine for 1,000 steps.
+//! let optimiser = ClipGlobalNorm(1.0).then(Adam::new(Rate::cosine(1e-3, 0.0, 1000)));
+//! assert_eq!(optimiser.fault(), None);
+//! ```
+//!
+//! Everything here works outside [`Trainer`](crate::Trainer), too: [`updates`] gives the state of a plan of one's own.
 
-use chainrule_graph::{Graph, Var};
-use chainrule_tensor::Tensor;
+mod adaptive;
+mod clip;
+mod descent;
+mod groups;
+mod memory;
+mod rate;
 
-/// A rule for one parameter's next value. It is recorded once and then replayed with the rest of the step.
+use chainrule_graph::Var;
+
+pub use adaptive::{Adagrad, Adam, AdamW, RmsProp};
+pub use clip::{ClipGlobalNorm, ClipNorm, ClipValue, Decay};
+pub use descent::{Momentum, Sgd};
+pub use groups::Groups;
+pub use memory::{Memory, Updates, updates};
+pub use rate::{Dial, Rate};
+
+/// A parameter as an optimiser sees it.
+#[derive(Clone, Debug)]
+pub struct Parameter<'g> {
+    /// Its path, such as `hidden.weight`.
+    pub path: String,
+    /// Its value before the step.
+    pub value: Var<'g>,
+}
+
+/// A rule that makes steps of gradients. It is recorded once and then replayed with the rest of the training step.
 ///
 /// ```
 /// use chainrule_graph::Var;
-/// use chainrule_nn::optim::{Memory, Optimiser};
+/// use chainrule_nn::optim::{Memory, Optimiser, Parameter};
 /// /// Moves by the sign of the gradient alone.
 /// struct SignDescent(f64);
 /// impl Optimiser for SignDescent {
-///     fn next<'g>(&self, _: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g> {
-///         parameter - gradient.sign() * self.0
+///     fn steps<'g>(&self, _: &mut Memory<'g>, _: &[Parameter<'g>], steps: Vec<Var<'g>>) -> Vec<Var<'g>> {
+///         steps.into_iter().map(|gradient| gradient.sign() * self.0).collect()
 ///     }
 /// }
 /// ```
 pub trait Optimiser {
-    /// The parameter's value after a step with `gradient`. What must be remembered from step to step is kept
-    /// in `memory`.
-    fn next<'g>(&self, memory: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g>;
+    /// What is to be taken from each of `parameters`, of the `steps` so far, which are the gradients if nothing stands
+    /// before. What must be remembered from step to step is kept in `memory`.
+    fn steps<'g>(
+        &self,
+        memory: &mut Memory<'g>,
+        parameters: &[Parameter<'g>],
+        steps: Vec<Var<'g>>,
+    ) -> Vec<Var<'g>>;
 
     /// Which hyperparameter makes no sense, if one does: asked before training starts, which then fails with this.
     fn fault(&self) -> Option<String> {
         None
+    }
+
+    /// This, and what `next` makes of its steps.
+    fn then<N: Optimiser>(self, next: N) -> Then<Self, N>
+    where
+        Self: Sized,
+    {
+        Then { first: self, next }
+    }
+}
+
+impl<O: Optimiser + ?Sized> Optimiser for Box<O> {
+    fn steps<'g>(
+        &self,
+        memory: &mut Memory<'g>,
+        parameters: &[Parameter<'g>],
+        steps: Vec<Var<'g>>,
+    ) -> Vec<Var<'g>> {
+        (**self).steps(memory, parameters, steps)
+    }
+
+    fn fault(&self) -> Option<String> {
+        (**self).fault()
+    }
+}
+
+/// Two optimisers behind each other; made by [`Optimiser::then`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Then<F, N> {
+    first: F,
+    next: N,
+}
+
+impl<F: Optimiser, N: Optimiser> Optimiser for Then<F, N> {
+    fn steps<'g>(
+        &self,
+        memory: &mut Memory<'g>,
+        parameters: &[Parameter<'g>],
+        steps: Vec<Var<'g>>,
+    ) -> Vec<Var<'g>> {
+        let steps = self.first.steps(memory, parameters, steps);
+        memory.behind(|memory| self.next.steps(memory, parameters, steps))
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.first.fault().or_else(|| self.next.fault())
     }
 }
 
@@ -37,141 +123,4 @@ fn not_negative(name: &str, value: f64) -> Option<String> {
 fn not_decay(name: &str, value: f64) -> Option<String> {
     let sound = (0.0..1.0).contains(&value);
     (!sound).then(|| format!("{name} is {value}; it must be at least 0 and less than 1"))
-}
-
-/// What an optimiser remembers between steps: one slot per parameter and name, and the number of the step.
-pub struct Memory<'g> {
-    graph: &'g Graph,
-    step: Var<'g>,
-    parameter: String,
-    slots: Vec<Slot<'g>>,
-}
-
-/// A remembered value and what it becomes.
-pub(crate) struct Slot<'g> {
-    pub(crate) old: Var<'g>,
-    pub(crate) new: Var<'g>,
-}
-
-impl<'g> Memory<'g> {
-    /// Memory for a training graph in which `step` is the number of the present step, from 1, a real.
-    pub(crate) fn new(graph: &'g Graph, step: Var<'g>) -> Self {
-        Memory { graph, step, parameter: String::new(), slots: Vec::new() }
-    }
-
-    /// Turns to the parameter at `path`.
-    pub(crate) fn turn_to(&mut self, path: &str) {
-        self.parameter = path.into();
-    }
-
-    pub(crate) fn slots(self) -> Vec<Slot<'g>> {
-        self.slots
-    }
-
-    /// The number of the present step, from 1, as a real.
-    pub fn step(&self) -> Var<'g> {
-        self.step
-    }
-
-    /// Remembers a value of the shape of `like`, which starts at 0 and becomes `next(its value before)` at each
-    /// step; returns the new value.
-    #[track_caller]
-    pub fn remember(&mut self, name: &str, like: Var<'g>, next: impl FnOnce(Var<'g>) -> Var<'g>) -> Var<'g> {
-        let path = format!("{}.{name}", self.parameter);
-        let old = self.graph.leaf(&path, Tensor::full(like.shape(), 0.0_f32));
-        let new = next(old);
-        self.slots.push(Slot { old, new });
-        new
-    }
-}
-
-/// Gradient descent: θ ← θ − α dθ (lecture 2.4).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
-    /// The learning rate α.
-    pub rate: f64,
-}
-
-impl Sgd {
-    /// With learning rate `rate`.
-    pub fn new(rate: f64) -> Self {
-        Sgd { rate }
-    }
-}
-
-impl Optimiser for Sgd {
-    fn next<'g>(&self, _: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g> {
-        parameter - gradient * self.rate
-    }
-
-    fn fault(&self) -> Option<String> {
-        not_negative("the learning rate", self.rate)
-    }
-}
-
-/// Gradient descent with momentum: v ← β v + dθ, θ ← θ − α v (Polyak 1964), PyTorch's form. The lectures'
-/// v ← β v + (1 − β) dθ is the same with a rate larger by 1/(1 − β).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Momentum {
-    /// The learning rate α.
-    pub rate: f64,
-    /// The share β of the old velocity that is kept, usually 0.9.
-    pub beta: f64,
-}
-
-impl Momentum {
-    /// With learning rate `rate` and β = 0.9.
-    pub fn new(rate: f64) -> Self {
-        Momentum { rate, beta: 0.9 }
-    }
-}
-
-impl Optimiser for Momentum {
-    fn next<'g>(&self, memory: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g> {
-        let velocity = memory.remember("velocity", parameter, |v| v * self.beta + gradient);
-        parameter - velocity * self.rate
-    }
-
-    fn fault(&self) -> Option<String> {
-        not_negative("the learning rate", self.rate).or_else(|| not_decay("beta", self.beta))
-    }
-}
-
-/// Adam (Kingma and Ba 2015), with bias correction.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adam {
-    /// The learning rate α.
-    pub rate: f64,
-    /// Decay of the mean of gradients.
-    pub beta1: f64,
-    /// Decay of the mean of their squares.
-    pub beta2: f64,
-    /// Keeps the quotient finite.
-    pub epsilon: f64,
-}
-
-impl Adam {
-    /// With learning rate `rate`, β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
-    pub fn new(rate: f64) -> Self {
-        Adam { rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
-    }
-}
-
-impl Optimiser for Adam {
-    fn next<'g>(&self, memory: &mut Memory<'g>, parameter: Var<'g>, gradient: Var<'g>) -> Var<'g> {
-        let Adam { rate, beta1, beta2, epsilon } = *self;
-        let mean = memory.remember("mean", parameter, |m| m * beta1 + gradient * (1.0 - beta1));
-        let square = memory.remember("square", parameter, |v| v * beta2 + gradient.square() * (1.0 - beta2));
-        // 1 − βᵗ, accurate for small t.
-        let correction = |beta: f64| -(memory.step() * beta.ln()).expm1();
-        let (c1, c2) = (correction(beta1), correction(beta2));
-        parameter - (mean * (rate / c1)) / ((square * (1.0 / c2)).sqrt() + epsilon)
-    }
-
-    fn fault(&self) -> Option<String> {
-        not_negative("the learning rate", self.rate)
-            .or_else(|| not_decay("beta1", self.beta1))
-            .or_else(|| not_decay("beta2", self.beta2))
-            .or_else(|| not_negative("epsilon", self.epsilon))
-    }
 }

@@ -410,6 +410,6 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
 }
 
 /// Whether `path` is `place` or below it.
-fn lies_below(path: &str, place: &str) -> bool {
+pub(crate) fn lies_below(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

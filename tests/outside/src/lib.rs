@@ -151,9 +151,17 @@ pub fn plain<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
 pub struct SignDescent;
 
 impl chainrule::optim::Optimiser for SignDescent {
-    fn next<'g>(&self, memory: &mut chainrule::optim::Memory<'g>, p: Var<'g>, gradient: Var<'g>) -> Var<'g> {
-        let mean = memory.remember("mean", p, |m| m * 0.9 + gradient); // @remember
-        p - spot!(mean) * 0.01 // @optimiser
+    fn steps<'g>(
+        &self,
+        memory: &mut chainrule::optim::Memory<'g>,
+        all: &[chainrule::optim::Parameter<'g>],
+        steps: Vec<Var<'g>>,
+    ) -> Vec<Var<'g>> {
+        let step = |(p, gradient): (&chainrule::optim::Parameter<'g>, Var<'g>)| {
+            let mean = memory.remember(p, "mean", |m| m * 0.9 + gradient); // @remember
+            spot!(mean) * 0.01 // @optimiser
+        };
+        all.iter().zip(steps).map(step).collect()
     }
 }
 

@@ -1,16 +1,16 @@
 //! One training step as one compiled plan.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 
 use chainrule_graph::{Compiled, ErrorKind, Graph, Precision, Var};
 use chainrule_tensor::{DType, Tensor};
+use smallvec::SmallVec;
 
 use super::{Loss, Trainer};
 use crate::Layer;
 use crate::data::Batch;
 use crate::error::{Error, Result};
-use crate::optim::Memory;
+use crate::optim::{self, Dial, Parameter, Updates};
 use crate::params::Params;
 use crate::scope::{self, Mode, Remembered, Scope};
 
@@ -21,6 +21,29 @@ pub struct Step {
     compiled: Compiled,
     examples: usize,
     paths: Vec<String>,
+    dials: Vec<Turned>,
+}
+
+/// A dial, and its value as the plan takes it.
+struct Turned {
+    dial: Dial,
+    at: f64,
+    value: Tensor,
+}
+
+impl Turned {
+    fn new(dial: Dial) -> Self {
+        let at = dial.get();
+        Turned { dial, at, value: Tensor::from(at as f32) }
+    }
+
+    /// The value; made anew only if the dial was turned.
+    fn now(&mut self) -> Tensor {
+        if self.dial.get().to_bits() != self.at.to_bits() {
+            *self = Turned::new(self.dial.clone());
+        }
+        self.value.clone()
+    }
 }
 
 impl Step {
@@ -38,7 +61,9 @@ impl Step {
     /// # Errors
     /// A batch of another size or type; a label outside the classes; in anomaly mode the first NaN or infinity.
     pub fn run(&mut self, batch: &Batch) -> Result<f64> {
-        let outputs = self.compiled.run(&[batch.features.clone(), batch.targets.clone()])?;
+        let given = [batch.features.clone(), batch.targets.clone()].into_iter();
+        let arguments: SmallVec<[Tensor; 4]> = given.chain(self.dials.iter_mut().map(Turned::now)).collect();
+        let outputs = self.compiled.run(&arguments)?;
         Ok(outputs[0].item::<f64>()?)
     }
 
@@ -109,27 +134,28 @@ pub(super) fn compile<M: Layer, L: Loss>(
     }
     let gradients = objective.grad(&vars).map_err(unused)?;
     let _passed = graph.passed_at(trainer.optimiser_at);
-    let mut memory = Memory::new(&graph, ticked.slice(0, 1..2).reshape([]).real());
+    let parameters: Vec<Parameter<'_>> =
+        learning.iter().map(|(path, value)| Parameter { path: path.clone(), value: *value }).collect();
+    let number = ticked.slice(0, 1..2).reshape([]).real();
+    let Updates { state, dials } = optim::updates(&*trainer.optimiser, number, &parameters, gradients);
+    let (learnt, memory) = state.split_at(parameters.len().min(state.len()));
+    let mut learnt = learnt.iter().copied();
     let mut updates: Vec<(Var<'_>, Var<'_>)> = Vec::new();
-    let mut gradients: BTreeMap<&str, Var<'_>> =
-        learning.iter().map(|(path, _)| path.as_str()).zip(gradients).collect();
-    let parameters = scope.traced();
-    for (path, parameter) in &parameters {
-        let next = gradients.remove(path.as_str()).map(|gradient| {
-            memory.turn_to(path);
-            trainer.optimiser.next(&mut memory, *parameter, gradient)
-        });
-        updates.push((*parameter, next.unwrap_or(*parameter)));
+    for (path, parameter) in scope.traced() {
+        let next = if trainer.is_frozen(&path) { None } else { learnt.next() };
+        updates.push(next.unwrap_or((parameter, parameter)));
     }
     for Remembered { path, before, after } in scope.remembered() {
         updates.push((before, if trainer.is_frozen(&path) { before } else { after }));
     }
-    updates.extend(memory.slots().into_iter().map(|slot| (slot.old, slot.new)));
+    updates.extend_from_slice(memory);
     updates.push((clock, ticked));
-    let compiler = graph.compiler(&[x, y], &[objective]).state(&updates).precision(Precision::F32);
+    let inputs: Vec<Var<'_>> = [x, y].into_iter().chain(dials.iter().map(|(_, v)| *v)).collect();
+    let compiler = graph.compiler(&inputs, &[objective]).state(&updates).precision(Precision::F32);
     let compiled = compiler.anomaly(trainer.anomaly).build()?;
     let paths = scope.asked().into_iter().map(|(path, _)| path).collect();
-    Ok(Step { compiled, examples: batch.features.shape()[0], paths })
+    let dials = dials.into_iter().map(|(dial, _)| Turned::new(dial)).collect();
+    Ok(Step { compiled, examples: batch.features.shape()[0], paths, dials })
 }
 
 /// An argument of the type of `example`, for which the line at `made_at` is to blame.
