@@ -10,6 +10,8 @@ mod erfc;
 mod pow;
 mod turn;
 
+use std::convert::identity;
+
 use num_traits::Float;
 
 use atan::Atan;
@@ -22,7 +24,7 @@ pub(super) use erfc::erfc;
 pub(super) use pow::pow;
 
 /// The functions of one float type: what the two differ in.
-pub trait Math: Float + Default + Send + Sync + 'static {
+pub trait Math: Float + Choose + Default + Send + Sync + 'static {
     /// Rounds an `f64` to this type.
     fn lit(value: f64) -> Self;
     /// Whole numbers of this size and above have no fraction.
@@ -49,6 +51,38 @@ pub trait Math: Float + Default + Send + Sync + 'static {
     fn turn<const FMA: bool>(x: Self, k: u64) -> Self;
     /// xʸ for x ≥ 0 other than 1.
     fn pow_size<const FMA: bool>(x: Self, y: Self) -> Self;
+}
+
+/// One of two by a mask over their bits. Written as a choice it becomes a load from a chosen address, a branch for each
+/// element.
+pub trait Choose: Copy {
+    /// `yes` if `condition` holds, else `no`.
+    fn choose(condition: bool, yes: Self, no: Self) -> Self;
+}
+
+macro_rules! choose {
+    ($($type:ty: $bits:ident, $to:path, $from:path;)*) => {$(
+        impl Choose for $type {
+            #[inline(always)]
+            fn choose(condition: bool, yes: Self, no: Self) -> Self {
+                let (yes, no) = ($to(yes), $to(no));
+                $from(no ^ ((yes ^ no) & $bits::from(condition).wrapping_neg()))
+            }
+        }
+    )*};
+}
+
+choose! {
+    f32: u32, f32::to_bits, f32::from_bits;
+    f64: u64, f64::to_bits, f64::from_bits;
+    i64: i64, identity, identity;
+}
+
+impl Choose for bool {
+    #[inline(always)]
+    fn choose(condition: bool, yes: bool, no: bool) -> bool {
+        no ^ ((yes ^ no) & condition)
+    }
 }
 
 /// Arguments beyond which a function is constant to rounding.

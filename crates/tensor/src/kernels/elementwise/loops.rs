@@ -6,7 +6,7 @@
 
 use super::{Binary, Compare, Unary};
 use crate::Real;
-use crate::kernels::math;
+use crate::kernels::math::{self, Choose};
 
 #[cold]
 pub(super) fn wrong_kind() -> ! {
@@ -143,6 +143,6 @@ pub(super) fn compare<E: Copy + PartialOrd>(op: Compare, a: &[E], b: &[E], y: &m
 }
 
 #[inline(always)]
-pub(super) fn select<E: Copy>(condition: &[bool], yes: &[E], no: &[E], y: &mut [E]) {
-    each!(y; condition, yes, no => if condition { yes } else { no });
+pub(super) fn select<E: Choose>(condition: &[bool], yes: &[E], no: &[E], y: &mut [E]) {
+    each!(y; condition, yes, no => E::choose(condition, yes, no));
 }
