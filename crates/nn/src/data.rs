@@ -5,7 +5,7 @@
 //!
 //! | step | by |
 //! | --- | --- |
-//! | read | [`digits`], [`breast_cancer`], [`iris`], [`wine`] (embedded) · [`mnist()`] and [`idx`] · [`Table`] (CSV) |
+//! | read | [`digits`], [`breast_cancer`], [`iris`], [`wine`] (embedded) · [`moons`], [`circles`], [`flower`] (generated) · [`mnist()`] and [`idx`] · [`Table`] (CSV) |
 //! | split | [`Dataset::split`], [`Dataset::split_stratified`] |
 //! | scale | [`Standardize`], fitted on the training part only |
 //! | feed | [`Dataset::batches`], newly shuffled each epoch |
@@ -15,6 +15,7 @@ mod classes;
 pub(crate) mod csv;
 mod dataset;
 mod embedded;
+mod generated;
 pub mod idx;
 mod mnist;
 pub(crate) mod names;
@@ -29,6 +30,7 @@ pub use batches::{Batch, Batches, Remainder};
 pub use classes::Classes;
 pub use dataset::Dataset;
 pub use embedded::{breast_cancer, digits, iris, wine};
+pub use generated::{circles, flower, moons};
 pub use mnist::{FASHION, Mnist, mnist};
 pub use names::Names;
 pub use one_hot::one_hot;

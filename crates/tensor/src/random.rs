@@ -10,7 +10,7 @@
 //! let key = Key::new(42);
 //! let weights = Tensor::normal(key.named("init"), [25, 10], 0.0, 0.1, DType::F32)?;
 //! for epoch in 0..3 {
-//!     let order = key.named("shuffle").at(epoch).permutation(100);
+//!     let order = key.named("shuffle").at(epoch).permutation(100)?;
 //!     assert_eq!(order.len(), 100);
 //! }
 //! # Ok::<(), chainrule_tensor::Error>(())
