@@ -11,6 +11,8 @@
 mod jax;
 /// Losses, according to PyTorch.
 mod losses;
+/// Metrics, according to scikit-learn.
+mod metrics;
 /// Single operators, according to ONNX.
 mod onnx;
 /// Optimisers and schedules, according to PyTorch.

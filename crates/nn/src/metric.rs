@@ -1,15 +1,19 @@
-//! How good predictions are: accuracy, and the confusion matrix with what follows from it.
+//! How good predictions are: accuracy, the confusion matrix with what follows from it, rankings, deviations.
 //!
 //! Predictions and labels are class numbers (i64, one shape); from scores (m, classes) they come by argmax
 //! over the last axis.
 
 mod confusion;
+mod ranking;
+mod regression;
 
-use chainrule_tensor::{Shape, Tensor};
+use chainrule_tensor::{DType, Shape, Tensor};
 
 use crate::{Error, Result};
 
 pub use confusion::{Average, Confusion, Scores};
+pub use ranking::{Ranking, Threshold};
+pub use regression::Deviations;
 
 /// The fraction of `predicted` that equals `labels`: both i64 of one shape.
 ///
@@ -29,6 +33,32 @@ pub fn accuracy(predicted: &Tensor, labels: &Tensor) -> Result<f64> {
     let (predicted, labels) = paired("accuracy", predicted, labels)?;
     let right = predicted.iter().zip(&labels).filter(|(p, l)| p == l).count();
     Ok(right as f64 / labels.len() as f64)
+}
+
+/// The share of examples whose label is among the `k` classes of the greatest scores, (m, classes); of equal scores the
+/// class with the smaller number is the greater.
+///
+/// # Errors
+/// [`Error::Argument`] unless the labels are (m,) of i64 below the number of classes, [`Error::Empty`] for none.
+pub fn top_k_accuracy(scores: &Tensor, labels: &Tensor, k: usize) -> Result<f64> {
+    let (op, shape) = ("top_k_accuracy", scores.shape());
+    let [m, classes] = shape[..] else {
+        return Err(Error::argument(op, format!("scores are (m, classes), not {}", Shape::from(shape))));
+    };
+    let (labels, _) = paired(op, labels, labels)?;
+    if labels.len() != m || labels.iter().any(|l| !(0..classes as i64).contains(l)) {
+        return Err(Error::argument(
+            op,
+            format!("there are {} labels for {m} rows of {classes}", labels.len()),
+        ));
+    }
+    let scores = scores.cast(DType::F64).to_vec::<f64>()?;
+    let hit = |(row, label): (&[f64], &i64)| {
+        let own = row[*label as usize];
+        let above = row.iter().enumerate().filter(|(c, s)| **s > own || **s == own && (*c as i64) < *label);
+        above.count() < k
+    };
+    Ok(scores.chunks_exact(classes).zip(&labels).filter(|pair| hit(*pair)).count() as f64 / m as f64)
 }
 
 /// Where `predicted` differs from `labels` (both i64 of one shape): positions counted row-major.

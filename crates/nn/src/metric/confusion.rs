@@ -130,6 +130,52 @@ impl Confusion {
         }
     }
 
+    /// Of the examples of other classes, the share that was not taken for `class`; `None` if there are none.
+    pub fn specificity(&self, class: usize) -> Option<f64> {
+        let others = self.total() - self.row_sum(class);
+        let wrong = self.column_sum(class) - self.count(class, class);
+        (others > 0).then(|| (others - wrong) as f64 / others as f64)
+    }
+
+    /// The mean recall of the classes that occur: accuracy that rare classes count in as much as common ones.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let recalls: Vec<f64> = (0..self.classes.count()).filter_map(|c| self.scores(c).recall).collect();
+        recalls.iter().sum::<f64>() / recalls.len() as f64
+    }
+
+    /// F-β of one class: recall weighs β times as much as precision. `None` as F1.
+    pub fn f_beta(&self, class: usize, beta: f64) -> Option<f64> {
+        let hits = self.count(class, class) as f64;
+        let (support, predicted) = (self.row_sum(class) as f64, self.column_sum(class) as f64);
+        let below = beta * beta * support + predicted;
+        (below > 0.0).then(|| (1.0 + beta * beta) * hits / below)
+    }
+
+    /// Cohen's kappa: how far the agreement exceeds that of chance; 1 is whole, 0 is chance.
+    pub fn kappa(&self) -> f64 {
+        let n = self.total() as f64;
+        let chance = self.chance() / (n * n);
+        (self.accuracy() - chance) / (1.0 - chance)
+    }
+
+    /// Matthews' correlation of labels and predictions, of any number of classes; 0 where one of them does not vary.
+    pub fn matthews(&self) -> f64 {
+        let n = self.total() as f64;
+        let squares = |sum: &dyn Fn(usize) -> u64| {
+            (0..self.classes.count()).map(|c| (sum(c) as f64).powi(2)).sum::<f64>()
+        };
+        let spread = |own: f64| n * n - own;
+        let (rows, columns) =
+            (spread(squares(&|c| self.row_sum(c))), spread(squares(&|c| self.column_sum(c))));
+        let below = (rows * columns).sqrt();
+        if below == 0.0 { 0.0 } else { (self.accuracy() * n * n - self.chance()) / below }
+    }
+
+    /// Σ of the products of how often each class occurs and is predicted.
+    fn chance(&self) -> f64 {
+        (0..self.classes.count()).map(|c| self.row_sum(c) as f64 * self.column_sum(c) as f64).sum()
+    }
+
     /// The macro average: over the classes that occur or were predicted, an undefined score counting as 0.
     pub fn average(&self) -> Average {
         let scores: Vec<Scores> =
