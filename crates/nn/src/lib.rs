@@ -31,6 +31,7 @@
 //! | where | what |
 //! | --- | --- |
 //! | [`Layer`], [`Linear`], [`Dropout`] | what models are composed of |
+//! | [`Recurrent`], [`Embedding`], [`Attention`], [`MultiHead`], [`TransformerBlock`], [`position`] | sequences |
 //! | [`Scope`], [`Params`], [`Init`] | named parameters, where they come from, how they start |
 //! | [`loss`], [`Penalty`] | what is minimised |
 //! | [`optim`] | how gradients change parameters |
@@ -64,8 +65,9 @@ pub use error::{Error, Result};
 pub use history::History;
 pub use init::Init;
 pub use layer::{
-    AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GroupNorm, Layer, LayerNorm,
-    Linear, MaxPool, RmsNorm, Upsample, layer,
+    Attention, AvgPool, BatchNorm, Cache, Conv, ConvTranspose, Dropout, Embedding, Flatten, GlobalAvgPool,
+    GroupNorm, Layer, LayerNorm, Linear, MaxPool, MultiHead, Position, Recurrent, RmsNorm, TransformerBlock,
+    Upsample, layer, position,
 };
 pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;
