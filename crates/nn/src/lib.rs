@@ -37,6 +37,7 @@
 //! | [`optim`] | how gradients change parameters |
 //! | [`Trainer`] | the loop, the gradient check, the measurement |
 //! | [`Summary`] | a model as a table |
+//! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1 |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
@@ -46,6 +47,7 @@
 
 pub mod data;
 mod error;
+pub mod generate;
 mod history;
 mod init;
 mod layer;

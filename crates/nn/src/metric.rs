@@ -4,12 +4,14 @@
 //! over the last axis.
 
 mod confusion;
+mod sequence;
 
 use chainrule_tensor::{Shape, Tensor};
 
 use crate::{Error, Result};
 
 pub use confusion::{Average, Confusion, Scores};
+pub use sequence::{bleu, edit_distance, perplexity};
 
 /// The fraction of `predicted` that equals `labels`: both i64 of one shape.
 ///

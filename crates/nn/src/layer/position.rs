@@ -44,7 +44,7 @@ fn angles<'g>(position: Var<'g>, i: Var<'g>, base: f64, size: usize) -> Var<'g> 
 pub fn rotary<'g>(x: Var<'g>, positions: Var<'g>, base: f64) -> Var<'g> {
     let _here = x.graph().blame("rotary", Location::caller());
     let size = x.dim(-1);
-    if size % 2 != 0 && !x.is_poisoned() {
+    if !size.is_multiple_of(2) && !x.is_poisoned() {
         let why = format!("{size} numbers do not fall into pairs");
         return x.fail(Error::new(ErrorKind::Value { op: "rotary", why }).operand(
             "input",
