@@ -155,7 +155,7 @@ fn recurrent_layers_refuse() {
     let s = Scope::root(&g, Params::new(), Mode::Train, 1);
     says(Recurrent::gru(0).forward(&s, x), &["[gru]", "0 units"]);
     let tokens = g.constant(Tensor::from([0_i64, 7]));
-    says(Embedding::new(7, 2).forward(&s.at("e"), tokens), &["token", "position 1 is 7"]);
+    says(Embedding::new(7, 2).forward(&s.at("e"), tokens), &["token", "token 7 at position 1"]);
     says(Embedding::new(7, 2).forward(&s.at("f"), x), &["[embedding]", "integers"]);
 }
 

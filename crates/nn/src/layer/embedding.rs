@@ -1,5 +1,7 @@
 //! Tables of vectors, one for each token.
 
+use std::panic::Location;
+
 use chainrule_graph::{Error, ErrorKind, Kind, Var};
 
 use super::Layer;
@@ -51,6 +53,7 @@ impl Embedding {
     /// The rows of `table` for `tokens`.
     #[track_caller]
     pub fn look_up<'g>(&self, table: Var<'g>, tokens: Var<'g>) -> Var<'g> {
+        let _here = table.graph().blame("embedding", Location::caller());
         if !tokens.is_poisoned() && tokens.kind() != Kind::Int {
             let why = format!("tokens are integers, not {}", tokens.ty());
             let error = Error::new(ErrorKind::Kind { op: "embedding", why });
