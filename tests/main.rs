@@ -20,6 +20,8 @@ mod meaning;
 mod names;
 /// What the prelude brings into scope gets in nobody's way.
 mod prelude;
+/// Layers, losses and searches of sequences: lengths, masks, caches, states.
+mod sequences;
 /// Tables as people have them are read right, or refused with line and column.
 mod tables;
 /// The code keeps its shape: file lengths, directions of dependencies, examples in the README.

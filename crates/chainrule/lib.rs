@@ -44,7 +44,7 @@ pub use chainrule_graph as graph;
 pub use chainrule_nn as nn;
 pub use chainrule_tensor as tensor;
 
-pub use chainrule_nn::{data, loss, metric, optim, plot, progress};
+pub use chainrule_nn::{data, generate, loss, metric, optim, plot, progress};
 
 /// What most programs use: `use chainrule::prelude::*;`.
 pub mod prelude {
@@ -53,9 +53,10 @@ pub mod prelude {
         jacobian, jvp, scan, value_and_grad, vjp, vmap, while_loop,
     };
     pub use chainrule_nn::{
-        Adam, AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GroupNorm, History,
-        Init, Layer, LayerNorm, Linear, Loss, MaxPool, Mode, Momentum, Params, Penalty, RmsNorm, Scope, Sgd,
-        Summary, Trainer, Upsample, layer,
+        Adam, Attention, AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Embedding, Flatten, GlobalAvgPool,
+        GroupNorm, History, Init, Layer, LayerNorm, Linear, Loss, MaxPool, Mode, Momentum, MultiHead, Params,
+        Penalty, Position, Recurrent, RmsNorm, Scope, Sgd, Summary, Trainer, TransformerBlock, Upsample,
+        layer,
     };
     pub use chainrule_tensor::{DType, Key, Shape, Tensor, keep};
 }

@@ -19,5 +19,7 @@ mod onnx;
 mod optimisers;
 /// The programs' form.
 mod program;
+/// Layers over sequences, according to PyTorch.
+mod sequences;
 /// Convolutions, pooling, resizing and padding, according to PyTorch.
 mod windows;

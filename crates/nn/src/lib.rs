@@ -31,11 +31,13 @@
 //! | where | what |
 //! | --- | --- |
 //! | [`Layer`], [`Linear`], [`Dropout`] | what models are composed of |
+//! | [`Recurrent`], [`Embedding`], [`Attention`], [`MultiHead`], [`TransformerBlock`], [`position`] | sequences |
 //! | [`Scope`], [`Params`], [`Init`] | named parameters, where they come from, how they start |
 //! | [`loss`], [`Penalty`] | what is minimised |
 //! | [`optim`] | how gradients change parameters |
 //! | [`Trainer`] | the loop, the gradient check, the measurement |
 //! | [`Summary`] | a model as a table |
+//! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1 |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
@@ -45,6 +47,7 @@
 
 pub mod data;
 mod error;
+pub mod generate;
 mod history;
 mod init;
 mod layer;
@@ -64,8 +67,9 @@ pub use error::{Error, Result};
 pub use history::History;
 pub use init::Init;
 pub use layer::{
-    AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GroupNorm, Layer, LayerNorm,
-    Linear, MaxPool, RmsNorm, Upsample, layer,
+    Attention, AvgPool, BatchNorm, Cache, Conv, ConvTranspose, Dropout, Embedding, Flatten, GlobalAvgPool,
+    GroupNorm, Layer, LayerNorm, Linear, MaxPool, MultiHead, Position, Recurrent, RmsNorm, TransformerBlock,
+    Upsample, layer, position,
 };
 pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;

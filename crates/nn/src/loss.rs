@@ -7,6 +7,7 @@
 mod binary;
 mod classes;
 mod regression;
+mod sequence;
 mod vectors;
 
 use std::panic::Location;
@@ -20,6 +21,7 @@ pub use crate::outputs::{Outputs, reads};
 pub use binary::{BinaryCrossEntropy, Focal};
 pub use classes::CrossEntropy;
 pub use regression::{Hinge, Huber, KlDivergence, PoissonNll, SmoothL1};
+pub use sequence::{Ctc, EachToken, negative_sampling};
 pub use vectors::{CosineDistance, cosine_embedding, triplet};
 
 /// How the losses of elements or examples become the loss.

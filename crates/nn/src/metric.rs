@@ -6,6 +6,7 @@
 mod confusion;
 mod ranking;
 mod regression;
+mod sequence;
 
 use chainrule_tensor::{DType, Shape, Tensor};
 
@@ -14,6 +15,7 @@ use crate::{Error, Result};
 pub use confusion::{Average, Confusion, Scores};
 pub use ranking::{Ranking, Threshold};
 pub use regression::Deviations;
+pub use sequence::{bleu, edit_distance, perplexity};
 
 /// The fraction of `predicted` that equals `labels`: both i64 of one shape.
 ///

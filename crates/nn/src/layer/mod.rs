@@ -1,20 +1,33 @@
 //! Layers: small structs of hyperparameters. Their parameters live in the [`Scope`].
 
+mod attention;
+mod cell;
 mod conv;
 mod dropout;
+mod embedding;
 mod linear;
+mod multi_head;
 mod norm;
 mod pool;
+pub mod position;
+mod recurrent;
+mod transformer;
 
 use chainrule_graph::Var;
 
 use crate::scope::Scope;
 
+pub use attention::Attention;
 pub use conv::{Conv, ConvTranspose};
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use linear::Linear;
+pub use multi_head::{Cache, MultiHead};
 pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pool::{AvgPool, Flatten, GlobalAvgPool, MaxPool, Upsample};
+pub use position::Position;
+pub use recurrent::Recurrent;
+pub use transformer::TransformerBlock;
 
 /// Anything that maps a value to a value, with parameters found by name: a layer, a block, a whole model.
 ///
