@@ -14,6 +14,12 @@ mod c2w3_batch_norm;
 mod c4w1_edge_detection;
 #[path = "../examples/c4w2_lenet.rs"]
 mod c4w2_lenet;
+#[path = "../examples/c5w1_01_back_propagation_through_time.rs"]
+mod c5w1_01_back_propagation_through_time;
+#[path = "../examples/c5w1_02_vanishing_gradients.rs"]
+mod c5w1_02_vanishing_gradients;
+#[path = "../examples/c5w1_03_names.rs"]
+mod c5w1_03_names;
 
 macro_rules! claims {
     ($($name:ident($seeds:expr, $epochs:expr);)*) => {$(
@@ -31,4 +37,7 @@ claims! {
     c2w3_batch_norm(1, 15);
     c4w1_edge_detection(1, 80);
     c4w2_lenet(2, 20);
+    c5w1_01_back_propagation_through_time(3, 0);
+    c5w1_02_vanishing_gradients(3, 0);
+    c5w1_03_names(1, 6);
 }
