@@ -16,6 +16,8 @@ mod layers;
 mod lectures;
 /// Which class outputs name is known to the loss, and nobody guesses.
 mod meaning;
+/// Networks of the literature have the numbers of parameters that are published, and learn.
+mod models;
 /// Classes, features and parameters are compared by name wherever two of them meet.
 mod names;
 /// What the prelude brings into scope gets in nobody's way.

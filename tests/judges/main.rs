@@ -13,6 +13,8 @@ mod jax;
 mod losses;
 /// Metrics, according to scikit-learn.
 mod metrics;
+/// Networks of the literature, according to PyTorch.
+mod models;
 /// Single operators, according to ONNX.
 mod onnx;
 /// Optimisers and schedules, according to PyTorch.

@@ -32,6 +32,7 @@
 //! | --- | --- |
 //! | [`Layer`], [`Linear`], [`Dropout`] | what models are composed of |
 //! | [`Recurrent`], [`Embedding`], [`Attention`], [`MultiHead`], [`TransformerBlock`], [`position`] | sequences |
+//! | [`models`] | networks and blocks of the literature |
 //! | [`Scope`], [`Params`], [`Init`] | named parameters, where they come from, how they start |
 //! | [`loss`], [`Penalty`] | what is minimised |
 //! | [`optim`] | how gradients change parameters |
@@ -53,6 +54,7 @@ mod init;
 mod layer;
 pub mod loss;
 pub mod metric;
+pub mod models;
 pub mod optim;
 mod outputs;
 mod params;
