@@ -53,13 +53,26 @@ fn slices(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
     (each.reduce(|a, b| a + b).unwrap_or(x).sum(..), vec![x])
 }
 
-const FORMULAS: [(&str, Formula); 6] = [
+fn checkpoints(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
+    let x = start(g);
+    ((0..n).fold(x, |y, _| (y * 0.999).sin().checkpoint(&[y])).sum(..), vec![x])
+}
+
+fn rules(g: &Graph, n: usize) -> (Var<'_>, Vec<Var<'_>>) {
+    let x = start(g);
+    let sine = |y| g.custom_vjp("sine", &[y], |y| y[0].sin(), |y, _, ct| vec![ct * y[0].cos()]);
+    ((0..n).fold(x, |y, _| sine(y)).sum(..), vec![x])
+}
+
+const FORMULAS: [(&str, Formula); 8] = [
     ("chain of sines", chain),
     ("distinct constants", distinct_constants),
     ("matrix products", products),
     ("leaves", leaves),
     ("concat of parts", parts),
     ("slices of one value", slices),
+    ("chain of checkpoints", checkpoints),
+    ("chain of custom rules", rules),
 ];
 
 fn phases(c: &mut Criterion) {

@@ -76,6 +76,9 @@ pub enum ErrorKind {
         /// What was given.
         found: String,
     },
+    /// A panic ended an earlier run of the compiled function, whose buffers are in no order since.
+    #[error("a panic in a custom operation ended an earlier run of this function: compile it again")]
+    Panicked,
     /// A gradient was asked for that does not exist.
     #[error("[grad] {0}")]
     Gradient(String),

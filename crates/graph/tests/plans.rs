@@ -1,4 +1,4 @@
-use chainrule_graph::{Graph, Kind, Optimise, Precision};
+use chainrule_graph::{Graph, Kind, Optimise, Precision, Var};
 use chainrule_tensor::Tensor;
 
 #[test]
@@ -114,4 +114,36 @@ fn dump_and_dot_show_shapes_lines_and_phases() {
     assert!(dump.contains("in `block.hidden`") && dump.contains("(backward)"), "{dump}");
     let dot = g.dot(&[loss, d]).expect("values");
     assert!(dot.contains("real(1, 2)") && dot.contains("block.hidden") && dot.ends_with("}\n"), "{dot}");
+}
+
+/// Takes positive numbers only, and not by an error.
+struct Panics;
+
+impl chainrule_graph::CustomOp for Panics {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+    fn infer(&self, args: &[&chainrule_graph::Type]) -> Result<chainrule_graph::Type, String> {
+        Ok(args[0].clone())
+    }
+    fn forward(&self, args: &[Tensor]) -> chainrule_tensor::Result<Tensor> {
+        assert!(args[0].to_vec::<f64>()?[0] > 0.0, "the user's own");
+        Ok(args[0].clone())
+    }
+    fn vjp<'g>(&self, _: &[Var<'g>], _: Var<'g>, ct: Var<'g>) -> Vec<Var<'g>> {
+        vec![ct]
+    }
+}
+
+#[test]
+fn a_plan_whose_run_panicked_says_so() {
+    let g = Graph::new();
+    let x = g.leaf("x", [1.0]);
+    let mut plan = g.compile(&[x], &[g.custom(Panics, &[x])]).expect("compiles");
+    assert!(plan.run(&[Tensor::from([1.0])]).is_ok());
+    let run = std::panic::AssertUnwindSafe(|| plan.run(&[Tensor::from([-1.0])]).is_ok());
+    assert!(std::panic::catch_unwind(run).is_err());
+    let error = plan.run(&[Tensor::from([1.0])]).expect_err("its buffers are in no order");
+    assert!(matches!(error.kind(), chainrule_graph::ErrorKind::Panicked), "{error}");
+    assert!(g.custom(Panics, &[x]).value().is_ok(), "others are as they were");
 }

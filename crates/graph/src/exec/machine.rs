@@ -23,6 +23,8 @@ pub struct Compiled {
     store: Store,
     outputs: Vec<Tensor>,
     runs: u64,
+    /// Whether a run is under way, or was when it panicked.
+    running: bool,
 }
 
 enum Store {
@@ -66,7 +68,7 @@ impl Compiled {
                 (Kind::Truth, _) => filled(vec![false; slot.len], shape),
             })
             .collect();
-        Compiled { plan, store, outputs, runs: 0 }
+        Compiled { plan, store, outputs, runs: 0, running: false }
     }
 
     /// The width of reals.
@@ -83,16 +85,22 @@ impl Compiled {
     ///
     /// # Errors
     /// [`ErrorKind::Count`] for a wrong number of arguments; [`ErrorKind::Argument`] for a wrong shape or kind; [`ErrorKind::Value`] for data
-    /// outside what the model declared, such as a label beyond the classes. State is unchanged then.
+    /// outside what the model declared, such as a label beyond the classes. State is unchanged then. [`ErrorKind::Panicked`]
+    /// after a run that a custom operation ended by a panic.
     pub fn run(&mut self, arguments: &[Tensor]) -> Result<&[Tensor]> {
         self.check(arguments)?;
+        if self.running {
+            return Err(Error::new(ErrorKind::Panicked));
+        }
         self.runs += 1;
         let run = self.runs;
-        match &mut self.store {
-            Store::F32(store) => replay(&self.plan, store, arguments, &mut self.outputs, run)?,
-            Store::F64(store) => replay(&self.plan, store, arguments, &mut self.outputs, run)?,
-        }
-        Ok(&self.outputs)
+        self.running = true;
+        let done = match &mut self.store {
+            Store::F32(store) => replay(&self.plan, store, arguments, &mut self.outputs, run),
+            Store::F64(store) => replay(&self.plan, store, arguments, &mut self.outputs, run),
+        };
+        self.running = false;
+        done.map(|()| &self.outputs[..])
     }
 
     fn check(&self, arguments: &[Tensor]) -> Result<()> {

@@ -65,8 +65,8 @@ pub trait CustomOp: Send + Sync + 'static {
     /// Whatever prevents it; running the graph reports it with this operation's name and the user's line.
     ///
     /// # Panics
-    /// A panic in here is not caught. It unwinds through the run, and the compiled function is of no use afterwards:
-    /// return an error instead.
+    /// A panic in here is not caught. It unwinds through the run, and each later run of the compiled function is an error:
+    /// return one instead.
     fn forward(&self, args: &[Tensor]) -> chainrule_tensor::Result<Tensor>;
     /// Records the cotangent of each argument, given the arguments, the result and its cotangent. Recorded in
     /// primitives and custom operations, it can be differentiated again.

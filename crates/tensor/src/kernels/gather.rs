@@ -62,6 +62,8 @@ pub fn gather<E: Copy>(x: &[E], index: &[i64], lengths: Lengths, out: &mut [E]) 
 
 /// `out[b, index[b, p], :] += updates[b, p, :]`, in the order of `index`, starting from zeros; integers wrap.
 ///
+/// Each sum is held in twice the precision until its last term is there, as that of [`cumsum`](super::order::cumsum).
+///
 /// # Errors
 /// The first index outside `-n..n`.
 ///
@@ -73,14 +75,43 @@ pub fn scatter_add<E: Additive>(
     lengths: Lengths,
     out: &mut [E],
 ) -> Result<(), Outside> {
-    let inner = lengths.inner;
-    out.fill(E::default());
-    lengths.each(index, |to, from| {
-        out[to..to + inner]
-            .iter_mut()
-            .zip(&updates[from..from + inner])
-            .for_each(|(out, u)| *out = out.plus(*u));
-    })
+    /// Columns that go side by side.
+    const WIDTH: usize = 64;
+    let Lengths { batch, n, picked, inner } = lengths;
+    lengths.each(index, |_, _| {})?;
+    if inner == 0 || n == 0 {
+        return Ok(());
+    }
+    let nothing = E::run_on(E::NOTHING, E::default());
+    let mut sums = [nothing; WIDTH];
+    // The updates of a row side by side: so it is summed at once, without a second, wider copy of the result.
+    let (mut ends, mut order) = (vec![0; n], vec![0; picked]);
+    for block in 0..batch {
+        let index = &index[block * picked..][..picked];
+        let row = |i: i64| (if i < 0 { i + n as i64 } else { i }) as usize;
+        ends.fill(0);
+        index.iter().for_each(|&i| ends[row(i)] += 1);
+        ends.iter_mut().fold(0, |start, end| start + std::mem::replace(end, start));
+        for (at, &i) in index.iter().enumerate() {
+            order[ends[row(i)]] = block * picked + at;
+            ends[row(i)] += 1;
+        }
+        let rows = out[block * n * inner..][..n * inner].chunks_exact_mut(inner);
+        let mut first = 0;
+        for (out, &end) in rows.zip(&ends) {
+            for (column, out) in (0..inner).step_by(WIDTH).zip(out.chunks_mut(WIDTH)) {
+                let sums = &mut sums[..out.len()];
+                sums.fill(nothing);
+                for from in &order[first..end] {
+                    let updates = &updates[from * inner + column..][..out.len()];
+                    sums.iter_mut().zip(updates).for_each(|(sum, u)| *sum = E::run_on(*sum, *u));
+                }
+                out.iter_mut().zip(sums).for_each(|(out, sum)| *out = E::rounded(*sum));
+            }
+            first = end;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -107,6 +138,26 @@ mod tests {
         let mut out = [0];
         scatter_add(&[i64::MAX, 2], &[0, 0], lengths, &mut out).expect("in range");
         assert_eq!(out, [i64::MIN + 1]);
+    }
+
+    #[test]
+    fn sums_lose_no_small_terms() {
+        let n = 1000;
+        let lengths = Lengths { batch: 2, n: 3, picked: n, inner: 65 };
+        let mut out = vec![9.0_f32; 2 * 3 * 65];
+        let updates: Vec<f32> =
+            (0..2 * n * 65).map(|i| if i % (n * 65) < 65 { 16_777_216.0 } else { 1.0 }).collect();
+        let index: Vec<i64> = (0..2 * n).map(|i| if i < n { 1 } else { -1 }).collect();
+        scatter_add(&updates, &index, lengths, &mut out).expect("in range");
+        for (row, sums) in out.chunks(65).enumerate() {
+            // 2²⁴ and 999 ones, rounded to even.
+            let right = if row == 1 || row == 5 { 16_778_216.0 } else { 0.0 };
+            assert_eq!(sums, [right; 65], "{row}");
+        }
+        let mut none = [1.0_f32; 2];
+        let lengths = Lengths { batch: 1, n: 2, picked: 1, inner: 1 };
+        scatter_add(&[-0.0], &[0], lengths, &mut none).expect("in range");
+        assert_eq!(none.map(f32::to_bits), [0, 0], "what starts from 0 stays 0");
     }
 
     #[test]

@@ -49,8 +49,6 @@ pub trait Additive: Element {
     type Running: Copy;
     /// The sum of nothing. −0 for reals, since −0 + x is x for every x.
     const NOTHING: Self::Running;
-    /// `self + other`.
-    fn plus(self, other: Self) -> Self;
     /// `sum` with one term more.
     fn run_on(sum: Self::Running, term: Self) -> Self::Running;
     /// The sum, rounded to an element.
@@ -60,10 +58,6 @@ pub trait Additive: Element {
 impl Additive for f32 {
     type Running = f64;
     const NOTHING: f64 = -0.0;
-    #[inline(always)]
-    fn plus(self, other: f32) -> f32 {
-        self + other
-    }
     #[inline(always)]
     fn run_on(sum: f64, term: f32) -> f64 {
         sum + f64::from(term)
@@ -78,10 +72,6 @@ impl Additive for f32 {
 impl Additive for f64 {
     type Running = (f64, f64);
     const NOTHING: (f64, f64) = (-0.0, 0.0);
-    #[inline(always)]
-    fn plus(self, other: f64) -> f64 {
-        self + other
-    }
     #[inline(always)]
     fn run_on((sum, lost): (f64, f64), term: f64) -> (f64, f64) {
         let next = sum + term;
@@ -99,10 +89,6 @@ impl Additive for f64 {
 impl Additive for i64 {
     type Running = i64;
     const NOTHING: i64 = 0;
-    #[inline(always)]
-    fn plus(self, other: i64) -> i64 {
-        self.wrapping_add(other)
-    }
     #[inline(always)]
     fn run_on(sum: i64, term: i64) -> i64 {
         sum.wrapping_add(term)
