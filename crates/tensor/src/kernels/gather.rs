@@ -1,5 +1,7 @@
 //! Elements picked by index, and added back by index.
 
+use std::cell::RefCell;
+
 use super::Additive;
 
 /// The lengths of a gather: `x` is [batch, n, inner], `index` is [batch, picked], and the result [batch, picked,
@@ -84,8 +86,12 @@ pub fn scatter_add<E: Additive>(
     }
     let nothing = E::run_on(E::NOTHING, E::default());
     let mut sums = [nothing; WIDTH];
-    // The updates of a row side by side: so it is summed at once, without a second, wider copy of the result.
-    let (mut ends, mut order) = (vec![0; n], vec![0; picked]);
+    // The updates of a row side by side: so it is summed at once, without a second, wider copy of the result. Kept for the
+    // next call, so that a replay allocates nothing.
+    thread_local!(static PLACES: RefCell<[Vec<usize>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) });
+    let [mut ends, mut order] = PLACES.take();
+    ends.resize(n, 0);
+    order.resize(picked, 0);
     for block in 0..batch {
         let index = &index[block * picked..][..picked];
         let row = |i: i64| (if i < 0 { i + n as i64 } else { i }) as usize;
@@ -111,6 +117,7 @@ pub fn scatter_add<E: Additive>(
             first = end;
         }
     }
+    PLACES.set([ends, order]);
     Ok(())
 }
 
