@@ -38,9 +38,10 @@ impl<'g> Var<'g> {
     /// use chainrule_tensor::Tensor;
     /// let g = Graph::new();
     /// let image = g.leaf("image", Tensor::ones([1, 1, 4, 4], chainrule_tensor::DType::F64));
-    /// let edges = g.leaf("edges", [[[[1.0, 0.0, -1.0]; 3]]]);
+    /// let edges = g.leaf("edges", Tensor::from([[1.0, 0.0, -1.0]; 3]).reshape([1, 1, 3, 3])?);
     /// assert_eq!(image.conv(edges, &Slide::new()).shape()[..], [1, 1, 2, 2]);
     /// assert_eq!(image.conv(edges, &Slide::new().padding(Padding::Same).stride(2)).shape()[..], [1, 1, 2, 2]);
+    /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
     ///
     /// # Errors
