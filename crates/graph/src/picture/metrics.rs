@@ -29,12 +29,11 @@ pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
 
 /// `text`, shortened in the middle to at most `most` characters: both ends of a path or name tell most.
 pub(super) fn shortened(text: &str, most: usize) -> String {
-    let length = text.chars().count();
-    if length <= most {
+    if text.chars().nth(most).is_none() {
         return text.into();
     }
     let (head, tail) = (most / 2, most - most / 2 - 1);
     let start: String = text.chars().take(head).collect();
-    let end: String = text.chars().skip(length - tail).collect();
-    format!("{start}…{end}")
+    let end: Vec<char> = text.chars().rev().take(tail).collect();
+    format!("{start}…{}", end.into_iter().rev().collect::<String>())
 }

@@ -41,7 +41,7 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
             sketch.wires.push(Wire { from: pen.boxes[&arg], to: pen.boxes[&id], slot, look });
         }
     }
-    let mut frames = BTreeMap::new();
+    let mut frames = Known::new();
     for &id in &pen.shown {
         let mut block = pen.block(id, &values, wanted.contains(&id));
         block.path = frames_of(&nodes[id.index()], pen.reverse[id.index()], &mut frames, &mut sketch.frames);
@@ -262,11 +262,14 @@ fn reverse(nodes: &[Node], live: &[NodeId]) -> Vec<bool> {
     reverse
 }
 
+/// Frames by the one around them, their own name, and tone.
+type Known<'n> = BTreeMap<(Option<usize>, &'n str, Tone), usize>;
+
 /// The frames around a node, one for each part of its scope's path; derivatives have frames of their own.
-fn frames_of(
-    node: &Node,
+fn frames_of<'n>(
+    node: &'n Node,
     reverse: bool,
-    known: &mut BTreeMap<(String, Tone), usize>,
+    known: &mut Known<'n>,
     frames: &mut Vec<Frame>,
 ) -> Vec<usize> {
     let scope = &node.origin.scope;
@@ -275,13 +278,16 @@ fn frames_of(
         Phase::Tangent => (Tone::Tangent, " · tangent"),
         _ => (Tone::Forward, ""),
     };
-    let ends = scope.match_indices('.').map(|(i, _)| i).chain([scope.len()]);
-    ends.filter(|_| !scope.is_empty())
-        .map(|end| {
-            *known.entry((scope[..end].to_string(), tone)).or_insert_with(|| {
-                frames.push(Frame { label: format!("{}{suffix}", shortened(&scope[..end], 40)), tone });
-                frames.len() - 1
-            })
-        })
-        .collect()
+    let mut path: Vec<usize> = Vec::new();
+    let mut end = 0;
+    for name in scope.split('.').filter(|_| !scope.is_empty()) {
+        end += name.len();
+        let frame = *known.entry((path.last().copied(), name, tone)).or_insert_with(|| {
+            frames.push(Frame { label: format!("{}{suffix}", shortened(&scope[..end], 40)), tone });
+            frames.len() - 1
+        });
+        path.push(frame);
+        end += 1;
+    }
+    path
 }

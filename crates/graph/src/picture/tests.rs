@@ -306,3 +306,18 @@ fn a_plan_names_its_leaves() {
     let svg = g.compile(&[], &[x.matmul(w).tanh() + 3.0]).expect("compiles").svg();
     assert!(svg.contains(">x<") && svg.contains(">w<") && !svg.contains(">constant<"), "{svg}");
 }
+
+#[test]
+fn a_scope_of_very_many_names_is_drawn_in_proportion() {
+    let length = |depth: usize| {
+        let g = Graph::new();
+        let x = g.leaf("x", 2.0);
+        let scope = g.enter(&vec!["a"; depth].join(".")[..]);
+        let y = x * x;
+        drop(scope);
+        g.picture(&[y]).svg().expect("can be drawn").len()
+    };
+    // Each frame used to hold the names of all that are around it.
+    let (one, ten) = (length(3_000), length(30_000));
+    assert!(ten < 11 * one, "{one} and {ten} bytes");
+}
