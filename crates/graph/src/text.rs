@@ -29,8 +29,8 @@ impl fmt::Display for Graph {
                 continue;
             }
             writeln!(f, "{}", self.line(i, node))?;
-            for body in node.op.bodies() {
-                body.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))?;
+            for carried in node.op.bodies() {
+                carried.body.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))?;
             }
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Pictures of graphs and plans as SVG, drawn here: no other program is needed.
 //!
-//! `nodes` and `plan` say what is drawn (a `sketch`: boxes, frames, wires) · `collapse` folds frames away ·
+//! `nodes` and `plan` say what is drawn (a `sketch`: boxes, frames, wires) · `bodies` draws what loops and
+//! choices carry out · `collapse` folds frames away ·
 //! `references` cuts wires that are too long · `cluster` finds the frames · `layers`, `order` and `heights` lay out one level · `place` puts the levels into
 //! each other (a `scene`) · `svg` writes.
 
+mod bodies;
 mod cluster;
 mod collapse;
 mod heights;

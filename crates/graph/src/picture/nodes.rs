@@ -6,6 +6,7 @@ use chainrule_tensor::Tensor;
 use chainrule_tensor::kernels::Kind;
 
 use super::Picture;
+use super::bodies::{self, Source};
 use super::label::{self, Operand};
 use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
@@ -18,6 +19,11 @@ use crate::walk;
 
 /// Draws the nodes that the outputs depend on.
 pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
+    Ok(sketch_with_boxes(picture)?.0)
+}
+
+/// The sketch, and the box of each node that has one.
+pub(super) fn sketch_with_boxes(picture: &Picture<'_>) -> Result<(Sketch, HashMap<NodeId, usize>)> {
     let graph = picture.graph;
     let wanted: Vec<NodeId> = picture.outputs.iter().map(|v| v.id).collect();
     let nodes = graph.nodes();
@@ -35,10 +41,9 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     pen.boxes = pen.shown.iter().copied().zip(0..).collect();
     let values = pen.values()?;
     let mut sketch = Sketch::default();
-    for &id in &pen.shown {
+    for &id in pen.shown.iter().filter(|id| nodes[id.index()].op.bodies().is_empty()) {
         for (slot, arg) in nodes[id.index()].args.iter().filter_map(|a| pen.source(*a)).enumerate() {
-            let look = if pen.saves(arg, id) { Look::Saved } else { Look::Plain };
-            sketch.wires.push(Wire { from: pen.boxes[&arg], to: pen.boxes[&id], slot, look });
+            sketch.wires.push(Wire { slot, ..pen.wire(arg, id) });
         }
     }
     let mut frames = Known::new();
@@ -46,6 +51,14 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
         let mut block = pen.block(id, &values, wanted.contains(&id));
         block.path = frames_of(&nodes[id.index()], pen.reverse[id.index()], &mut frames, &mut sketch.frames);
         sketch.boxes.push(block);
+    }
+    for &id in pen.shown.iter().filter(|id| !nodes[id.index()].op.bodies().is_empty()) {
+        let source = |arg: &NodeId| match pen.source(*arg) {
+            Some(from) => Source::Box(pen.wire(from, id)),
+            None => Source::Number(pen.operand(*arg)),
+        };
+        let sources: Vec<Source> = nodes[id.index()].args.iter().map(source).collect();
+        bodies::draw(picture, &nodes[id.index()], pen.boxes[&id], &sources, &mut sketch)?;
     }
     sketch.heading = label::count(live.len(), "node");
     if !pen.saved.is_empty() {
@@ -72,7 +85,7 @@ pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
     if sketch.wires.iter().any(|w| w.look == Look::Saved) {
         sketch.dashes = "read by the backward part".into();
     }
-    Ok(sketch)
+    Ok((sketch, pen.boxes))
 }
 
 struct Pen<'a, 'g> {
@@ -134,6 +147,12 @@ impl Pen<'_, '_> {
             id = *self.nodes[id.index()].args.first()?;
         }
         Some(id)
+    }
+
+    /// The wire between two nodes with boxes.
+    fn wire(&self, arg: NodeId, user: NodeId) -> Wire {
+        let look = if self.saves(arg, user) { Look::Saved } else { Look::Plain };
+        Wire { from: self.boxes[&arg], to: self.boxes[&user], slot: 0, look }
     }
 
     /// Whether `user` is of the backward part and `arg` is not.
@@ -200,7 +219,9 @@ impl Pen<'_, '_> {
         let leaf = node.args.is_empty();
         let op_label = self.title(node);
         let name = self.picture.names.get(&id);
-        let operands: Vec<Operand> = node.args.iter().map(|a| self.operand(*a)).collect();
+        // What is given to a formula stands in its frame.
+        let written = if node.op.bodies().is_empty() { &node.args[..] } else { &[] };
+        let operands: Vec<Operand> = written.iter().map(|a| self.operand(*a)).collect();
         let formula = label::formula(&node.op, &op_label, &operands, name.is_some());
         let title = match name {
             Some(name) if *name != formula => format!("{name} = {formula}"),

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::scene::{Flow, Panel, Rect, Scene};
 use super::*;
-use crate::{ErrorKind, Var};
+use crate::{ErrorKind, Var, cond, scan};
 
 /// Rectangles overlap if they share more than a border.
 fn overlap(a: &Rect, b: &Rect) -> bool {
@@ -320,4 +320,29 @@ fn a_scope_of_very_many_names_is_drawn_in_proportion() {
     // Each frame used to hold the names of all that are around it.
     let (one, ten) = (length(3_000), length(30_000));
     assert!(ten < 11 * one, "{one} and {ten} bytes");
+}
+
+#[test]
+fn what_loops_and_choices_carry_out_stands_in_frames() {
+    let g = Graph::new();
+    let (x, w) = (g.leaf("x", [1.0, 2.0, 3.0]), g.leaf("w", 0.5));
+    let steps = g.enter("rnn");
+    let (last, _) = scan(&[g.constant(0.0)], &[x], |h, x| Ok((vec![(w * h[0] + x[0]).tanh()], vec![h[0]])))
+        .expect("a loop");
+    drop(steps);
+    let last = last[0];
+    let chosen =
+        cond(last.less(1.0), || Ok(vec![last * last]), || Ok(vec![last.exp()])).expect("a choice")[0];
+    let d = chosen.grad(&[w]).expect("a gradient")[0];
+    let picture = g.picture(&[chosen, d]);
+    let sketch = cut(&picture);
+    check_sketch(&sketch);
+    let labels: Vec<&str> = sketch.frames.iter().map(|f| &f.label[..]).collect();
+    for wanted in ["each of 3 steps", "each of 3 steps, the last first", "if it holds", "if not"] {
+        assert!(labels.contains(&wanted), "{wanted} is not in {labels:?}");
+    }
+    let title = |b: usize| sketch.boxes[b].lines[0].1.clone();
+    // The first state is a number, and each step reads its row of x.
+    assert!(sketch.boxes.iter().any(|b| b.lines[0].1 == "carry 0 = 0"));
+    assert!(sketch.wires.iter().any(|w| title(w.from) == "x" && title(w.to) == "slice 0"));
 }

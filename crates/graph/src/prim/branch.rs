@@ -3,7 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape};
 
-use super::{Derivative, Lowering, Primitive, Sample, wrong_kind};
+use super::{Carried, Derivative, Lowering, Primitive, Sample, wrong_kind};
 use crate::body::Body;
 use crate::control::cond;
 use crate::error::ErrorKind;
@@ -42,8 +42,13 @@ impl Primitive for Branch {
         self.yes.result_types().skip(1).cloned().collect()
     }
 
-    fn bodies(&self) -> Vec<&Body> {
-        vec![&self.yes, &self.no]
+    fn bodies(&self) -> Vec<Carried<'_>> {
+        [("if it holds", &self.yes), ("if not", &self.no)]
+            .map(|(when, body)| {
+                let given = (0..body.parameters()).map(|i| (i + 1, format!("value {i}"))).collect();
+                Carried { when: when.into(), body, given }
+            })
+            .into()
     }
 
     fn derivative(&self) -> Derivative<Self> {

@@ -4,7 +4,7 @@ use chainrule_tensor::Layout;
 
 use super::pushforward::Pushforward;
 use super::rows::Rows;
-use super::{Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
+use super::{Carried, Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
 use crate::body::Body;
 use crate::diff::derived::{batched_body, batched_rule, cotangent_body, tangent_body};
 use crate::diff::jvp::Mode;
@@ -193,8 +193,9 @@ impl Primitive for Call {
         self.body.result_types().skip(1).cloned().collect()
     }
 
-    fn bodies(&self) -> Vec<&Body> {
-        vec![&self.body]
+    fn bodies(&self) -> Vec<Carried<'_>> {
+        let given = (0..self.body.parameters()).map(|i| (i, format!("argument {i}"))).collect();
+        vec![Carried { when: self.name.into(), body: &self.body, given }]
     }
 
     fn derivative(&self) -> Derivative<Self> {

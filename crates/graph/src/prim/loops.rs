@@ -3,7 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Layout, Shape};
 
-use super::{Derivative, Lowering, Primitive, Sample, wrong_kind};
+use super::{Carried, Derivative, Lowering, Primitive, Sample, wrong_kind};
 use crate::body::Body;
 use crate::control::{Scan, scan};
 use crate::error::ErrorKind;
@@ -120,8 +120,29 @@ impl Primitive for Loop {
         carries.chain(stacks.into_iter().map(|(_, ty)| stacked(ty))).collect()
     }
 
-    fn bodies(&self) -> Vec<&Body> {
-        self.test.iter().chain([&self.body]).collect()
+    fn bodies(&self) -> Vec<Carried<'_>> {
+        let tested = self.test.as_ref().map_or(0, |test| test.parameters() - self.carries);
+        let all: Vec<usize> = (0..self.body.parameters() + usize::from(self.counted) + tested).collect();
+        let LoopArgs { carries, slices, captures, test_captures, .. } = self.split(&all);
+        let given = |what: &'static str, from: &[usize]| -> Vec<(usize, String)> {
+            from.iter().enumerate().map(|(i, at)| (*at, format!("{what} {i}"))).collect()
+        };
+        let test = self.test.iter().map(|test| Carried {
+            when: "as long as".into(),
+            body: test,
+            given: [given("carry", carries), given("captured", test_captures)].concat(),
+        });
+        let most = if self.test.is_some() || self.counted { "at most " } else { "" };
+        let backwards = if self.reverse { ", the last first" } else { "" };
+        let step = Carried {
+            when: match self.length {
+                usize::MAX => "each step".into(),
+                n => format!("each of {most}{n} steps{backwards}"),
+            },
+            body: &self.body,
+            given: [given("carry", carries), given("slice", slices), given("captured", captures)].concat(),
+        };
+        test.chain([step]).collect()
     }
 
     fn derivative(&self) -> Derivative<Self> {

@@ -163,6 +163,16 @@ pub(crate) enum Lowering {
     Part,
 }
 
+/// A formula that a primitive carries out.
+pub struct Carried<'a> {
+    /// When it is: `each of 10 steps`.
+    pub when: String,
+    /// The formula.
+    pub body: &'a Body,
+    /// For each of its parameters, the argument that it is or is a part of, and what it is called.
+    pub given: Vec<(usize, String)>,
+}
+
 /// What the rest of the crate may ask of a primitive.
 pub(crate) trait Primitive {
     /// The name in messages, dumps and pictures.
@@ -174,7 +184,7 @@ pub(crate) trait Primitive {
     /// The type of the result, or the rule that the arguments break, whatever they are.
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind>;
     /// The formulas within.
-    fn bodies(&self) -> Vec<&Body> {
+    fn bodies(&self) -> Vec<Carried<'_>> {
         Vec::new()
     }
     /// The types of the results behind the first, for what has several.
@@ -226,7 +236,7 @@ macro_rules! primitives {
                 match self { $(Op::$name(p) => p.infer(args)),* }
             }
             /// The formulas within: what a call calls, what a loop repeats, what a choice chooses from.
-            pub fn bodies(&self) -> Vec<&Body> {
+            pub fn bodies(&self) -> Vec<Carried<'_>> {
                 match self { $(Op::$name(p) => p.bodies()),* }
             }
             pub(crate) fn further(&self, args: &[&Type]) -> Vec<Type> {
