@@ -226,3 +226,41 @@ fn a_tensor_of_very_many_axes_prints() -> Result<()> {
     assert!(text.expect("a thread").join().expect("no overflow") > 0);
     Ok(())
 }
+
+#[test]
+fn labels_of_pixels_that_do_not_fit_are_refused_with_both_shapes() {
+    let g = Graph::new();
+    let says = |l: Var<'_>, words: &[&str]| {
+        let text = l.value().expect_err("no labels").to_string();
+        assert!(words.iter().chain(&["cases.rs"]).all(|word| text.contains(word)), "{words:?} in {text}");
+    };
+    let z = g.leaf("z", Tensor::zeros([2, 3, 4, 5], DType::F64)); // 2 images of 4 × 5 as PyTorch has them, 3 classes
+    let labels = |shape: &[usize]| g.constant(Tensor::zeros(shape, DType::I64));
+    let pixels = labels(&[2, 4, 5]);
+    says(
+        loss::softmax_cross_entropy(z, pixels),
+        &[
+            "[softmax_cross_entropy]",
+            "(2, 3, 4, 5)",
+            "(2, 4, 5)",
+            "labels are (2, 3, 4)",
+            "permute([0, 2, 3, 1])",
+        ],
+    );
+    let last = z.permute([0, 2, 3, 1]);
+    assert!((f64s(loss::softmax_cross_entropy(last, pixels))[0] - 3_f64.ln()).abs() < 1e-15);
+    says(
+        loss::softmax_cross_entropy(last, labels(&[40])),
+        &["(2, 4, 5, 3)", "(40,)", "labels are (2, 4, 5)"],
+    );
+    says(loss::softmax_cross_entropy(last, labels(&[2, 5, 4])), &["(2, 5, 4)", "without its last axis"]);
+    says(
+        loss::softmax_cross_entropy(last, pixels.real()),
+        &["(2, 4, 5, 3)", "(2, 4, 5)", "does not broadcast"],
+    );
+    says(loss::softmax_cross_entropy(last, pixels + 3), &["label 3", "outside 0..3"]);
+    says(loss::softmax_cross_entropy(g.leaf("one", 1.0), labels(&[])), &["logits are (…, classes)"]);
+    let of_four = loss::CrossEntropy::new().weights([1.0; 4]);
+    says(of_four.of(last, pixels), &["4 weights are given for 3 classes", "(2, 4, 5, 3)"]);
+    says(loss::Focal::default().of(last, pixels.real()), &["[focal]", "(2, 4, 5, 3)", "(2, 4, 5)"]);
+}

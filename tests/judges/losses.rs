@@ -13,7 +13,9 @@ fn loss(name: &str) -> Box<dyn for<'g> Fn(Var<'g>, Var<'g>) -> Var<'g>> {
     fn boxed(loss: impl Loss + 'static) -> Box<dyn for<'g> Fn(Var<'g>, Var<'g>) -> Var<'g>> {
         Box::new(move |x, y| loss.of(x, y))
     }
-    match name.trim_start_matches("huge ").trim_start_matches("far ") {
+    let name =
+        ["huge ", "far ", "pixels "].into_iter().fold(name, |name, size| name.trim_start_matches(size));
+    match name {
         "labels" | "shares" | "part" => boxed(softmax_cross_entropy),
         "weights" | "weighted shares" => boxed(classes().weights(weights)),
         "ignoring" => boxed(classes().weights(weights).ignoring(0)),
@@ -55,12 +57,14 @@ fn losses_have_the_values_and_gradients_of_pytorch() {
         let numbers =
             |i: usize| -> Vec<f64> { fields[i].split(' ').map(|x| x.parse().expect("a number")).collect() };
         let g = Graph::new();
-        let x = g.leaf("x", Tensor::from_vec(numbers(1), [4, 3]).expect("twelve"));
-        let y = numbers(2);
-        let y = match y.len() {
-            4 => Tensor::from(&y.iter().map(|y| *y as i64).collect::<Vec<_>>()[..]),
-            _ => Tensor::from_vec(y, [4, 3]).expect("twelve"),
+        let (x, y) = (numbers(1), numbers(2));
+        let shape: &[usize] = if fields[0].contains("pixels") { &[2, 2, 3, 3] } else { &[4, 3] };
+        let y = if y.len() == x.len() {
+            Tensor::from_vec(y, shape)
+        } else {
+            Tensor::from_vec(y.iter().map(|y| *y as i64).collect(), &shape[..shape.len() - 1])
         };
+        let (x, y) = (g.leaf("x", Tensor::from_vec(x, shape).expect("as many")), y.expect("one for each"));
         let value = loss(fields[0])(x, g.constant(y));
         let gradient = value.grad(&[x]).expect("connected")[0].value().expect("runs");
         let found = value.value().expect("runs").item::<f64>().expect("a number");

@@ -53,6 +53,7 @@ fn values(kind: &str, x: &[f64], y: &[f64], cuts: &[usize]) -> Vec<f64> {
                 each(&|c| all.f_beta(c, 2.0)),
                 each(&|c| all.scores(c).precision),
                 each(&|c| all.scores(c).recall),
+                each(&|c| all.overlap(c)),
             ];
             whole.into_iter().chain(of_classes.concat()).collect()
         }

@@ -30,7 +30,7 @@ for n, k in [(12, 2), (60, 3), (200, 5), (40, 4)]:
     row("classes", p, y, [
         m.accuracy_score(y, p), m.balanced_accuracy_score(y, p), m.cohen_kappa_score(y, p), m.matthews_corrcoef(y, p),
         *m.fbeta_score(y, p, beta=2, average=None, labels=range(k)), *m.precision_score(y, p, average=None, labels=range(k), zero_division=0),
-        *m.recall_score(y, p, average=None, labels=range(k))])
+        *m.recall_score(y, p, average=None, labels=range(k)), *m.jaccard_score(y, p, average=None, labels=range(k))])
     row("top", scores, y, [m.top_k_accuracy_score(y, scores, k=2, labels=range(k)) if k > 2 else 1.0])
 for n, offset in [(10, 0.0), (100, 1e6), (37, -3.0)]:
     y = offset + rng.standard_normal(n) * 3

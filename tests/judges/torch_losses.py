@@ -2,7 +2,8 @@
 
     pip install torch; python tests/judges/torch_losses.py > tests/judges/data/losses.txt
 
-A line is a case: its name, then four lists of numbers: predictions (4, 3), targets, the loss, its gradient.
+A line is a case: its name, then four lists of numbers: predictions, targets, the loss, its gradient. Predictions are (4, 3) or, of
+the cases "pixels", (2, 2, 3, 3): 2 images of 2 x 3 pixels, the 3 classes last.
 """
 
 import torch
@@ -70,6 +71,39 @@ CASES += [
     ("poisson rate", Z.exp(), COUNTS, lambda x, y: F.poisson_nll_loss(x, y, log_input=False)),
     ("squares", Z, COUNTS, F.mse_loss),
 ]
+
+PIXELS = torch.randn(2, 2, 3, 3) * 2
+PIXEL_LABELS = torch.randint(0, 3, (2, 2, 3))
+PIXEL_LABELS[0, 0] = torch.tensor([0, 1, 2])
+PIXEL_SHARES = torch.softmax(torch.randn(2, 2, 3, 3), 3)
+PIXEL_TRUTH = (torch.rand(2, 2, 3, 3) < 0.5).double()
+
+
+def pixels(**options):
+    """PyTorch has the classes on axis 1."""
+    first = lambda x: x.permute(0, 3, 1, 2).contiguous() if x.dim() == 4 else x
+    return lambda x, y: F.cross_entropy(first(x), first(y), **options)
+
+
+for size, z in {"": PIXELS, "huge ": PIXELS + 1e8, "far ": PIXELS * 300}.items():
+    CASES += [
+        (size + "pixels labels", z, PIXEL_LABELS, pixels()),
+        (size + "pixels shares", z, PIXEL_SHARES, pixels()),
+        (size + "pixels weights", z, PIXEL_LABELS, pixels(weight=WEIGHTS)),
+        (size + "pixels weighted shares", z, PIXEL_SHARES, pixels(weight=WEIGHTS)),
+        (size + "pixels ignoring", z, PIXEL_LABELS, pixels(weight=WEIGHTS, ignore_index=0)),
+        (size + "pixels smoothing", z, PIXEL_LABELS, pixels(label_smoothing=0.1)),
+        (size + "pixels all", z, PIXEL_LABELS, pixels(weight=WEIGHTS, ignore_index=0, label_smoothing=0.1)),
+        (size + "pixels sum", z, PIXEL_LABELS, pixels(weight=WEIGHTS, reduction="sum")),
+    ]
+for size, z in {"": PIXELS, "far ": PIXELS * 300}.items():
+    CASES += [
+        (size + "pixels binary", z, PIXEL_TRUTH, F.binary_cross_entropy_with_logits),
+        (size + "pixels positive", z, PIXEL_TRUTH,
+         lambda x, y: F.binary_cross_entropy_with_logits(x, y, weight=WEIGHTS, pos_weight=torch.tensor(3.0))),
+        (size + "pixels focal", z, PIXEL_TRUTH, focal),
+        (size + "pixels nll", torch.log_softmax(z, 3), PIXEL_LABELS, lambda x, y: F.nll_loss(x.permute(0, 3, 1, 2).contiguous(), y)),
+    ]
 
 for name, x, y, loss in CASES:
     x = x.clone().requires_grad_()

@@ -40,12 +40,14 @@
 //! | [`Summary`] | a model as a table |
 //! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
-//! | [`metric`] | accuracy, confusion matrix, precision, recall, F1 |
+//! | [`metric`] | accuracy, confusion matrix, precision, recall, F1, overlap |
+//! | [`boxes`] | intersection over union, non-max suppression |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
 //! | [`progress`] | a bar, plain lines, or silence |
 #![forbid(unsafe_code)]
 
+pub mod boxes;
 pub mod data;
 mod error;
 pub mod generate;

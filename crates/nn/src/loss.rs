@@ -134,11 +134,11 @@ fn shares(targets: Var<'_>) -> Var<'_> {
     }
 }
 
-/// Mean over the examples of −Σ t ln softmax(z), for logits `(m, classes)`; with integer labels, of −ln softmax(z) at the
-/// label.
+/// Mean over the positions of −Σ t ln softmax(z), for logits `(m, classes)`, or `(…, classes)` as of the pixels of an image;
+/// with integer labels, of −ln softmax(z) at the label.
 ///
-/// `targets` are integer labels `(m,)`, checked when the graph runs to lie in `0..classes`, or probabilities
-/// `(m, classes)`, whose rows need not sum to 1: a row of zeros has no part in the sum. [`CrossEntropy`] has options.
+/// `targets` are integer labels `(m,)`, or `(…)`, checked when the graph runs to lie in `0..classes`, or probabilities in the
+/// logits' shape, whose rows need not sum to 1: a row of zeros has no part in the sum. [`CrossEntropy`] has options.
 ///
 /// ```
 /// use chainrule_graph::Graph;

@@ -37,22 +37,27 @@ pub fn accuracy(predicted: &Tensor, labels: &Tensor) -> Result<f64> {
     Ok(right as f64 / labels.len() as f64)
 }
 
-/// The share of examples whose label is among the `k` classes of the greatest scores, (m, classes); of equal scores the
+/// The share of labels, (…), that are among the `k` classes of the greatest scores, (…, classes); of equal scores the
 /// class with the smaller number is the greater.
 ///
 /// # Errors
-/// [`Error::Argument`] unless the labels are (m,) of i64 below the number of classes, [`Error::Empty`] for none.
+/// [`Error::Argument`] unless the labels are i64, one for each position, [`Error::Label`] for one that names no class,
+/// [`Error::Empty`] for none.
 pub fn top_k_accuracy(scores: &Tensor, labels: &Tensor, k: usize) -> Result<f64> {
     let (op, shape) = ("top_k_accuracy", scores.shape());
-    let [m, classes] = shape[..] else {
-        return Err(Error::argument(op, format!("scores are (m, classes), not {}", Shape::from(shape))));
+    let Some((&classes, positions)) = shape.split_last() else {
+        return Err(Error::argument(op, "scores are (…, classes), not one number"));
     };
-    let (labels, _) = paired(op, labels, labels)?;
-    if labels.len() != m || labels.iter().any(|l| !(0..classes as i64).contains(l)) {
+    if labels.shape() != positions {
+        let (labels, scores) = (Shape::from(labels.shape()), Shape::from(shape));
         return Err(Error::argument(
             op,
-            format!("there are {} labels for {m} rows of {classes}", labels.len()),
+            format!("labels {labels} are not one for each position of {scores}"),
         ));
+    }
+    let (labels, _) = paired(op, labels, labels)?;
+    if let Some(position) = labels.iter().position(|l| !(0..classes as i64).contains(l)) {
+        return Err(Error::Label { position, value: labels[position], classes });
     }
     let scores = scores.cast(DType::F64).to_vec::<f64>()?;
     let hit = |(row, label): (&[f64], &i64)| {
@@ -60,7 +65,8 @@ pub fn top_k_accuracy(scores: &Tensor, labels: &Tensor, k: usize) -> Result<f64>
         let above = row.iter().enumerate().filter(|(c, s)| **s > own || **s == own && (*c as i64) < *label);
         above.count() < k
     };
-    Ok(scores.chunks_exact(classes).zip(&labels).filter(|pair| hit(*pair)).count() as f64 / m as f64)
+    Ok(scores.chunks_exact(classes).zip(&labels).filter(|pair| hit(*pair)).count() as f64
+        / labels.len() as f64)
 }
 
 /// Where `predicted` differs from `labels` (both i64 of one shape): positions counted row-major.

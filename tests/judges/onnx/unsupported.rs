@@ -6,7 +6,7 @@ use super::node::{Node, Outcome};
 const REASONS: &[(&str, &[&str])] = &[
     ("bits of numbers", &["BitCast", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"]),
     ("random numbers of ONNX's own generator", &["Bernoulli"]),
-    ("the result's shape depends on values", &["Compress", "NonMaxSuppression", "NonZero", "Unique"]),
+    ("the result's shape depends on values", &["Compress", "NonZero", "Unique"]),
     ("sequences", &["SplitToSequence"]),
     ("decision trees", &["TreeEnsemble"]),
     ("a table of constants", &["MelWeightMatrix"]),

@@ -1,6 +1,6 @@
-//! Windows that slide over images: convolution, pooling and their transposes, as slices of the image.
+//! Windows that slide over images: convolution, pooling and their transposes.
 
-use chainrule::graph::{Var, vjp};
+use chainrule::graph::{Slide, Var, vjp};
 
 use super::node::{Node, Outcome, lengths};
 use super::shape::{crop_or_pad, filled};
@@ -13,9 +13,8 @@ pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
         "Conv" => vec![biased(n, convolution(n.x(0), n.x(1), &Window::of(n, n.x(0), n.x(1)), groups(n)))],
         "ConvTranspose" => vec![biased(n, transposed(n))],
         "LpPool" => {
-            let p = n.int_or("p", 2) as f64;
-            let taps = Window::of(n, n.x(0), n.x(0)).taps(n.x(0).abs().pow(p), 0.0);
-            vec![sum(taps).pow(1.0 / p)]
+            let window = Window::of(n, n.x(0), n.x(0));
+            vec![n.x(0).lp_pool(n.int_or("p", 2) as f64, &window.kernel, &window.slide())]
         }
         "MaxPool" => maxima(n),
         _ => return None,
@@ -61,6 +60,12 @@ impl Window {
             window.round_up(image);
         }
         window
+    }
+
+    /// As the library says it, but for pads that are crops.
+    fn slide(&self) -> Slide {
+        let pads: Vec<_> = self.pads.iter().map(|p| (p.0.max(0) as usize, p.1.max(0) as usize)).collect();
+        Slide::new().stride(self.strides.clone()).dilation(self.dilations.clone()).padding(pads)
     }
 
     /// How many elements of axis `i` the kernel spans.
@@ -120,7 +125,7 @@ fn biased<'g>(n: &Node<'g>, y: Var<'g>) -> Var<'g> {
 
 /// Images (batch, channels, …) with kernels (outputs, channels / groups, …).
 fn convolution<'g>(x: Var<'g>, kernels: Var<'g>, window: &Window, groups: usize) -> Var<'g> {
-    product(x.graph().stack(&window.taps(x, 0.0), 2), kernels, groups)
+    x.grouped_conv(kernels, groups, &window.slide())
 }
 
 /// Columns (batch, channels, kernel, windows…) with kernels: one product of matrices for each group.
@@ -142,7 +147,7 @@ pub(crate) fn product<'g>(columns: Var<'g>, kernels: Var<'g>, groups: usize) -> 
     y.reshape([batch, kernels.shape()[0] as isize].into_iter().chain(windows).collect::<Vec<_>>())
 }
 
-/// The transpose of a convolution is what reverse mode makes of it.
+/// ONNX says how much is added behind each axis, the library for all; a length that is wanted may ask for pads that add.
 fn transposed<'g>(n: &Node<'g>) -> Var<'g> {
     let (x, kernels) = (n.x(0), n.x(1));
     let spatial = x.rank() - 2;
@@ -150,7 +155,6 @@ fn transposed<'g>(n: &Node<'g>) -> Var<'g> {
     let extra = n.ints("output_padding").unwrap_or_else(|| vec![0; spatial]);
     let wanted = n.ints("output_shape");
     let auto = n.text_or("auto_pad", "NOTSET");
-    let mut image = vec![x.shape()[0], kernels.shape()[1] * groups(n)];
     for i in 0..spatial {
         let full = (window.strides[i] * (x.shape()[2 + i] - 1) + window.reach(i)) as i64;
         let same = auto.starts_with("SAME").then(|| (x.shape()[2 + i] * window.strides[i]) as i64);
@@ -159,11 +163,13 @@ fn transposed<'g>(n: &Node<'g>) -> Var<'g> {
             let half = cut.div_euclid(2);
             window.pads[i] = if auto == "SAME_UPPER" { (half, cut - half) } else { (cut - half, half) };
         }
-        image.push((full + extra[i] - window.pads[i].0 - window.pads[i].1) as usize);
     }
-    let image = n.g.constant(0.0).broadcast_to(image) * n.g.leaf("one", 1.0);
-    let y = convolution(image, kernels, &window, groups(n));
-    pulled_back(y, image, x)
+    let more = extra.iter().copied().max().unwrap_or(0);
+    let y = x.conv_transpose(kernels, groups(n), &window.slide(), more as usize);
+    (0..spatial).fold(y, |y, i| {
+        let (before, after) = window.pads[i];
+        crop_or_pad(y, 2 + i as isize, -before.min(0), extra[i] - more - after.min(0))
+    })
 }
 
 /// The cotangent of `image` for that of `y`, which is linear in it.
@@ -191,22 +197,21 @@ fn col2im<'g>(n: &Node<'g>) -> Var<'g> {
 fn average<'g>(n: &Node<'g>) -> Var<'g> {
     let x = n.x(0);
     let window = Window::of(n, x, x);
-    // What counts is 1: the image, and its pads if the node says so, but not what only rounding up adds.
+    let included = n.flag("count_include_pad", false);
+    if !included || !n.flag("ceil_mode", false) {
+        return x.avg_pool(&window.kernel, &window.slide(), included);
+    }
+    // What counts is 1: the image and its pads, but not what only rounding up adds.
     let one = n.g.constant(1.0).broadcast_to(x.shape());
-    let counted = if n.flag("count_include_pad", false) {
-        let named = n.ints("pads").unwrap_or_else(|| vec![0; 2 * window.kernel.len()]);
-        let each =
-            (0..window.kernel.len()).map(|i| (i as isize + 2, named[i], named[i + window.kernel.len()]));
-        let ones = filled(one, &each.clone().collect::<Vec<_>>(), n.g.constant(1.0));
-        // The window pads once more: take off what is there already.
-        let mut rest = window.clone();
-        for (pad, (_, before, after)) in rest.pads.iter_mut().zip(each) {
-            *pad = (pad.0 - before, pad.1 - after);
-        }
-        sum(rest.taps(ones, 0.0))
-    } else {
-        sum(window.taps(one, 0.0))
-    };
+    let named = n.ints("pads").unwrap_or_else(|| vec![0; 2 * window.kernel.len()]);
+    let each = (0..window.kernel.len()).map(|i| (i as isize + 2, named[i], named[i + window.kernel.len()]));
+    let ones = filled(one, &each.clone().collect::<Vec<_>>(), n.g.constant(1.0));
+    // The window pads once more: take off what is there already.
+    let mut rest = window.clone();
+    for (pad, (_, before, after)) in rest.pads.iter_mut().zip(each) {
+        *pad = (pad.0 - before, pad.1 - after);
+    }
+    let counted = sum(rest.taps(ones, 0.0));
     sum(window.taps(x, 0.0)) / counted
 }
 
@@ -224,7 +229,7 @@ fn maxima<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     }
     let places = n.g.stack(&window.taps(places, -1.0), 0);
     let best = n.g.iota(taps.shape(), 0).equal(taps.argmax(0));
-    vec![taps.max(0), best.select(places, 0.0).sum(0).int()]
+    vec![x.max_pool(&window.kernel, &window.slide()), best.select(places, 0.0).sum(0).int()]
 }
 
 /// A convolution of each channel with its past, and what the next call needs of it.

@@ -3,15 +3,17 @@
 use std::panic::Location;
 
 use chainrule_graph::{Error, Kind, Var};
-use chainrule_tensor::{Error as TensorError, Tensor};
+use chainrule_tensor::{Error as TensorError, Shape, Tensor};
 
 use super::{Outputs, Reduction, reads, same_shape, weighted};
 use crate::Loss;
 
-/// −Σ t ln softmax(z) of each example, for logits `(m, classes)` and integer labels `(m,)` or shares t `(m, classes)`.
+/// −Σ t ln softmax(z) at each position, for logits `(…, classes)` and integer labels `(…)` or shares t `(…, classes)`: the
+/// positions are examples `(m,)`, the pixels of images `(m, height, width)`, the steps of sequences.
 ///
 /// Labels are checked when the graph runs to lie in `0..classes`. With class weights the mean over labels is the weighted
-/// mean, Σ w l / Σ w; that over shares is over the number of examples.
+/// mean, Σ w l / Σ w; that over shares is over the number of positions. Where the classes are channels `(m, classes, height,
+/// width)`, `permute([0, 2, 3, 1])` puts them last.
 ///
 /// ```
 /// use chainrule_graph::Graph;
@@ -33,7 +35,7 @@ pub struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// Without weights, ignored labels or smoothing; the mean over the examples.
+    /// Without weights, ignored labels or smoothing; the mean over all positions.
     pub fn new() -> Self {
         CrossEntropy::default()
     }
@@ -48,7 +50,7 @@ impl CrossEntropy {
         CrossEntropy { weights: Some(weights.into()), ..self }
     }
 
-    /// Examples of this label, which need not be a class, count nothing, in the mean either. NaN if all are.
+    /// Positions of this label, which need not be a class, count nothing, in the mean either. NaN if all are.
     pub fn ignoring(self, label: i64) -> Self {
         CrossEntropy { ignored: Some(label), ..self }
     }
@@ -58,7 +60,7 @@ impl CrossEntropy {
         CrossEntropy { smoothing, ..self }
     }
 
-    /// How the examples' losses become the loss.
+    /// How the positions' losses become the loss.
     pub fn reduction(self, reduction: Reduction) -> Self {
         CrossEntropy { reduction, ..self }
     }
@@ -74,18 +76,13 @@ impl Loss for CrossEntropy {
             return if prediction.is_poisoned() { prediction } else { target };
         }
         let shape = prediction.shape();
-        let [examples, classes] = shape[..] else {
-            let why = "logits are (examples, classes)";
-            return prediction.fail(TensorError::shape(op, [&shape[..]], why));
+        let Some((&classes, positions)) = shape.split_last() else {
+            return prediction.fail(TensorError::shape(op, [&shape[..]], "logits are (…, classes)"));
         };
         reads(prediction, target, Outputs::Scores);
         let hard = target.kind() == Kind::Int;
-        if hard && target.shape()[..] != [examples] {
-            let why = format!("labels are ({examples},), one for each example");
-            let error = Error::new(TensorError::shape(op, [&shape[..], &target.shape()[..]], why))
-                .placed(graph.origin(Location::caller()))
-                .operand("logits", prediction.ty(), prediction.origin());
-            return prediction.fail(error.operand("labels", target.ty(), target.origin()));
+        if hard && target.shape()[..] != *positions {
+            return prediction.fail(mismatch(op, prediction, target));
         }
         let weights = match &self.weights {
             Some(weights) if weights.len() != classes => {
@@ -94,31 +91,50 @@ impl Loss for CrossEntropy {
             }
             weights => weights.as_ref().map(|w| graph.constant(Tensor::from(&w[..]))),
         };
-        let log_p = if self.log_probabilities { prediction } else { prediction.log_softmax(1) };
+        let log_p = if self.log_probabilities { prediction } else { prediction.log_softmax(-1) };
         if !hard {
             if let Err(poisoned) = same_shape(op, prediction, target) {
                 return poisoned;
             }
             let shares = self.smoothed(target.real(), classes);
             let shares = weights.map_or(shares, |w| shares * w);
-            return self.reduction.of(-weighted(shares, log_p).sum(1));
+            return self.reduction.of(-weighted(shares, log_p).sum(-1));
         }
         let ignored = self.ignored.map(|label| target.equal(label));
         let labels = ignored.map_or(target, |i| i.select(graph.constant(0_i64), target));
         let picked = labels.in_range(classes, "label").one_hot(classes);
         if weights.is_none() && ignored.is_none() && self.smoothing == 0.0 {
-            return self.reduction.of(-picked.select(log_p, 0.0).sum(1));
+            return self.reduction.of(-picked.select(log_p, 0.0).sum(-1));
         }
         let kept = |x: Var<'g>, ignored: Option<Var<'g>>| ignored.map_or(x, |i| i.select(0.0, x));
         let shares = self.smoothed(picked.real(), classes);
-        let shares = kept(weights.map_or(shares, |w| shares * w), ignored.map(|i| i.insert_axis(1)));
-        let losses = -weighted(shares, log_p).sum(1);
+        let shares = kept(weights.map_or(shares, |w| shares * w), ignored.map(|i| i.insert_axis(-1)));
+        let losses = -weighted(shares, log_p).sum(-1);
         if self.reduction != Reduction::Mean {
             return self.reduction.of(losses);
         }
-        let weight = weights.map_or(picked.real(), |w| picked.real() * w).sum(1);
+        let weight = weights.map_or(picked.real(), |w| picked.real() * w).sum(-1);
         losses.sum(..) / kept(weight, ignored).sum(..)
     }
+}
+
+/// Labels that are not one for each position of the logits.
+#[track_caller]
+fn mismatch(op: &'static str, logits: Var<'_>, labels: Var<'_>) -> Error {
+    let (z, y) = (logits.shape(), labels.shape());
+    let positions = Shape::from(&z[..z.len() - 1]);
+    let channels_first = z.len() > 2 && y.len() + 1 == z.len() && y[0] == z[0] && y[1..] == z[2..];
+    let hint = if channels_first {
+        "the classes are on the last axis: .permute([0, 2, 3, 1]) of logits (m, classes, height, width)"
+    } else {
+        "labels have the shape of the logits without its last axis, that of the classes"
+    };
+    let why = format!("labels are {positions}, one for each position");
+    Error::new(TensorError::shape(op, [&z[..], &y[..]], why))
+        .placed(logits.graph().origin(Location::caller()))
+        .operand("logits", logits.ty(), logits.origin())
+        .operand("labels", labels.ty(), labels.origin())
+        .hint(hint)
 }
 
 impl CrossEntropy {

@@ -130,6 +130,20 @@ impl Confusion {
         }
     }
 
+    /// Of what is of this class or was taken for it, the share that is both: the intersection over union of a segmentation
+    /// (Jaccard's index). `None` as F1.
+    pub fn overlap(&self, class: usize) -> Option<f64> {
+        let both = self.count(class, class);
+        let either = self.row_sum(class) + self.column_sum(class) - both;
+        (either > 0).then(|| both as f64 / either as f64)
+    }
+
+    /// The mean [`overlap`](Confusion::overlap) of the classes that occur or were predicted.
+    pub fn mean_overlap(&self) -> f64 {
+        let each: Vec<f64> = (0..self.classes.count()).filter_map(|c| self.overlap(c)).collect();
+        each.iter().sum::<f64>() / each.len() as f64
+    }
+
     /// Of the examples of other classes, the share that was not taken for `class`; `None` if there are none.
     pub fn specificity(&self, class: usize) -> Option<f64> {
         let others = self.total() - self.row_sum(class);
