@@ -41,12 +41,14 @@
 //! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1 |
+//! | [`doctor`] | what is wrong with a training run |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
 //! | [`progress`] | a bar, plain lines, or silence |
 #![forbid(unsafe_code)]
 
 pub mod data;
+pub mod doctor;
 mod error;
 pub mod generate;
 mod history;
