@@ -1,8 +1,8 @@
 //! Healthy runs of ten kinds: no alarm.
 
 use chainrule::doctor::Finding;
-use chainrule::nn::data::{self, Dataset, Standardize};
 use chainrule::loss;
+use chainrule::nn::data::{self, Dataset, Standardize};
 use chainrule::prelude::*;
 
 use super::{Mlp, attended, clouds, easy, relu, seeds, sigmoid, tanh};
@@ -100,13 +100,15 @@ fn moons(seed: u64) -> Vec<Finding> {
 
 fn circles(seed: u64) -> Vec<Finding> {
     let (train, dev) = parts(data::circles(300, 0.5, 0.1, Key::new(seed)).unwrap(), seed);
-    let trainer = Trainer::new(Mlp::new(&[10, 5, 2], relu), loss::softmax_cross_entropy).optimiser(Sgd::new(0.1));
+    let trainer =
+        Trainer::new(Mlp::new(&[10, 5, 2], relu), loss::softmax_cross_entropy).optimiser(Sgd::new(0.1));
     attended(trainer.epochs(300).batch_size(1000).seed(seed), &train, Some(&dev))
 }
 
 fn iris(seed: u64) -> Vec<Finding> {
     let [train, dev] = data::iris().unwrap().split_stratified([0.8, 0.2], Key::new(seed)).unwrap();
-    let trainer = Trainer::new(Mlp::new(&[8, 3], tanh), loss::softmax_cross_entropy).optimiser(Adam::new(0.01));
+    let trainer =
+        Trainer::new(Mlp::new(&[8, 3], tanh), loss::softmax_cross_entropy).optimiser(Adam::new(0.01));
     attended(trainer.epochs(40).batch_size(32).seed(seed), &train, Some(&dev))
 }
 
@@ -123,7 +125,8 @@ fn regression(seed: u64) -> Vec<Finding> {
     let x = Tensor::from_vec(x, [400, 5]).unwrap();
     let data = Dataset::regression(x, Tensor::from_vec(y, [400, 1]).unwrap()).unwrap();
     let [train, dev] = data.split([0.8, 0.2], Key::new(seed)).unwrap();
-    let trainer = Trainer::new(Mlp::new(&[32, 32, 1], relu), loss::mean_squared_error).optimiser(Adam::new(0.003));
+    let trainer =
+        Trainer::new(Mlp::new(&[32, 32, 1], relu), loss::mean_squared_error).optimiser(Adam::new(0.003));
     attended(trainer.epochs(20).batch_size(32).seed(seed), &train, Some(&dev))
 }
 

@@ -16,7 +16,11 @@ fn seeds(variable: &str, few: u64) -> std::ops::Range<u64> {
 }
 
 /// What the doctor finds in a run; training itself may fail.
-fn attended<M: Layer, L: Loss>(trainer: Trainer<M, L>, train: &Dataset, dev: Option<&Dataset>) -> Vec<Finding> {
+fn attended<M: Layer, L: Loss>(
+    trainer: Trainer<M, L>,
+    train: &Dataset,
+    dev: Option<&Dataset>,
+) -> Vec<Finding> {
     let mut doctor = Doctor::new().every(10);
     let _ = doctor.attend(&trainer, &mut Params::new(), train, dev, &mut Silent);
     doctor.findings()
@@ -24,8 +28,10 @@ fn attended<M: Layer, L: Loss>(trainer: Trainer<M, L>, train: &Dataset, dev: Opt
 
 /// Features and labels of `classes` clouds, each around its own corner.
 fn clouds(rows: usize, columns: usize, classes: usize, seed: u64) -> (Vec<f32>, Vec<i64>) {
-    let noise = Tensor::normal(Key::new(seed).named("clouds"), [rows, columns], 0.0, 1.0, DType::F32).unwrap();
-    let corners = Tensor::normal(Key::new(seed).named("corners"), [classes, columns], 0.0, 0.7, DType::F32).unwrap();
+    let noise =
+        Tensor::normal(Key::new(seed).named("clouds"), [rows, columns], 0.0, 1.0, DType::F32).unwrap();
+    let corners =
+        Tensor::normal(Key::new(seed).named("corners"), [classes, columns], 0.0, 0.7, DType::F32).unwrap();
     let (noise, corners) = (noise.to_vec::<f32>().unwrap(), corners.to_vec::<f32>().unwrap());
     let label = |i: usize| (i * 7 + i / classes) % classes;
     let x = noise.iter().enumerate().map(|(at, n)| n + corners[label(at / columns) * columns + at % columns]);

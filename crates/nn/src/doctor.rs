@@ -230,6 +230,10 @@ impl Doctor {
     /// The findings as text; a line that says so where there are none.
     pub fn advice(&self) -> String {
         let findings: Vec<String> = self.findings().iter().map(Finding::to_string).collect();
-        if findings.is_empty() { "nothing is wrong that the doctor knows".into() } else { findings.join("\n") }
+        if findings.is_empty() {
+            "nothing is wrong that the doctor knows".into()
+        } else {
+            findings.join("\n")
+        }
     }
 }

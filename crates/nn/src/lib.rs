@@ -44,6 +44,7 @@
 //! | [`doctor`] | what is wrong with a training run |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
+//! | [`report`] | a run as one HTML file |
 //! | [`progress`] | a bar, plain lines, or silence |
 #![forbid(unsafe_code)]
 
@@ -63,6 +64,7 @@ mod params;
 mod penalty;
 pub mod plot;
 pub mod progress;
+pub mod report;
 mod scope;
 mod summary;
 mod train;

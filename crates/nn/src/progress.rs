@@ -5,20 +5,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::data::Batch;
-use crate::{History, Params};
+use crate::History;
 
 /// What a training loop calls as it goes. [`Silent`], [`Lines`] and [`Bar`] implement it; write another one to
 /// report elsewhere.
 pub trait Progress {
     /// Training begins and will take this many epochs.
     fn begin(&mut self, _epochs: usize) {}
-
-    /// A step is about to be taken.
-    fn before(&mut self, _step: &Before<'_>) {}
-
-    /// A step, counted from 0, was taken; this was the loss before it.
-    fn after(&mut self, _step: usize, _loss: f64) {}
 
     /// `done` of the epoch's `of` batches are through.
     fn batch(&mut self, _done: usize, _of: usize) {}
@@ -28,35 +21,6 @@ pub trait Progress {
 
     /// Training is over, possibly before its last epoch.
     fn finish(&mut self) {}
-}
-
-/// A step that is about to be taken.
-pub struct Before<'a> {
-    step: usize,
-    batch: &'a Batch,
-    params: &'a dyn Fn() -> Params,
-}
-
-impl<'a> Before<'a> {
-    /// For a training loop of one's own: the number of the step from 0, its batch, and what gives the parameters.
-    pub fn new(step: usize, batch: &'a Batch, params: &'a dyn Fn() -> Params) -> Self {
-        Before { step, batch, params }
-    }
-
-    /// The number of the step, from 0.
-    pub fn step(&self) -> usize {
-        self.step
-    }
-
-    /// What it is to learn from.
-    pub fn batch(&self) -> &Batch {
-        self.batch
-    }
-
-    /// The parameters before it, copied.
-    pub fn params(&self) -> Params {
-        (self.params)()
-    }
 }
 
 /// The reporter that suits where the program runs: a [`Bar`] on a terminal, else [`Lines`], at most one in two

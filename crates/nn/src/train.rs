@@ -14,13 +14,12 @@ use crate::error::{Error, Result};
 use crate::optim::{Adam, Optimiser};
 use crate::params::Params;
 use crate::penalty::Penalty;
-use crate::progress::{Before, Progress};
+use crate::progress::Progress;
 use crate::scope::{Mode, Scope};
 use crate::{History, Layer};
 
 pub use evaluate::{Evaluation, Evaluator};
 pub use step::Step;
-pub(crate) use step::input;
 
 /// A function from prediction and target to a single number; every function of that form is one.
 /// A closure is wrapped: [`loss::from_fn`](crate::loss::from_fn).
@@ -235,15 +234,12 @@ impl<M, L> Trainer<M, L> {
             for (i, batch) in train.batches(self.batch)?.shuffled(shuffle.at(epoch as u64)).enumerate() {
                 let examples = batch.features.shape()[0];
                 self.turn_to(&mut steps, params, &batch, train.examples())?;
-                let number = (epoch - 1) * batches + i;
-                progress.before(&Before::new(number, &batch, &|| steps[0].params()));
                 let loss = steps[0].run(&batch).map_err(|error| match error {
                     Error::Graph(error) if matches!(error.kind(), ErrorKind::NonFinite { .. }) => {
                         Error::Anomaly { epoch, batch: i + 1, error }
                     }
                     error => error,
                 })?;
-                progress.after(number, loss);
                 if !loss.is_finite() {
                     return Err(Error::Diverged { epoch, batch: i + 1, loss });
                 }
@@ -282,20 +278,6 @@ impl<M, L> Trainer<M, L> {
         L: Loss,
     {
         step::compile(self, params, batch, examples)
-    }
-
-    /// What a doctor measures of a step.
-    pub(crate) fn probe(&self) -> crate::doctor::Probe<'_, M, L>
-    where
-        M: Layer,
-        L: Loss,
-    {
-        crate::doctor::Probe::made_at(&self.model, &self.loss, self.made_at)
-    }
-
-    /// Whether the loss has a penalty.
-    pub(crate) fn is_penalised(&self) -> bool {
-        self.penalty != Penalty::NONE
     }
 
     /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
@@ -422,8 +404,28 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     }
 
     /// Whether what is at `path` is to stay as it is.
-    pub(crate) fn is_frozen(&self, path: &str) -> bool {
+    fn is_frozen(&self, path: &str) -> bool {
         self.frozen.iter().any(|frozen| lies_below(path, frozen))
+    }
+}
+
+/// What a doctor asks.
+impl<M: Layer, L: Loss> Trainer<M, L> {
+    /// Epochs, batch size, seed.
+    pub(crate) fn course(&self) -> (usize, usize, u64) {
+        (self.epochs, self.batch, self.seed)
+    }
+
+    pub(crate) fn probe(&self) -> crate::doctor::Probe<'_, M, L> {
+        crate::doctor::Probe::made_at(&self.model, &self.loss, self.made_at)
+    }
+
+    pub(crate) fn freezes(&self, path: &str) -> bool {
+        self.frozen.iter().any(|frozen| lies_below(path, frozen))
+    }
+
+    pub(crate) fn is_penalised(&self) -> bool {
+        self.penalty != Penalty::NONE
     }
 }
 

@@ -12,7 +12,6 @@ use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::params::Params;
 use crate::scope::{self, Mode, Scope};
-use crate::train::input;
 use crate::{Layer, Loss};
 
 /// Measures a model in training, from outside of whatever loop trains it: it is given parameters and a batch.
@@ -103,8 +102,8 @@ impl<'m, M: Layer, L: Loss> Probe<'m, M, L> {
         let graph = Graph::new();
         scope::lines_of(&graph);
         let _made = graph.passed_at(self.made_at);
-        let x = input(&graph, "features", &batch.features, self.made_at);
-        let y = input(&graph, "targets", &batch.targets, self.made_at);
+        let argument = |name, of: &Tensor| graph.input(name, of.shape(), of.dtype().kind());
+        let (x, y) = (argument("features", &batch.features), argument("targets", &batch.targets));
         let scope = Scope::root(&graph, params.clone(), Mode::Train, 0);
         let prediction = self.model.forward(&scope, x);
         let loss = self.loss.of(prediction, y);
@@ -139,7 +138,10 @@ impl<'m, M: Layer, L: Loss> Probe<'m, M, L> {
             }
         }
         if values.is_empty() {
-            return Err(Error::argument("Probe", "the model has no parameters and no activations to look at"));
+            return Err(Error::argument(
+                "Probe",
+                "the model has no parameters and no activations to look at",
+            ));
         }
         let measured = graph.stack(&values, 0);
         let asked = scope.asked();

@@ -75,7 +75,8 @@ impl<M: Layer, L: Loss> Probe<'_, M, L> {
         let losses = history.series("train loss");
         let (first, best) = (losses[0].1, history.lowest("train loss").map_or(f64::NAN, |l| l.1));
         if best > left * first {
-            let measured = format!("{few} examples, {epochs} steps: the loss goes from {first:.3} to {best:.3}");
+            let measured =
+                format!("{few} examples, {epochs} steps: the loss goes from {first:.3} to {best:.3}");
             doctor.found(Finding::new(Illness::CannotOverfit, best / first, measured));
         }
         Ok(())
@@ -94,5 +95,8 @@ impl<M: Layer, L: Loss> Probe<'_, M, L> {
 }
 
 fn largest(x: &Tensor) -> Result<f64> {
-    Ok(x.cast(DType::F64).to_vec::<f64>()?.iter().fold(0.0, |most, v| if v.abs() > most || v.is_nan() { v.abs() } else { most }))
+    Ok(x.cast(DType::F64)
+        .to_vec::<f64>()?
+        .iter()
+        .fold(0.0, |most, v| if v.abs() > most || v.is_nan() { v.abs() } else { most }))
 }

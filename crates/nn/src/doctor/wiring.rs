@@ -148,7 +148,8 @@ impl<'g> Wiring<'g> {
         let at = self.maker(read);
         let node = &self.nodes[at];
         let name = node.origin.within.unwrap_or(node.op.name());
-        let name = if node.op.name() == "sigmoid" || node.op.name() == "tanh" { node.op.name() } else { name };
+        let name =
+            if node.op.name() == "sigmoid" || node.op.name() == "tanh" { node.op.name() } else { name };
         let illness = match (meaning, name) {
             (Outputs::Scores, "softmax" | "sigmoid") | (Outputs::Logits, "softmax" | "sigmoid") => {
                 Illness::SquashedTwice
@@ -158,7 +159,9 @@ impl<'g> Wiring<'g> {
             _ => return None,
         };
         let measured = match illness {
-            Illness::LogitsAsProbabilities => "the loss reads what a linear layer gives as probabilities".into(),
+            Illness::LogitsAsProbabilities => {
+                "the loss reads what a linear layer gives as probabilities".into()
+            }
             _ => format!("the loss reads logits, and the model ends in {name}"),
         };
         Some(Finding::new(illness, 1.0, measured).of(&node.origin.scope).at(line(&node.origin)))
@@ -175,20 +178,25 @@ impl<'g> Wiring<'g> {
     fn missing(&self) -> Option<Finding> {
         // For each node the linear layer of which it is an affine function.
         let mut since: Vec<Option<usize>> = vec![None; self.nodes.len()];
+        // What is used twice is more than a layer's input: the path around a block, the input of several heads.
+        let mut uses = vec![0; self.nodes.len()];
+        let within = self.nodes.iter().zip(&self.within).filter(|(_, within)| **within);
+        within.flat_map(|(node, _)| &node.args).for_each(|a| uses[a.index()] += 1);
         for (i, node) in self.nodes.iter().enumerate() {
             if !self.within[i] || !self.moved[i] {
                 continue;
             }
             let from: Vec<usize> = node.args.iter().map(|a| a.index()).filter(|a| self.moved[*a]).collect();
             let before = match from[..] {
-                [one] => since[one],
+                [one] if uses[one] == 1 => since[one],
                 _ => None,
             };
             if self.is_linear(i) {
                 if let Some(first) = before {
                     let width = |n: usize| self.nodes[n].ty.shape.last().copied().unwrap_or(0);
                     let input = self.nodes[first].args.iter().find(|a| self.moved[a.index()]);
-                    let narrow = input.is_some_and(|a| width(first) < width(a.index())) && width(first) < width(i);
+                    let narrow =
+                        input.is_some_and(|a| width(first) < width(a.index())) && width(first) < width(i);
                     if !narrow && self.is_plain(first) && self.is_plain(i) {
                         let (a, b) = (&self.nodes[first].origin, &node.origin);
                         let measured = format!("between `{}` and `{}`", a.scope, b.scope);

@@ -159,7 +159,7 @@ pub(super) fn compile<M: Layer, L: Loss>(
 }
 
 /// An argument of the type of `example`, for which the line at `made_at` is to blame.
-pub(crate) fn input<'g>(
+pub(super) fn input<'g>(
     graph: &'g Graph,
     name: &str,
     example: &Tensor,

@@ -19,7 +19,8 @@ pub(super) fn judge(chart: &Chart, found: &mut Vec<Finding>) {
     if dev.len() < 5 || chart.errors.is_some() {
         return;
     }
-    let (at, lowest) = dev.iter().enumerate().fold((0, f64::INFINITY), |a, b| if *b.1 < a.1 { (b.0, *b.1) } else { a });
+    let (at, lowest) =
+        dev.iter().enumerate().fold((0, f64::INFINITY), |a, b| if *b.1 < a.1 { (b.0, *b.1) } else { a });
     if *last > RISEN * lowest && *last > 2.0 * train {
         let measured = format!(
             "the dev loss was {lowest:.3} in epoch {} and is {last:.3}, the training loss {train:.3}",
@@ -43,7 +44,12 @@ fn gaps(e: &Errors, found: &mut Vec<Finding>) {
             found.push(Finding::new(illness, to - from, measured));
         }
     };
-    gap(Illness::Underfits, e.base.or(Some(0.0)).filter(|_| e.base.is_some()), e.train, "from base to training error");
+    gap(
+        Illness::Underfits,
+        e.base.or(Some(0.0)).filter(|_| e.base.is_some()),
+        e.train,
+        "from base to training error",
+    );
     gap(Illness::Overfits, e.train, e.train_dev.or(e.dev), "from training error to unseen data");
     gap(Illness::SplitsDiffer, e.train_dev, e.dev, "from train-dev to dev error");
     gap(Illness::DevOverused, e.dev, e.test, "from dev to test error");

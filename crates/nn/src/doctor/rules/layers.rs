@@ -17,6 +17,8 @@ const VANISHING: f64 = 1e-3;
 const EXPLODING: f64 = 1e3;
 /// Update over weight that is too much (TheDeepChecker: 0.1; Adam in small networks starts there and is well).
 const FAST: f64 = 0.5;
+/// The same in the first readings, their mean.
+const FAST_START: f64 = 1.0;
 /// Update over weight that is too little (TheDeepChecker: 1e-4; the aim is 1e-3).
 const SLOW: f64 = 1e-5;
 /// Standard deviations of layers before their activation may differ by this factor (SageMaker: 10, in variance).
@@ -114,7 +116,9 @@ fn symmetric(chart: &Chart, found: &mut Vec<Finding>) {
 
 fn updates(chart: &Chart, found: &mut Vec<Finding>) {
     let (mut ratios, mut early) = (Vec::new(), Vec::new());
-    let (mut fastest, mut most) = ("", 0.0);
+    let (mut fastest, mut most, mut shown) = ("", 0.0, 0.0);
+    let sizes = weights(chart, Role::Parameter);
+    let largest = sizes.iter().filter_map(|(_, r)| r.first()).map(|(_, v)| v.rms).fold(0.0, f64::max);
     for (name, updates) in chart.of(Role::Update) {
         let Some(weight) = chart.readings.get(&(Role::Parameter, name.into())) else { continue };
         let still = updates.len() > READINGS && updates.iter().all(|(_, v)| v.largest == 0.0);
@@ -126,20 +130,27 @@ fn updates(chart: &Chart, found: &mut Vec<Finding>) {
         if !chart.is_weight(name) || chart.frozen.contains(name) {
             continue;
         }
+        // A weight that starts next to 0 is to become as large as the others.
         let ratio = |(update, weight): (&(usize, Vitals), &(usize, Vitals))| {
-            (weight.1.rms > 0.0).then_some(update.1.rms / weight.1.rms)
+            (weight.1.rms > 0.0).then_some(update.1.rms / weight.1.rms.max(0.1 * largest))
         };
         let own: Vec<f64> = updates.iter().zip(weight).filter_map(ratio).collect();
         early.extend(own.iter().take(READINGS));
         let middle = median(own.iter().copied().filter(|r| r.is_finite()).collect());
-        if own.len() >= READINGS && middle > most {
-            (fastest, most) = (name, middle);
+        let first = if weight[0].1.rms > 0.0 {
+            own.iter().take(READINGS).sum::<f64>() / READINGS as f64
+        } else {
+            0.0
+        };
+        let speed = (middle / FAST).max(first / FAST_START);
+        if own.len() >= READINGS && speed > most {
+            (fastest, most, shown) = (name, speed, middle.max(first));
         }
         ratios.push(middle);
     }
-    if most > FAST {
-        let measured = format!("a step changes `{fastest}` by {most:.2} of its size");
-        let finding = Finding::new(Illness::RateTooHigh, most, measured).of(fastest);
+    if most > 1.0 {
+        let measured = format!("a step changes `{fastest}` by {shown:.2} of its size");
+        let finding = Finding::new(Illness::RateTooHigh, shown, measured).of(fastest);
         found.push(finding.at(chart.line(fastest)));
     }
     let slow = early.iter().copied().fold(0.0, f64::max);
@@ -161,12 +172,14 @@ fn scale(chart: &Chart, found: &mut Vec<Finding>) {
     let Some((name, ratio)) = rest
         .iter()
         .map(|(name, to)| (*name, to / from))
+        .filter(|(_, ratio)| *ratio > 0.0) // exactly 0 is a start at 0, or dead units
         .max_by(|a, b| a.1.ln().abs().total_cmp(&b.1.ln().abs()))
     else {
         return;
     };
     if !(1.0 / SPREAD..=SPREAD).contains(&ratio) {
         let measured = format!("at the start `{name}` is {ratio:.1e} times as large as `{first}`");
-        found.push(Finding::new(Illness::PoorScale, ratio, measured).of(name).at(chart.line(name)).in_step(0));
+        found
+            .push(Finding::new(Illness::PoorScale, ratio, measured).of(name).at(chart.line(name)).in_step(0));
     }
 }
