@@ -2,10 +2,10 @@
 //!
 //!     cargo run --release --example doctor
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chainrule::doctor::{Doctor, Illness};
 use chainrule::prelude::*;
-use chainrule::{data, loss, progress::Silent};
+use chainrule::{data, loss, metric::Confusion, progress::Silent, report::Report};
 
 fn main() -> Result<()> {
     let [train, dev] = data::wine()?.split_stratified([0.8, 0.2], Key::new(1))?;
@@ -34,10 +34,23 @@ fn main() -> Result<()> {
     );
 
     println!("3. Without it.\n");
-    let mut doctor = Doctor::new();
-    doctor.attend(&network(), &mut Params::new(), &scaled, Some(&scaled_dev), &mut Silent)?;
+    let (mut doctor, mut params, trainer) = (Doctor::new(), Params::new(), network());
+    let history = doctor.attend(&trainer, &mut params, &scaled, Some(&scaled_dev), &mut Silent)?;
     println!("{}", doctor.advice());
     ensure!(doctor.findings().is_empty(), "a healthy run");
+
+    let classes = trainer.evaluator().run(&params, &scaled_dev)?.classes;
+    let names = scaled_dev.classes().context("wine has classes")?.clone();
+    let confusion = Confusion::new(&classes, scaled_dev.targets(), names)?;
+    let report = Report::new("Wine")
+        .facts("Configuration", [("epochs", "20"), ("batch", "32"), ("optimiser", "Adam, 0.001")])
+        .history(&history)?
+        .doctor(&doctor)?
+        .confusion(&confusion)
+        .summary(&Summary::of(&model, &params, [13])?);
+    std::fs::create_dir_all("out")?;
+    report.write("out/doctor.html")?;
+    println!("\nthe report of this run is out/doctor.html");
     Ok(())
 }
 

@@ -360,5 +360,18 @@ fn arrays_are_enough_and_what_is_measured_is_told() {
     let found = doctor.findings();
     assert_eq!(found[0].illness, Illness::DeadRelu);
     assert!(doctor.advice().contains("100 % of the units are 0 for all examples in `hidden`"));
-    let _ = Silent;
+}
+
+#[test]
+fn looking_on_changes_no_bit() {
+    let model = layer(|s, x| {
+        let h = Dropout::keep(0.8).forward(&s.at("drop"), Linear::new(16).forward(&s.at("hidden"), x).relu());
+        Linear::new(4).forward(&s.at("output"), h)
+    });
+    let trainer = Trainer::new(model, loss::softmax_cross_entropy).epochs(3).batch_size(48).seed(5);
+    let (data, mut alone, mut watched) = (easy(1), Params::new(), Params::new());
+    let history = trainer.fit(&mut alone, &data, Some(&data), &mut Silent).unwrap();
+    let seen = Doctor::new().attend(&trainer, &mut watched, &data, Some(&data), &mut Silent).unwrap();
+    assert_eq!(alone, watched);
+    assert_eq!(history.to_csv(), seen.to_csv());
 }

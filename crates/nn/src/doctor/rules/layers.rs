@@ -132,7 +132,7 @@ fn updates(chart: &Chart, found: &mut Vec<Finding>) {
         }
         // A weight that starts next to 0 is to become as large as the others.
         let ratio = |(update, weight): (&(usize, Vitals), &(usize, Vitals))| {
-            (weight.1.rms > 0.0).then_some(update.1.rms / weight.1.rms.max(0.1 * largest))
+            (weight.1.rms > 0.0).then_some(update.1.rms / weight.1.rms.max(0.5 * largest))
         };
         let own: Vec<f64> = updates.iter().zip(weight).filter_map(ratio).collect();
         early.extend(own.iter().take(READINGS));
