@@ -41,12 +41,15 @@
 //! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1 |
+//! | [`doctor`] | what is wrong with a training run |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
+//! | [`report`] | a run as one HTML file |
 //! | [`progress`] | a bar, plain lines, or silence |
 #![forbid(unsafe_code)]
 
 pub mod data;
+pub mod doctor;
 mod error;
 pub mod generate;
 mod history;
@@ -61,6 +64,7 @@ mod params;
 mod penalty;
 pub mod plot;
 pub mod progress;
+pub mod report;
 mod scope;
 mod summary;
 mod train;
