@@ -44,7 +44,7 @@ pub use chainrule_graph as graph;
 pub use chainrule_nn as nn;
 pub use chainrule_tensor as tensor;
 
-pub use chainrule_nn::{boxes, data, generate, loss, metric, models, optim, plot, progress};
+pub use chainrule_nn::{boxes, data, doctor, generate, loss, metric, models, optim, plot, progress, report};
 
 /// What most programs use: `use chainrule::prelude::*;`.
 pub mod prelude {

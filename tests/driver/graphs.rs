@@ -137,8 +137,20 @@ calls! { CALLS:
 
 /// Methods that stand under another name: `origin` is what a guard of `attribution` gives, the others are `accessors`.
 /// `library`, `note` and `notes` make no value and change none.
-pub(crate) const ELSEWHERE: &[&str] =
-    &["new", "len", "is_empty", "nodes", "enter", "blame", "passed_at", "origin", "library", "note", "notes"];
+pub(crate) const ELSEWHERE: &[&str] = &[
+    "new",
+    "len",
+    "is_empty",
+    "nodes",
+    "enter",
+    "blame",
+    "passed_at",
+    "origin",
+    "library",
+    "note",
+    "notes",
+    "arguments",
+];
 
 /// Calls that make no value, or none without an error.
 pub(crate) const WITHOUT_VALUE: &[&str] = &[

@@ -289,6 +289,23 @@ impl Graph {
         Var { graph: self, id }
     }
 
+    /// The values that the operation of `var` is applied to, in order: with [`nodes`](Graph::nodes) a way to look through a
+    /// formula. None for a value of another graph.
+    ///
+    /// ```
+    /// # use chainrule_graph::Graph;
+    /// let g = Graph::new();
+    /// let x = g.leaf("x", 2.0);
+    /// let of = g.arguments(x.exp());
+    /// assert_eq!((of.len(), of[0].id()), (1, x.id()));
+    /// ```
+    pub fn arguments(&self, var: Var<'_>) -> Vec<Var<'_>> {
+        if !std::ptr::eq(var.graph(), self) {
+            return Vec::new();
+        }
+        self.node(var.id()).args.iter().map(|id| self.var(*id)).collect()
+    }
+
     /// Every recorded node, in order.
     pub fn nodes(&self) -> Vec<Node> {
         self.inner.borrow().nodes.clone()

@@ -42,13 +42,16 @@
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1, overlap |
 //! | [`boxes`] | intersection over union, non-max suppression |
+//! | [`doctor`] | what is wrong with a training run |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
+//! | [`report`] | a run as one HTML file |
 //! | [`progress`] | a bar, plain lines, or silence |
 #![forbid(unsafe_code)]
 
 pub mod boxes;
 pub mod data;
+pub mod doctor;
 mod error;
 pub mod generate;
 mod history;
@@ -63,6 +66,7 @@ mod params;
 mod penalty;
 pub mod plot;
 pub mod progress;
+pub mod report;
 mod scope;
 mod summary;
 mod train;

@@ -47,6 +47,16 @@ pub(crate) enum Named<'g> {
     Unknown(String),
 }
 
+/// What losses have said that they read: meaning, outputs, targets.
+pub(crate) fn readings<'g>(graph: &'g Graph) -> Vec<(Outputs, Var<'g>, Var<'g>)> {
+    let meaning = |note| Outputs::ALL.into_iter().find(|m| m.note() == note);
+    let reading = |(note, vars): (&'static str, Vec<Var<'g>>)| match vars[..] {
+        [read, target] => Some((meaning(note)?, read, target)),
+        _ => None,
+    };
+    graph.notes().into_iter().filter_map(reading).collect()
+}
+
 impl Outputs {
     const ALL: [Outputs; 4] = [Outputs::Logits, Outputs::Probabilities, Outputs::Scores, Outputs::Values];
 
@@ -86,12 +96,7 @@ pub(crate) fn named<'g>(
     let of_labels = flows(graph, labels);
     let of_model = flows(graph, prediction);
     let (mut said, mut misfit) = (false, None);
-    for (note, vars) in graph.notes() {
-        let (Some(meaning), &[read, target]) =
-            (Outputs::ALL.into_iter().find(|m| m.note() == note), &vars[..])
-        else {
-            continue;
-        };
+    for (meaning, read, target) in readings(graph) {
         said |= of_model[read.id().index()] != Flow::None;
         let flow = of_labels[target.id().index()];
         if flow == Flow::None || read.is_poisoned() {

@@ -409,6 +409,26 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     }
 }
 
+/// What a doctor asks.
+impl<M: Layer, L: Loss> Trainer<M, L> {
+    /// Epochs, batch size, seed.
+    pub(crate) fn course(&self) -> (usize, usize, u64) {
+        (self.epochs, self.batch, self.seed)
+    }
+
+    pub(crate) fn probe(&self) -> crate::doctor::Probe<'_, M, L> {
+        crate::doctor::Probe::made_at(&self.model, &self.loss, self.made_at)
+    }
+
+    pub(crate) fn freezes(&self, path: &str) -> bool {
+        self.frozen.iter().any(|frozen| lies_below(path, frozen))
+    }
+
+    pub(crate) fn is_penalised(&self) -> bool {
+        self.penalty != Penalty::NONE
+    }
+}
+
 /// Whether `path` is `place` or below it.
 pub(crate) fn lies_below(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
