@@ -36,7 +36,9 @@
 //! | [`Scope`], [`Params`], [`Init`] | named parameters, where they come from, how they start |
 //! | [`loss`], [`Penalty`] | what is minimised |
 //! | [`optim`] | how gradients change parameters |
-//! | [`Trainer`] | the loop, the gradient check, the measurement |
+//! | [`Trainer`], [`Run`] | the loop, the gradient check, the measurement; a run by epochs |
+//! | [`Step`], [`Goal`], [`Observer`] | a training step of any form; what looks at it |
+//! | [`Checkpoints`], [`Best`] | a run that goes on bit for bit after it was killed; the best parameters, early stopping |
 //! | [`Summary`] | a model as a table |
 //! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
@@ -47,6 +49,7 @@
 #![forbid(unsafe_code)]
 
 pub mod data;
+mod digest;
 mod error;
 pub mod generate;
 mod history;
@@ -62,6 +65,7 @@ mod penalty;
 pub mod plot;
 pub mod progress;
 mod scope;
+mod step;
 mod summary;
 mod train;
 
@@ -77,5 +81,6 @@ pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;
 pub use penalty::Penalty;
 pub use scope::{Mode, Remembered, Scope};
+pub use step::{Goal, Inputs, Learning, Observed, Observer, Step, StepBuilder, StepGoal};
 pub use summary::Summary;
-pub use train::{Evaluation, Evaluator, Loss, Step, Trainer};
+pub use train::{Best, Checkpoints, Epoch, Evaluation, Evaluator, Loss, Run, Stepped, Trainer};
