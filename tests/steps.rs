@@ -116,7 +116,7 @@ impl Observer for Sees {
         let goal = &step.goals[0];
         assert_eq!(goal.parameters.len(), goal.gradients.len());
         let of = |(p, (before, after)): (usize, (Var<'g>, Var<'g>))| {
-            (format!("ratio of {}", goal.parameters[p].path), (after - before).norm(..) / before.norm(..))
+            (format!("ratio of {}", goal.parameters[p].path), (after - before).norm() / before.norm())
         };
         let before = goal.parameters.iter().map(|p| p.value);
         before.zip(goal.after.iter().copied()).enumerate().map(of).collect()

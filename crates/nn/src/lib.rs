@@ -44,6 +44,8 @@
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1 |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
+//! | [`Events`] | scalars and histograms for TensorBoard |
+//! | [`Renaming`] | parameters of other programs, by name |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
 //! | [`progress`] | a bar, plain lines, or silence |
 #![forbid(unsafe_code)]
@@ -51,10 +53,12 @@
 pub mod data;
 mod digest;
 mod error;
+mod events;
 pub mod generate;
 mod history;
 mod init;
 mod layer;
+mod load;
 pub mod loss;
 pub mod metric;
 pub mod models;
@@ -70,6 +74,7 @@ mod summary;
 mod train;
 
 pub use error::{Error, Result};
+pub use events::Events;
 pub use history::History;
 pub use init::Init;
 pub use layer::{
@@ -77,6 +82,7 @@ pub use layer::{
     GroupNorm, Layer, LayerNorm, Linear, MaxPool, MultiHead, Position, Recurrent, RmsNorm, TransformerBlock,
     Upsample, layer, position,
 };
+pub use load::{Loaded, Renaming};
 pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;
 pub use penalty::Penalty;

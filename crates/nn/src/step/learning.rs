@@ -21,7 +21,7 @@ use crate::train::lies_below;
 ///     let loss = |x| (w * x).sum(..) * 10.0;
 ///     let clipped = vmap(&[x[0]], |x| {
 ///         let g = loss(x[0]).grad(&[w])?[0];
-///         Ok(vec![g / g.norm(..).maximum(1.0)])
+///         Ok(vec![g / g.norm().maximum(1.0)])
 ///     });
 ///     let goal = Goal::new("loss", loss(x[0].mean(0)), Sgd::new(1.0));
 ///     Learning::of(goal.gradients(clipped.map(|each| vec![each[0].mean(0)])))

@@ -65,7 +65,7 @@ pub struct StepGoal<'g> {
 ///     fn record<'g>(&self, step: &Observed<'_, 'g>) -> Vec<(String, Var<'g>)> {
 ///         let goal = &step.goals[0];
 ///         let norms = goal.parameters.iter().zip(&goal.gradients);
-///         norms.map(|(p, g)| (format!("{} norm", p.path), g.norm(..))).collect()
+///         norms.map(|(p, g)| (format!("{} norm", p.path), g.norm())).collect()
 ///     }
 /// }
 /// let inputs = [Tensor::from([3.0_f32, 4.0])];
