@@ -303,14 +303,14 @@ impl<M, L> Trainer<M, L> {
     /// let mut run = trainer.start(Params::new(), &iris, None)?;
     /// for epoch in run.by_ref() {
     ///     let epoch = epoch?;
-    ///     if epoch.number == 20 {
+    ///     if epoch.number == 100 {
     ///         rate.set(0.01);
     ///     }
-    ///     if epoch.get("train loss").is_some_and(|loss| loss < 0.2) {
+    ///     if epoch.get("train loss").is_some_and(|loss| loss < 0.25) {
     ///         break;
     ///     }
     /// }
-    /// assert!(run.history().last("train loss").is_some_and(|(epoch, loss)| epoch < 200 && loss < 0.2));
+    /// assert!(run.history().last("train loss").is_some_and(|(epoch, loss)| epoch < 200 && loss < 0.25));
     /// assert_eq!(run.params().len(), 2);
     /// # Ok::<(), chainrule_nn::Error>(())
     /// ```
