@@ -8,6 +8,8 @@ mod allocation;
 mod bad_input;
 /// What people met with other frameworks, in public reports: the right value is a test.
 mod cases;
+/// Runs in files: killed at any moment, they go on and end with the same bytes.
+mod checkpoints;
 /// Mutated files: each reader accepts or refuses, and what it accepts can be used.
 mod fuzz;
 /// Layers: convolutions, normalisations with memory, sizes of the lectures, refusals.
@@ -24,6 +26,8 @@ mod names;
 mod prelude;
 /// Layers, losses and searches of sequences: lengths, masks, caches, states.
 mod sequences;
+/// Steps of one's own: several goals, gradients that are given, observers, 64 bits.
+mod steps;
 /// Tables as people have them are read right, or refused with line and column.
 mod tables;
 /// The code keeps its shape: file lengths, directions of dependencies, examples in the README.

@@ -53,10 +53,10 @@ pub mod prelude {
         jacobian, jvp, scan, value_and_grad, vjp, vmap, while_loop,
     };
     pub use chainrule_nn::{
-        Adam, Attention, AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Embedding, Flatten, GlobalAvgPool,
-        GroupNorm, History, Init, Layer, LayerNorm, Linear, Loss, MaxPool, Mode, Momentum, MultiHead, Params,
-        Penalty, Position, Recurrent, RmsNorm, Scope, Sgd, Summary, Trainer, TransformerBlock, Upsample,
-        layer,
+        Adam, Attention, AvgPool, BatchNorm, Best, Checkpoints, Conv, ConvTranspose, Dropout, Embedding,
+        Flatten, GlobalAvgPool, Goal, GroupNorm, History, Init, Layer, LayerNorm, Learning, Linear, Loss,
+        MaxPool, Mode, Momentum, MultiHead, Params, Penalty, Position, Recurrent, RmsNorm, Scope, Sgd, Step,
+        Summary, Trainer, TransformerBlock, Upsample, layer,
     };
     pub use chainrule_tensor::{DType, Key, Shape, Tensor, keep};
 }

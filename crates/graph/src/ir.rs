@@ -85,6 +85,16 @@ pub struct Node {
     pub origin: Origin,
 }
 
+impl Node {
+    /// The tensor of a constant.
+    pub fn constant(&self) -> Option<&Tensor> {
+        match &self.op {
+            Op::Constant(constant) => Some(&*constant.value),
+            _ => None,
+        }
+    }
+}
+
 /// A leaf's name, and its value if one is bound.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {

@@ -6,7 +6,7 @@
 //! | step | by |
 //! | --- | --- |
 //! | read | [`digits`], [`breast_cancer`], [`iris`], [`wine`] (embedded) · [`moons`], [`circles`], [`flower`] (generated) · [`mnist()`] and [`idx`] · [`Table`] (CSV) |
-//! | split | [`Dataset::split`], [`Dataset::split_stratified`] |
+//! | split | [`Dataset::split`], [`Dataset::split_stratified`], [`Folds`] |
 //! | scale | [`Standardize`], fitted on the training part only |
 //! | feed | [`Dataset::batches`], newly shuffled each epoch |
 
@@ -15,6 +15,7 @@ mod classes;
 pub(crate) mod csv;
 mod dataset;
 mod embedded;
+mod folds;
 mod generated;
 pub mod idx;
 mod mnist;
@@ -30,6 +31,7 @@ pub use batches::{Batch, Batches, Remainder};
 pub use classes::Classes;
 pub use dataset::Dataset;
 pub use embedded::{breast_cancer, digits, iris, wine};
+pub use folds::Folds;
 pub use generated::{circles, flower, moons};
 pub use mnist::{FASHION, Mnist, mnist};
 pub use names::Names;

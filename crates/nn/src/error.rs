@@ -55,6 +55,14 @@ pub enum Error {
         /// The operation, its line, and its operands.
         error: chainrule_graph::Error,
     },
+    /// A checkpoint of another run than the one that is to go on.
+    #[error("{}: this run cannot go on from here: {why}", .path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What has changed.
+        why: String,
+    },
     /// There is nothing to learn from or to measure.
     #[error("[{op}] the {what} are empty: at least one example is needed")]
     Empty {

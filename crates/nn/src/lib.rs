@@ -36,7 +36,9 @@
 //! | [`Scope`], [`Params`], [`Init`] | named parameters, where they come from, how they start |
 //! | [`loss`], [`Penalty`] | what is minimised |
 //! | [`optim`] | how gradients change parameters |
-//! | [`Trainer`] | the loop, the gradient check, the measurement |
+//! | [`Trainer`], [`Run`] | the loop, the gradient check, the measurement; a run by epochs |
+//! | [`Step`], [`Goal`], [`Observer`] | a training step of any form; what looks at it |
+//! | [`Checkpoints`], [`Best`] | a run that goes on bit for bit after it was killed; the best parameters, early stopping |
 //! | [`Summary`] | a model as a table |
 //! | [`generate`] | sampling, beam search |
 //! | [`data`] | datasets, readers, splits, batches, standardisation |
@@ -44,6 +46,8 @@
 //! | [`boxes`] | intersection over union, non-max suppression |
 //! | [`doctor`] | what is wrong with a training run |
 //! | [`History`] | what each epoch measured; CSV and JSON lines |
+//! | [`Events`] | scalars and histograms for TensorBoard |
+//! | [`Renaming`] | parameters of other programs, by name |
 //! | [`plot`] | learning curves, lines, sheets of images as SVG |
 //! | [`report`] | a run as one HTML file |
 //! | [`progress`] | a bar, plain lines, or silence |
@@ -52,11 +56,14 @@
 pub mod boxes;
 pub mod data;
 pub mod doctor;
+mod digest;
 mod error;
+mod events;
 pub mod generate;
 mod history;
 mod init;
 mod layer;
+mod load;
 pub mod loss;
 pub mod metric;
 pub mod models;
@@ -68,10 +75,12 @@ pub mod plot;
 pub mod progress;
 pub mod report;
 mod scope;
+mod step;
 mod summary;
 mod train;
 
 pub use error::{Error, Result};
+pub use events::Events;
 pub use history::History;
 pub use init::Init;
 pub use layer::{
@@ -79,9 +88,11 @@ pub use layer::{
     GroupNorm, Layer, LayerNorm, Linear, MaxPool, MultiHead, Position, Recurrent, RmsNorm, TransformerBlock,
     Upsample, layer, position,
 };
+pub use load::{Loaded, Renaming};
 pub use optim::{Adam, Momentum, Sgd};
 pub use params::Params;
 pub use penalty::Penalty;
 pub use scope::{Mode, Remembered, Scope};
+pub use step::{Goal, Inputs, Learning, Observed, Observer, Step, StepBuilder, StepGoal};
 pub use summary::Summary;
-pub use train::{Evaluation, Evaluator, Loss, Step, Trainer};
+pub use train::{Best, Checkpoints, Epoch, Evaluation, Evaluator, Loss, Run, Stepped, Trainer};

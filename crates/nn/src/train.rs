@@ -1,13 +1,15 @@
 //! Training: a model and a loss as one graph, one plan per batch size, replayed.
 
+mod best;
+mod checkpoint;
 mod evaluate;
-mod step;
+mod run;
 
 use std::panic::Location;
+use std::rc::Rc;
 
-use chainrule_graph::check::{Checker, Report};
-use chainrule_graph::{ErrorKind, Graph, Var};
-use chainrule_tensor::{Key, Tensor};
+use chainrule_graph::check::Report;
+use chainrule_graph::{Graph, Precision, Var};
 
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
@@ -15,11 +17,14 @@ use crate::optim::{Adam, Optimiser};
 use crate::params::Params;
 use crate::penalty::Penalty;
 use crate::progress::Progress;
-use crate::scope::{Mode, Scope};
+use crate::scope::Scope;
+use crate::step::{Goal, Learning, Observer, Step, StepBuilder};
 use crate::{History, Layer};
 
+pub use best::Best;
+pub use checkpoint::Checkpoints;
 pub use evaluate::{Evaluation, Evaluator};
-pub use step::Step;
+pub use run::{Epoch, Run, Stepped};
 
 /// A function from prediction and target to a single number; every function of that form is one.
 /// A closure is wrapped: [`loss::from_fn`](crate::loss::from_fn).
@@ -70,7 +75,7 @@ where
 pub struct Trainer<M, L> {
     model: M,
     loss: L,
-    optimiser: Box<dyn Optimiser>,
+    optimiser: Rc<dyn Optimiser>,
     /// Where it was passed.
     optimiser_at: &'static Location<'static>,
     penalty: Penalty,
@@ -80,6 +85,10 @@ pub struct Trainer<M, L> {
     seed: u64,
     anomaly: bool,
     draw_missing: bool,
+    precision: Precision,
+    observer: Option<Rc<dyn Observer>>,
+    best: Option<Best>,
+    checkpoints: Option<Checkpoints>,
     /// Where model and loss were passed.
     made_at: &'static Location<'static>,
 }
@@ -109,7 +118,7 @@ impl<M, L> Trainer<M, L> {
             made_at: Location::caller(),
             model,
             loss,
-            optimiser: Box::new(Adam::new(0.001)),
+            optimiser: Rc::new(Adam::new(0.001)),
             optimiser_at: Location::caller(),
             penalty: Penalty::NONE,
             frozen: Vec::new(),
@@ -118,13 +127,17 @@ impl<M, L> Trainer<M, L> {
             seed: 0,
             anomaly: false,
             draw_missing: false,
+            precision: Precision::F32,
+            observer: None,
+            best: None,
+            checkpoints: None,
         }
     }
 
     /// How gradients change parameters.
     #[track_caller]
     pub fn optimiser(mut self, optimiser: impl Optimiser + 'static) -> Self {
-        self.optimiser = Box::new(optimiser);
+        self.optimiser = Rc::new(optimiser);
         self.optimiser_at = Location::caller();
         self
     }
@@ -197,19 +210,57 @@ impl<M, L> Trainer<M, L> {
         &self.model
     }
 
+    /// Computes in f64 instead of f32: steps, measurements, parameters.
+    ///
+    /// ```
+    /// use chainrule_graph::Precision;
+    /// use chainrule_nn::{Linear, Params, Trainer, data::iris, loss, progress::Silent};
+    /// use chainrule_tensor::DType;
+    /// let mut params = Params::new();
+    /// let trainer = Trainer::new(Linear::new(3), loss::softmax_cross_entropy).precision(Precision::F64).epochs(1);
+    /// trainer.fit(&mut params, &iris()?, None, &mut Silent)?;
+    /// assert!(params.iter().all(|(_, value)| value.dtype() == DType::F64));
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Shows each step to `observer`; see [`Observer`].
+    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Rc::new(observer));
+        self
+    }
+
+    /// Keeps the best parameters, and may stop early; see [`Best`].
+    pub fn best(mut self, best: Best) -> Self {
+        self.best = Some(best);
+        self
+    }
+
+    /// Saves the run as it goes, and goes on from what is saved; see [`Checkpoints`].
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
     /// Trains `params` on `train`; if there are none, they are drawn first. After each epoch the history gets the
     /// mean `train loss` (penalty included), and, where `dev` is given, `dev loss` and, where the loss tells which classes
     /// the outputs name (see [`loss::reads`](crate::loss::reads)), `dev accuracy`.
+    ///
+    /// This is a loop over [`start`](Trainer::start), which is there for loops of one's own.
     ///
     /// # Errors
     /// Before the first step: any error in the model, with the user's line; a parameter that the loss does not depend on;
     /// [`Error::Misfit`] for parameters given that the model does not take or that lack some (see
     /// [`draw_missing`](Trainer::draw_missing)); [`Error::Names`] if features or classes of `train`, of `dev` and of what
     /// `params` were trained on differ; outputs that cannot name the classes; [`Error::Range`]; a hyperparameter that makes
-    /// no sense, as a negative rate.
+    /// no sense, as a negative rate; a [checkpoint](Trainer::checkpoints) of another run.
     ///
     /// Later: a label outside the classes; [`Error::Diverged`] when the loss is NaN or infinite, [`Error::Overshot`] when a
-    /// parameter is after the last step of an epoch. `params` are then those at the end of the last whole epoch.
+    /// parameter is after the last step of an epoch. `params` are then those at the end of the last whole epoch, or, if the
+    /// [best](Trainer::best) are kept, those.
     pub fn fit(
         &self,
         params: &mut Params,
@@ -221,50 +272,64 @@ impl<M, L> Trainer<M, L> {
         M: Layer,
         L: Loss,
     {
-        let mut history = History::new();
-        let mut evaluator = self.evaluator();
-        self.agree(&mut evaluator, params, train, dev)?;
-        let names = params.names().or(train.names());
-        let shuffle = Key::new(self.seed).named("shuffle");
-        let batches = train.examples().div_ceil(self.batch.max(1));
-        let mut steps: Vec<Step> = Vec::new();
+        let mut run = self.start(params.clone(), train, dev)?;
         progress.begin(self.epochs);
-        for epoch in 1..=self.epochs {
-            let mut total = 0.0;
-            for (i, batch) in train.batches(self.batch)?.shuffled(shuffle.at(epoch as u64)).enumerate() {
-                let examples = batch.features.shape()[0];
-                self.turn_to(&mut steps, params, &batch, train.examples())?;
-                let loss = steps[0].run(&batch).map_err(|error| match error {
-                    Error::Graph(error) if matches!(error.kind(), ErrorKind::NonFinite { .. }) => {
-                        Error::Anomaly { epoch, batch: i + 1, error }
+        let ended = loop {
+            match run.step() {
+                Ok(Some(stepped)) => {
+                    progress.batch(stepped.batch, stepped.batches);
+                    if stepped.is_last() {
+                        progress.epoch(stepped.epoch, run.history());
                     }
-                    error => error,
-                })?;
-                if !loss.is_finite() {
-                    return Err(Error::Diverged { epoch, batch: i + 1, loss });
                 }
-                total += loss * examples as f64;
-                progress.batch(i + 1, batches);
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
             }
-            if let Some(step) = steps.first() {
-                let trained = step.params();
-                if let Some(name) = trained.not_finite() {
-                    return Err(Error::Overshot { epoch, parameter: name.into() });
-                }
-                *params = trained.with_names(&names);
-            }
-            history.record(epoch, "train loss", total / train.examples() as f64);
-            if let Some(dev) = dev {
-                let measured = evaluator.run(params, dev)?;
-                history.record(epoch, "dev loss", measured.loss);
-                if measured.names_classes() {
-                    history.record(epoch, "dev accuracy", measured.accuracy(dev.targets())?);
-                }
-            }
-            progress.epoch(epoch, &history);
-        }
+        };
+        *params = run.best().map_or(run.params(), |(_, _, best)| best).clone();
+        ended?;
         progress.finish();
-        Ok(history)
+        Ok(run.into_history())
+    }
+
+    /// A run that is under way: an iterator over its epochs, each of which is trained when it is asked for. One may look at
+    /// each, break, change a rate (see [`Dial`](crate::optim::Dial)), and go on later.
+    ///
+    /// ```
+    /// use chainrule_nn::{Adam, Linear, Params, Trainer, data::iris, loss, optim::Dial};
+    /// let rate = Dial::new(0.1);
+    /// let trainer = Trainer::new(Linear::new(3), loss::softmax_cross_entropy).optimiser(Adam::new(&rate)).epochs(200);
+    /// let iris = iris()?;
+    /// let mut run = trainer.start(Params::new(), &iris, None)?;
+    /// for epoch in run.by_ref() {
+    ///     let epoch = epoch?;
+    ///     if epoch.number == 100 {
+    ///         rate.set(0.01);
+    ///     }
+    ///     if epoch.get("train loss").is_some_and(|loss| loss < 0.25) {
+    ///         break;
+    ///     }
+    /// }
+    /// assert!(run.history().last("train loss").is_some_and(|(epoch, loss)| epoch < 200 && loss < 0.25));
+    /// assert_eq!(run.params().len(), 2);
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fit`](Trainer::fit) that come before the first step; that a parameter learns nothing is said by the first.
+    pub fn start<'t>(
+        &'t self,
+        params: Params,
+        train: &'t Dataset,
+        dev: Option<&'t Dataset>,
+    ) -> Result<Run<'t, M, L>>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        let mut evaluator = self.evaluator();
+        self.agree(&mut evaluator, &params, train, dev)?;
+        Run::new(self, evaluator, params, train, dev)
     }
 
     /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
@@ -277,7 +342,8 @@ impl<M, L> Trainer<M, L> {
         M: Layer,
         L: Loss,
     {
-        step::compile(self, params, batch, examples)
+        self.sound()?;
+        self.builder().record(params, batch, |s, inputs| self.learning(s, inputs, examples))
     }
 
     /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
@@ -294,20 +360,14 @@ impl<M, L> Trainer<M, L> {
     {
         let whose = ["the parameters were trained on", "the data have"];
         params.names().agree("Trainer::check", whose, data.names())?;
-        let graph = Graph::new();
-        let given = |value: &Tensor| {
-            let _here = graph.blame("Trainer", self.made_at);
-            graph.constant(value.clone())
-        };
-        let (x, y) = (given(data.features()), given(data.targets()));
-        let scope = Scope::root(&graph, params.clone(), Mode::Train, self.seed);
-        let [_, objective] = self.objective(&scope, x, y, data.examples());
-        objective.checked()?;
-        self.check_given(params, &scope.asked())?;
-        let parameters: Vec<Var<'_>> = self.learning(&scope)?.into_iter().map(|(_, v)| v).collect();
-        let report = Checker::default().elements(elements).check(objective, &parameters)?;
-        *params = scope.params().with_names(&params.names().or(data.names()));
-        Ok(report)
+        let names = params.names().or(data.names());
+        let batch = Batch { features: data.features().clone(), targets: data.targets().clone() };
+        let reports = self
+            .builder()
+            .check(params, &batch, elements, |s, inputs| self.learning(s, inputs, data.examples()))?;
+        *params = std::mem::take(params).with_names(&names);
+        let report = reports.into_iter().next().map(|(_, report)| report);
+        report.ok_or_else(|| Error::argument("Trainer::check", "there is no goal"))
     }
 
     /// Measures the model on data, without dropout or penalty.
@@ -316,7 +376,7 @@ impl<M, L> Trainer<M, L> {
         M: Layer,
         L: Loss,
     {
-        Evaluator::new(&self.model, &self.loss, self.made_at)
+        Evaluator::new(&self.model, &self.loss, self.made_at, self.precision)
     }
 }
 
@@ -331,7 +391,9 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     ) -> Result<()> {
         let (stored, given) = ("the parameters were trained on", "the training data have");
         params.names().agree("Trainer", [stored, given], train.names())?;
-        train.check_range()?;
+        if self.precision == Precision::F32 {
+            train.check_range()?;
+        }
         if let Some(dev) = dev {
             train.names().agree("Trainer", [given, "the dev data have"], dev.names())?;
         }
@@ -342,70 +404,31 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         dev.map_or(Ok(()), |dev| evaluator.prepare(params, dev))
     }
 
-    /// Whether `given` are the parameters that a trace asked for, or there are none to compare.
-    fn check_given(&self, given: &Params, traced: &[(String, Var<'_>)]) -> Result<()> {
-        let paths = || traced.iter().map(|(path, _)| path.as_str());
-        let missing: Vec<&str> = paths().filter(|path| given.get(path).is_none()).collect();
-        let left = given.left_over(paths());
-        let whole = missing.is_empty() || self.draw_missing;
-        if given.is_empty() || left.is_empty() && whole {
-            return Ok(());
-        }
-        let error = given.misfit("Trainer", &missing, &left);
-        Err(match error {
-            Error::Misfit { source_name, why } if left.is_empty() => {
-                Error::Misfit { source_name, why: format!("{why}; Trainer::draw_missing has them drawn") }
-            }
-            other => other,
-        })
+    fn builder(&self) -> StepBuilder {
+        let builder = Step::builder().seed(self.seed).precision(self.precision).anomaly(self.anomaly);
+        let builder = builder.draw_missing(self.draw_missing).observed_by(self.observer.clone());
+        builder.called("Trainer", &["features", "targets"], self.made_at)
     }
 
-    /// Puts the step for this batch's size first, with the state of the one that was first.
-    fn turn_to(&self, steps: &mut Vec<Step>, params: &Params, batch: &Batch, examples: usize) -> Result<()> {
-        let fits = |s: &Step| s.examples() == batch.features.shape()[0];
-        let next = match steps.iter().position(fits) {
-            Some(0) => return Ok(()),
-            Some(i) => steps.remove(i),
-            None => self.step(params.clone(), batch, examples)?,
-        };
-        steps.insert(0, next);
-        if let [next, before, ..] = &mut steps[..] {
-            next.set_state(&before.state())?;
-        }
-        Ok(())
+    fn sound(&self) -> Result<()> {
+        let fault = self.optimiser.fault().or_else(|| self.penalty.fault());
+        fault.map_or(Ok(()), |why| Err(Error::argument("Trainer", why)))
     }
 
-    /// Records the loss of a batch, and the same with the penalty.
-    fn objective<'g>(&self, scope: &Scope<'g>, x: Var<'g>, y: Var<'g>, examples: usize) -> [Var<'g>; 2] {
+    /// Records the loss of a batch with its penalty, as the one goal of the step.
+    fn learning<'g>(&self, scope: &Scope<'g>, inputs: &[Var<'g>], examples: usize) -> Learning<'g> {
         let _passed = scope.graph().passed_at(self.made_at);
-        let loss = self.loss.of(self.model.forward(scope, x), y);
-        if self.penalty == Penalty::NONE {
-            return [loss, loss];
-        }
-        match self.learning(scope) {
-            Ok(parameters) => [loss, loss + self.penalty.of(scope.graph(), &parameters, examples)],
-            // Whoever differentiates asks again.
-            Err(_) => [loss, loss],
-        }
-    }
-
-    /// The parameters that a trace has used and that are not frozen.
-    fn learning<'g>(&self, scope: &Scope<'g>) -> Result<Vec<(String, Var<'g>)>> {
-        let mut parameters = scope.traced();
-        for frozen in &self.frozen {
-            if !scope.traced().iter().any(|(path, _)| lies_below(path, frozen)) {
-                let paths: Vec<String> = scope.traced().into_iter().map(|(path, _)| path).collect();
-                let why = format!("no parameter is at or below `{frozen}`; there are {}", paths.join(", "));
-                return Err(Error::argument("freeze", why));
-            }
-        }
-        parameters.retain(|(path, _)| !self.is_frozen(path));
-        Ok(parameters)
-    }
-
-    /// Whether what is at `path` is to stay as it is.
-    fn is_frozen(&self, path: &str) -> bool {
-        self.frozen.iter().any(|frozen| lies_below(path, frozen))
+        let loss = self.loss.of(self.model.forward(scope, inputs[0]), inputs[1]);
+        let objective = if self.penalty == Penalty::NONE {
+            loss
+        } else {
+            let mut learning = scope.traced();
+            learning.retain(|(path, _)| !self.frozen.iter().any(|frozen| lies_below(path, frozen)));
+            loss + self.penalty.of(scope.graph(), &learning, examples)
+        };
+        let goal = Goal::shared("loss", objective, self.optimiser.clone(), self.optimiser_at);
+        let learning = Learning::of(goal.reaching(loss));
+        self.frozen.iter().fold(learning, |learning, place| learning.freeze(place))
     }
 }
 

@@ -89,6 +89,11 @@ impl Batches<'_> {
         &self.order
     }
 
+    /// From batch `number` (from 0) on.
+    pub(crate) fn from(self, number: usize) -> Self {
+        Batches { next: number * self.size, ..self }
+    }
+
     fn end(&self) -> usize {
         match self.remainder {
             Remainder::Keep => self.order.len(),

@@ -6,12 +6,12 @@ use chainrule_graph::{Cache, Compiled, Graph, Precision, Var};
 use chainrule_tensor::{DType, Tensor};
 
 use super::Loss;
-use super::step::input;
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::outputs::{self, Named};
 use crate::params::Params;
 use crate::scope::{Mode, Scope};
+use crate::step::input;
 use crate::{Layer, metric};
 
 /// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size, for the 64 sizes used last.
@@ -19,6 +19,7 @@ pub struct Evaluator<'m, M, L> {
     model: &'m M,
     loss: &'m L,
     made_at: &'static Location<'static>,
+    precision: Precision,
     plans: Cache<(usize, usize), Plan>,
 }
 
@@ -67,8 +68,13 @@ impl Evaluation {
 const BATCH: usize = 512;
 
 impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
-    pub(super) fn new(model: &'m M, loss: &'m L, made_at: &'static Location<'static>) -> Self {
-        Evaluator { model, loss, made_at, plans: Cache::default() }
+    pub(super) fn new(
+        model: &'m M,
+        loss: &'m L,
+        made_at: &'static Location<'static>,
+        precision: Precision,
+    ) -> Self {
+        Evaluator { model, loss, made_at, precision, plans: Cache::default() }
     }
 
     /// Runs the model over `data`.
@@ -95,7 +101,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
             arguments.extend(plan.paths.iter().filter_map(|path| params.get(path)).cloned());
             let results = plan.compiled.run(&arguments)?;
             loss += results[0].item::<f64>()? * examples as f64;
-            outputs.push(results[1].cast(DType::F32));
+            outputs.push(results[1].cast(self.precision.dtype()));
             classes.extend(results.get(2).cloned());
             unknown.clone_from(&plan.unknown);
         }
@@ -123,7 +129,9 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
     /// Compiles what [`run`](Evaluator::run) needs for `data`, so that what does not fit is found before anything runs.
     pub(super) fn prepare(&mut self, params: &Params, data: &Dataset) -> Result<()> {
         params.names().agree("evaluate", ["the parameters", "the data"], data.names())?;
-        data.check_range()?;
+        if self.precision == Precision::F32 {
+            data.check_range()?;
+        }
         let m = data.examples();
         for examples in [m.min(BATCH), m % BATCH].into_iter().filter(|n| *n > 0) {
             if self.plans.get(&key(examples, data)).is_some() {
@@ -139,7 +147,7 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
                     Named::Unknown(_) => None,
                 })
                 .collect();
-            let compiled = graph.compiler(&traced.inputs, &wanted).precision(Precision::F32).build()?;
+            let compiled = graph.compiler(&traced.inputs, &wanted).precision(self.precision).build()?;
             let unknown = match traced.classes {
                 Named::Classes(_) => None,
                 Named::Unknown(why) => Some(why),
@@ -157,8 +165,8 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         batch: &Batch,
         data: &Dataset,
     ) -> Result<Traced<'g>> {
-        let x = input(graph, "features", &batch.features, self.made_at);
-        let y = input(graph, "targets", &batch.targets, self.made_at);
+        let x = input(graph, "Trainer", "features", &batch.features, self.made_at);
+        let y = input(graph, "Trainer", "targets", &batch.targets, self.made_at);
         let scope = Scope::root(graph, params.clone(), Mode::Evaluate, 0);
         let _passed = graph.passed_at(self.made_at);
         let prediction = self.model.forward(&scope, x);

@@ -1,0 +1,269 @@
+//! `Run`: a training under way, step by step or epoch by epoch.
+
+use chainrule_graph::ErrorKind;
+use chainrule_tensor::Key;
+
+use super::checkpoint::{self, Saved};
+use super::{Evaluator, Loss, Trainer};
+use crate::data::{Batches, Dataset, Names};
+use crate::error::{Error, Result};
+use crate::params::Params;
+use crate::step::Step;
+use crate::{History, Layer};
+
+/// A training under way; made by [`Trainer::start`]. As an iterator it gives an epoch at a time; [`step`](Run::step) takes a
+/// single step. After an error, or the last epoch, or a stop for want of better parameters, it is over.
+pub struct Run<'t, M, L> {
+    trainer: &'t Trainer<M, L>,
+    evaluator: Evaluator<'t, M, L>,
+    train: &'t Dataset,
+    dev: Option<&'t Dataset>,
+    names: Names,
+    /// The step that is in use first.
+    steps: Vec<Step>,
+    /// What is left of the present epoch.
+    batches: Option<Batches<'t>>,
+    marks: Option<checkpoint::Marks>,
+    pub(super) at: At,
+    over: bool,
+}
+
+/// How far a run is, without the state of its step.
+#[derive(Clone, Default)]
+pub(super) struct At {
+    /// Whole epochs.
+    pub(super) epoch: usize,
+    /// Batches of the one that is under way.
+    pub(super) batch: usize,
+    /// The sum of their losses, each times its examples.
+    pub(super) total: f64,
+    /// Steps in all.
+    pub(super) steps: u64,
+    /// At the end of the last whole epoch.
+    pub(super) params: Params,
+    pub(super) history: History,
+    /// Epoch, value and parameters.
+    pub(super) best: Option<(usize, f64, Params)>,
+}
+
+/// A step that a run has taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stepped {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The batch within it, from 1.
+    pub batch: usize,
+    /// How many batches the epoch has.
+    pub batches: usize,
+    /// The loss before the step, penalty included.
+    pub loss: f64,
+}
+
+impl Stepped {
+    /// Whether the epoch ends with it.
+    pub fn is_last(&self) -> bool {
+        self.batch == self.batches
+    }
+}
+
+/// An epoch that is through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: usize,
+    /// What was measured, by name.
+    pub measured: Vec<(String, f64)>,
+}
+
+impl Epoch {
+    /// What was measured as `name`, such as `dev loss`.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.measured.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+}
+
+impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
+    pub(super) fn new(
+        trainer: &'t Trainer<M, L>,
+        evaluator: Evaluator<'t, M, L>,
+        params: Params,
+        train: &'t Dataset,
+        dev: Option<&'t Dataset>,
+    ) -> Result<Self> {
+        let names = params.names().or(train.names());
+        let at = At { params, ..At::default() };
+        let (steps, batches, marks, over) = (Vec::new(), None, None, false);
+        let mut run = Run { trainer, evaluator, train, dev, names, steps, batches, marks, at, over };
+        if let Some(checkpoints) = &trainer.checkpoints {
+            let first = run.batches(0)?.next();
+            let Some(first) = first else { return Ok(run) };
+            run.turn_to(&first)?;
+            let marks = checkpoint::Marks::of(
+                trainer.seed,
+                trainer.batch,
+                &run.steps[0],
+                [Some(train), dev],
+                &run.at.params,
+            );
+            run.marks = Some(marks.clone());
+            if let Some(Saved { at, state, dials, source }) = checkpoints.newest(&marks)? {
+                run.at = at;
+                run.at.params = run.at.params.with_names(&run.names);
+                if let Some((_, _, best)) = &mut run.at.best {
+                    *best = std::mem::take(best).with_names(&run.names);
+                }
+                run.steps[0].set_named_state(&state, &source)?;
+                run.steps[0].set_dials(&dials);
+                run.over = run.gives_up();
+            }
+        }
+        Ok(run)
+    }
+
+    /// The parameters at the end of the last whole epoch, or those that were given.
+    pub fn params(&self) -> &Params {
+        &self.at.params
+    }
+
+    /// What was measured so far.
+    pub fn history(&self) -> &History {
+        &self.at.history
+    }
+
+    /// As [`history`](Run::history), for good.
+    pub fn into_history(self) -> History {
+        self.at.history
+    }
+
+    /// The best so far, if the trainer [keeps them](Trainer::best): epoch, value, parameters.
+    pub fn best(&self) -> Option<(usize, f64, &Params)> {
+        self.at.best.as_ref().map(|(epoch, value, params)| (*epoch, *value, params))
+    }
+
+    /// The compiled step that was used last: what it tells, its parameters within the epoch.
+    pub fn last(&self) -> Option<&Step> {
+        self.steps.first()
+    }
+
+    /// Takes a step, and, if the epoch ends with it, measures; `None` if the run is over.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`].
+    pub fn step(&mut self) -> Result<Option<Stepped>> {
+        if self.over || self.at.epoch >= self.trainer.epochs {
+            return Ok(None);
+        }
+        let stepped = self.advance();
+        self.over |= stepped.is_err();
+        stepped.map(Some)
+    }
+
+    fn advance(&mut self) -> Result<Stepped> {
+        let (epoch, number) = (self.at.epoch + 1, self.at.batch + 1);
+        let mut batches = match self.batches.take() {
+            Some(batches) => batches,
+            None => self.batches(self.at.batch)?,
+        };
+        let batch =
+            batches.next().ok_or_else(|| Error::argument("Run::step", "the epoch has no batch left"))?;
+        let of = self.at.batch + 1 + batches.len();
+        self.batches = Some(batches);
+        self.turn_to(&batch)?;
+        let loss = self.steps[0].run(&batch).map_err(|error| match error {
+            Error::Graph(error) if matches!(error.kind(), ErrorKind::NonFinite { .. }) => {
+                Error::Anomaly { epoch, batch: number, error }
+            }
+            error => error,
+        })?;
+        if !loss.is_finite() {
+            return Err(Error::Diverged { epoch, batch: number, loss });
+        }
+        self.at.total += loss * batch.features.shape()[0] as f64;
+        self.at.batch = number;
+        self.at.steps += 1;
+        let stepped = Stepped { epoch, batch: number, batches: of, loss };
+        if stepped.is_last() {
+            self.end_epoch(epoch)?;
+        }
+        if let (Some(checkpoints), Some(marks)) = (&self.trainer.checkpoints, &self.marks)
+            && (stepped.is_last() || checkpoints.is_due(self.at.steps))
+        {
+            checkpoints.write(marks, &self.at, &self.steps[0])?;
+        }
+        Ok(stepped)
+    }
+
+    fn end_epoch(&mut self, epoch: usize) -> Result<()> {
+        let trained = self.steps[0].params();
+        if let Some(name) = trained.not_finite() {
+            return Err(Error::Overshot { epoch, parameter: name.into() });
+        }
+        let at = &mut self.at;
+        at.params = trained.with_names(&self.names);
+        at.history.record(epoch, "train loss", at.total / self.train.examples() as f64);
+        (at.epoch, at.batch, at.total) = (epoch, 0, 0.0);
+        self.batches = None;
+        if let Some(dev) = self.dev {
+            let measured = self.evaluator.run(&at.params, dev)?;
+            at.history.record(epoch, "dev loss", measured.loss);
+            if measured.names_classes() {
+                at.history.record(epoch, "dev accuracy", measured.accuracy(dev.targets())?);
+            }
+        }
+        if let Some(best) = &self.trainer.best {
+            let value = best.of(epoch, &at.history).map_err(|why| Error::argument("Trainer::best", why))?;
+            if best.is_better(value, at.best.as_ref().map(|(_, value, _)| *value)) {
+                at.best = Some((epoch, value, at.params.clone()));
+            }
+        }
+        self.over = self.gives_up();
+        Ok(())
+    }
+
+    /// Whether there have been too many epochs without better parameters.
+    fn gives_up(&self) -> bool {
+        let best = self.at.best.as_ref().map_or(0, |(epoch, _, _)| *epoch);
+        self.trainer.best.as_ref().is_some_and(|rule| self.at.epoch > 0 && rule.gives_up(self.at.epoch, best))
+    }
+
+    /// The batches of the present epoch, from `number` (from 0) on.
+    fn batches(&self, number: usize) -> Result<Batches<'t>> {
+        let shuffle = Key::new(self.trainer.seed).named("shuffle").at(self.at.epoch as u64 + 1);
+        Ok(self.train.batches(self.trainer.batch)?.shuffled(shuffle).from(number))
+    }
+
+    /// Puts the step for this batch's size first, with the state of the one that was first.
+    fn turn_to(&mut self, batch: &crate::data::Batch) -> Result<()> {
+        let fits = |s: &Step| s.examples() == batch.features.shape()[0];
+        let next = match self.steps.iter().position(fits) {
+            Some(0) => return Ok(()),
+            Some(i) => self.steps.remove(i),
+            None => self.trainer.step(self.at.params.clone(), batch, self.train.examples())?,
+        };
+        self.steps.insert(0, next);
+        if let [next, before, ..] = &mut self.steps[..] {
+            next.set_state(&before.state())?;
+        }
+        Ok(())
+    }
+}
+
+impl<M: Layer, L: Loss> Iterator for Run<'_, M, L> {
+    type Item = Result<Epoch>;
+
+    /// Trains to the end of the present epoch.
+    fn next(&mut self) -> Option<Result<Epoch>> {
+        loop {
+            match self.step() {
+                Ok(None) => return None,
+                Ok(Some(stepped)) if stepped.is_last() => {
+                    let measured = self.at.history.at(stepped.epoch);
+                    let measured = measured.map(|(name, value)| (name.to_owned(), value)).collect();
+                    return Some(Ok(Epoch { number: stepped.epoch, measured }));
+                }
+                Ok(Some(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
