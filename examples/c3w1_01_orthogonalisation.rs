@@ -59,7 +59,7 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
     );
     ensure!(moved(3, 0) > 2.0 && moved(3, 1) < -2.0, "early stopping must move both: {found:?}");
     println!("\nthe claim holds");
-    let counts = if seeds < 3 { vec![1, 8] } else { vec![1, 2, 3, 5, 8, 12, 20, 30] };
+    let counts = if seeds < 10 { vec![1, 8] } else { vec![1, 2, 3, 5, 8, 12, 20, 30] };
     let runs = counts.iter().map(|n| errors(64, 60, steps * n / 30, seeds.min(3)));
     let runs = runs.collect::<Result<Vec<_>>>()?;
     let line =

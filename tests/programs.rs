@@ -115,7 +115,7 @@ claims! {
     c2w1_11_initialisation(2, 8000);
     c2w1_13_gradient_checking(2, 0);
     c2w2_01_mini_batches(1, 8);
-    c2w2_03_weighted_averages(5, 0);
+    c2w2_03_weighted_averages(20, 0);
     c2w2_06_momentum_and_rmsprop(1, 400);
     c2w2_08_optimisers(2, 800);
     c2w2_09_rate_decay(1, 20);
@@ -123,8 +123,8 @@ claims! {
     c2w3_01_random_search(2, 5);
     c2w3_04_batch_norm(1, 15);
     c2w3_08_softmax(2, 20);
-    c3w1_01_orthogonalisation(2, 600);
-    c3w1_03_one_number(2, 20);
+    c3w1_01_orthogonalisation(4, 900);
+    c3w1_03_one_number(3, 30);
     c3w1_05_dev_and_test_sets(2, 10);
     c3w1_07_changing_the_metric(4, 30);
     c3w1_08_avoidable_bias(1, 10);
