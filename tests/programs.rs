@@ -2,14 +2,81 @@
 
 #![allow(missing_docs, dead_code, unreachable_pub)]
 
-#[path = "../examples/c1w3_planar_classification.rs"]
-mod c1w3_planar_classification;
-#[path = "../examples/c2w1_initialisation.rs"]
-mod c2w1_initialisation;
-#[path = "../examples/c2w2_optimisers.rs"]
-mod c2w2_optimisers;
-#[path = "../examples/c2w3_batch_norm.rs"]
-mod c2w3_batch_norm;
+/// The index of the programs is that of the files.
+mod index;
+
+#[path = "../examples/c1w0_what_one_example_wants.rs"]
+mod c1w0_what_one_example_wants;
+#[path = "../examples/c1w1_scale_drives_progress.rs"]
+mod c1w1_scale_drives_progress;
+#[path = "../examples/c1w2_15_broadcasting.rs"]
+mod c1w2_15_broadcasting;
+#[path = "../examples/c1w2_18_likelihood.rs"]
+mod c1w2_18_likelihood;
+#[path = "../examples/c1w3_06_activations.rs"]
+mod c1w3_06_activations;
+#[path = "../examples/c1w3_11_random_initialisation.rs"]
+mod c1w3_11_random_initialisation;
+#[path = "../examples/c1w3_12_planar_classification.rs"]
+mod c1w3_12_planar_classification;
+#[path = "../examples/c1w4_01_deep_networks.rs"]
+mod c1w4_01_deep_networks;
+#[path = "../examples/c1w4_04_why_deep.rs"]
+mod c1w4_04_why_deep;
+#[path = "../examples/c1w4_07_hyperparameters.rs"]
+mod c1w4_07_hyperparameters;
+#[path = "../examples/c2w1_02_bias_and_variance.rs"]
+mod c2w1_02_bias_and_variance;
+#[path = "../examples/c2w1_04_regularisation.rs"]
+mod c2w1_04_regularisation;
+#[path = "../examples/c2w1_09_normalising_inputs.rs"]
+mod c2w1_09_normalising_inputs;
+#[path = "../examples/c2w1_10_vanishing_and_exploding.rs"]
+mod c2w1_10_vanishing_and_exploding;
+#[path = "../examples/c2w1_11_initialisation.rs"]
+mod c2w1_11_initialisation;
+#[path = "../examples/c2w1_13_gradient_checking.rs"]
+mod c2w1_13_gradient_checking;
+#[path = "../examples/c2w2_01_mini_batches.rs"]
+mod c2w2_01_mini_batches;
+#[path = "../examples/c2w2_03_weighted_averages.rs"]
+mod c2w2_03_weighted_averages;
+#[path = "../examples/c2w2_06_momentum_and_rmsprop.rs"]
+mod c2w2_06_momentum_and_rmsprop;
+#[path = "../examples/c2w2_08_optimisers.rs"]
+mod c2w2_08_optimisers;
+#[path = "../examples/c2w2_09_rate_decay.rs"]
+mod c2w2_09_rate_decay;
+#[path = "../examples/c2w2_10_saddles_and_plateaus.rs"]
+mod c2w2_10_saddles_and_plateaus;
+#[path = "../examples/c2w3_01_random_search.rs"]
+mod c2w3_01_random_search;
+#[path = "../examples/c2w3_04_batch_norm.rs"]
+mod c2w3_04_batch_norm;
+#[path = "../examples/c2w3_08_softmax.rs"]
+mod c2w3_08_softmax;
+#[path = "../examples/c3w1_01_orthogonalisation.rs"]
+mod c3w1_01_orthogonalisation;
+#[path = "../examples/c3w1_03_one_number.rs"]
+mod c3w1_03_one_number;
+#[path = "../examples/c3w1_05_dev_and_test_sets.rs"]
+mod c3w1_05_dev_and_test_sets;
+#[path = "../examples/c3w1_07_changing_the_metric.rs"]
+mod c3w1_07_changing_the_metric;
+#[path = "../examples/c3w1_08_avoidable_bias.rs"]
+mod c3w1_08_avoidable_bias;
+#[path = "../examples/c3w2_01_error_analysis.rs"]
+mod c3w2_01_error_analysis;
+#[path = "../examples/c3w2_02_mislabelled.rs"]
+mod c3w2_02_mislabelled;
+#[path = "../examples/c3w2_05_mismatched_sets.rs"]
+mod c3w2_05_mismatched_sets;
+#[path = "../examples/c3w2_07_transfer.rs"]
+mod c3w2_07_transfer;
+#[path = "../examples/c3w2_08_multi_task.rs"]
+mod c3w2_08_multi_task;
+#[path = "../examples/c3w2_09_end_to_end.rs"]
+mod c3w2_09_end_to_end;
 #[path = "../examples/c4w1_edge_detection.rs"]
 mod c4w1_edge_detection;
 #[path = "../examples/c4w2_lenet.rs"]
@@ -31,10 +98,42 @@ macro_rules! claims {
 }
 
 claims! {
-    c1w3_planar_classification(2, 2000);
-    c2w1_initialisation(2, 8000);
-    c2w2_optimisers(2, 800);
-    c2w3_batch_norm(1, 15);
+    c1w0_what_one_example_wants(1, 2);
+    c1w1_scale_drives_progress(2, 300);
+    c1w2_15_broadcasting(3, 0);
+    c1w2_18_likelihood(3, 400);
+    c1w3_06_activations(1, 600);
+    c1w3_11_random_initialisation(1, 1500);
+    c1w3_12_planar_classification(2, 2000);
+    c1w4_01_deep_networks(2, 4);
+    c1w4_04_why_deep(8, 0);
+    c1w4_07_hyperparameters(1, 200);
+    c2w1_02_bias_and_variance(2, 500);
+    c2w1_04_regularisation(3, 2000);
+    c2w1_09_normalising_inputs(1, 100);
+    c2w1_10_vanishing_and_exploding(2, 30);
+    c2w1_11_initialisation(2, 8000);
+    c2w1_13_gradient_checking(2, 0);
+    c2w2_01_mini_batches(1, 8);
+    c2w2_03_weighted_averages(20, 0);
+    c2w2_06_momentum_and_rmsprop(1, 400);
+    c2w2_08_optimisers(2, 800);
+    c2w2_09_rate_decay(1, 20);
+    c2w2_10_saddles_and_plateaus(2, 500);
+    c2w3_01_random_search(2, 5);
+    c2w3_04_batch_norm(1, 15);
+    c2w3_08_softmax(2, 20);
+    c3w1_01_orthogonalisation(4, 900);
+    c3w1_03_one_number(3, 30);
+    c3w1_05_dev_and_test_sets(2, 10);
+    c3w1_07_changing_the_metric(4, 30);
+    c3w1_08_avoidable_bias(1, 10);
+    c3w2_01_error_analysis(2, 15);
+    c3w2_02_mislabelled(1, 15);
+    c3w2_05_mismatched_sets(2, 12);
+    c3w2_07_transfer(2, 15);
+    c3w2_08_multi_task(2, 25);
+    c3w2_09_end_to_end(1, 200);
     c4w1_edge_detection(1, 80);
     c4w2_lenet(2, 20);
     c5w1_01_back_propagation_through_time(3, 0);

@@ -7,6 +7,7 @@ mod confusion;
 mod ranking;
 mod regression;
 mod sequence;
+mod trials;
 
 use chainrule_tensor::{DType, Shape, Tensor};
 
@@ -16,6 +17,7 @@ pub use confusion::{Average, Confusion, Scores};
 pub use ranking::{Ranking, Threshold};
 pub use regression::Deviations;
 pub use sequence::{bleu, edit_distance, perplexity};
+pub use trials::Trials;
 
 /// The fraction of `predicted` that equals `labels`: both i64 of one shape.
 ///

@@ -1,7 +1,7 @@
 //! Course 2, week 3: batch normalisation. A deep network of sigmoids hardly learns; normalised, it does, at any scale of
 //! its weights.
 //!
-//!     cargo run --release --example c2w3_batch_norm
+//!     cargo run --release --example c2w3_04_batch_norm
 
 use anyhow::{Result, ensure};
 use chainrule::data::{Dataset, digits};

@@ -1,6 +1,6 @@
 //! Course 2, week 2: mini-batches with gradient descent, momentum and Adam on two moons.
 //!
-//!     cargo run --release --example c2w2_optimisers
+//!     cargo run --release --example c2w2_08_optimisers
 
 use anyhow::{Result, ensure};
 use chainrule::data::{Dataset, moons};

@@ -1,6 +1,6 @@
 //! Course 1, week 3: a flower that no line parts. Logistic regression guesses; one hidden layer of tanh finds the petals.
 //!
-//!     cargo run --release --example c1w3_planar_classification
+//!     cargo run --release --example c1w3_12_planar_classification
 
 use anyhow::{Result, ensure};
 use chainrule::data::{Dataset, flower};

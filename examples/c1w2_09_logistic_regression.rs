@@ -1,7 +1,7 @@
-//! Logistic regression on the breast cancer data, written three times: with explicit loops (lecture 2.10), in matrix
-//! form (lectures 2.13 and 2.14), and by automatic differentiation. All three agree to rounding.
+//! Course 1, week 2, lectures 2.1 to 2.14: logistic regression on the breast cancer data, written three times: with explicit loops (2.10), in matrix
+//! form (2.13 and 2.14), and by automatic differentiation. All three agree to rounding.
 //!
-//!     cargo run --release --example logistic_regression
+//!     cargo run --release --example c1w2_09_logistic_regression
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

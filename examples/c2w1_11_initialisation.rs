@@ -1,6 +1,6 @@
 //! Course 2, week 1: how a network starts. Zeros never break the symmetry, large weights start badly, He's scale is right.
 //!
-//!     cargo run --release --example c2w1_initialisation
+//!     cargo run --release --example c2w1_11_initialisation
 
 use anyhow::{Result, ensure};
 use chainrule::data::{Dataset, circles};

@@ -1,7 +1,7 @@
-//! Lectures 2.7 and 2.8: J = 3(a + bc) as a computation graph, values from left to right, derivatives from right
+//! Course 1, week 2, lectures 2.7 and 2.8: J = 3(a + bc) as a computation graph, values from left to right, derivatives from right
 //! to left.
 //!
-//!     cargo run --release --example computation_graph
+//!     cargo run --release --example c1w2_07_computation_graph
 
 use std::path::PathBuf;
 
