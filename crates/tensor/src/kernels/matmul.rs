@@ -1,8 +1,11 @@
 //! Batched matrix products of operands that lie in memory in any way.
 //!
-//! The engine is the crate `gemm` on one thread. The result is cut into blocks by its shape alone, and no block
-//! shares its sums with another, so the bits do not depend on how many threads take the blocks. Nor do they depend on
-//! how the operands lie: each sum is taken in the order of the inner axis.
+//! Engines of others multiply blocks on one thread; products with few rows or columns have a kernel here ([`skinny`]).
+//! The result is cut into blocks by its shape alone, and a long inner axis into parts, whose results are added as a
+//! tree; so the bits do not depend on how many threads take the blocks. Nor do they depend on how the operands lie:
+//! each sum is taken in the order of the inner axis.
+
+mod skinny;
 
 use std::borrow::Cow;
 
@@ -10,8 +13,11 @@ use smallvec::SmallVec;
 
 use super::copy::copy;
 use super::level::Level;
+use super::scratch;
 use super::threads::{self, Pieces};
 use crate::{DType, Error, Layout, Real, Result, Shape, shape};
+
+use skinny::Skinny;
 
 /// Multiplications that are worth a second thread.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -22,6 +28,14 @@ const BLOCK: usize = 1 << 18;
 const SIDE: usize = 64;
 /// Small products of a batch are taken together until they are so many multiplications.
 const GROUP: usize = 1 << 18;
+/// The same for products with few rows or columns, which wait for memory.
+const FEW_GROUP: usize = 1 << 16;
+/// Rows of those whose matrix lies by columns: pieces of columns as long as memory likes to be read.
+const ALONG: usize = 256;
+/// A result of fewer tasks than this has its inner axis cut into parts,
+const TASKS: usize = 8;
+/// which are no shorter than this.
+const DEPTH: usize = 1 << 12;
 
 /// The product of two matrices, or of two batches of them, prepared once for the way its operands lie.
 ///
@@ -47,6 +61,8 @@ pub struct MatMul {
     block: [usize; 2],
     /// Blocks that make one task.
     group: usize,
+    /// Parts of the inner axis.
+    parts: usize,
 }
 
 /// Where a matrix lies: its first element, the strides of its rows and columns, the buffer length it needs.
@@ -132,10 +148,18 @@ impl MatMul {
             batch.pop();
         }
         let size = [m, n, k];
-        let block = cut(size);
+        let few = skinny::suits(size);
+        let (mut block, most) = if few { (slices(size, 4), FEW_GROUP) } else { (cut(size), GROUP) };
+        let blocks = m.div_ceil(block[0].max(1)) * n.div_ceil(block[1].max(1));
+        let along = if n <= m { left.strides[0] } else { right.strides[1] };
+        if few && along == 1 {
+            block = slices(size, ALONG);
+        }
         let work = (block[0] * block[1]).saturating_mul(k);
-        let group = (GROUP / work.max(1)).max(1);
-        Ok(MatMul { out, size, batch, a: left, b: right, block, group })
+        let group = (most / work.max(1)).max(1);
+        let alone = batch.is_empty() && blocks < TASKS;
+        let parts = if alone { (k / DEPTH).clamp(1, 2 * TASKS / blocks.max(1)) } else { 1 };
+        Ok(MatMul { out, size, batch, a: left, b: right, block, group, parts })
     }
 
     /// The shape of the result: (…, m, n).
@@ -157,14 +181,34 @@ impl MatMul {
             self.out.size(),
             out.len()
         );
-        let [m, n, k] = self.size;
-        if out.is_empty() || k == 0 {
+        if out.is_empty() || self.size[2] == 0 {
             out.fill(T::zero());
             return;
         }
         let (a, b) = (&*self.a.read(a), &*self.b.read(b));
+        if self.parts == 1 {
+            return self.partial(a, b, out);
+        }
+        let mut sums = scratch::lend(self.parts * out.len());
+        self.partial(a, b, &mut sums);
+        let mut left = self.parts;
+        while left > 1 {
+            let half = left.div_ceil(2);
+            let (low, high) = sums[..left * out.len()].split_at_mut(half * out.len());
+            low.iter_mut().zip(high).for_each(|(a, b)| *a = *a + *b);
+            left = half;
+        }
+        out.copy_from_slice(&sums[..out.len()]);
+    }
+
+    /// The products of the parts of the inner axis, one behind the other.
+    fn partial<T: Real>(&self, a: &[T], b: &[T], out: &mut [T]) {
+        let [m, n, k] = self.size;
         let [down, across] = [m.div_ceil(self.block[0]), n.div_ceil(self.block[1])];
         let blocks = out.len() / (m * n) * down * across;
+        let few = skinny::suits(self.size);
+        let worth = if few { WORTH_A_THREAD / 8 } else { WORTH_A_THREAD };
+        let work = (self.out.size()).saturating_mul(k);
         let whole = Pieces::new(out);
         let task = |task: usize| {
             for i in task * self.group..blocks.min((task + 1) * self.group) {
@@ -174,14 +218,14 @@ impl MatMul {
             }
         };
         let tasks = blocks.div_ceil(self.group);
-        if out.len().saturating_mul(k) < WORTH_A_THREAD {
+        if work < worth {
             (0..tasks).for_each(task);
         } else {
             threads::parallel(tasks, &task);
         }
     }
 
-    /// One block of one product of the batch.
+    /// One block of one product of the batch, or of one part of the only product.
     ///
     /// # Safety
     /// The buffers are as long as `run` demands, no size is 0, and nobody else touches this block meanwhile.
@@ -190,23 +234,49 @@ impl MatMul {
         let (row, column) = (at[0] * self.block[0], at[1] * self.block[1]);
         let (rows, columns) = (self.block[0].min(m - row), self.block[1].min(n - column));
         let (mut from_a, mut from_b) = (self.a.offset, self.b.offset);
-        let mut rest = matrix;
-        for (len, step_a, step_b) in self.batch.iter().rev() {
-            let i = (rest % len) as isize;
-            rest /= len;
-            from_a += i * step_a;
-            from_b += i * step_b;
+        let mut depth = k;
+        if self.parts > 1 {
+            let each = k.div_ceil(self.parts);
+            let start = (matrix * each).min(k);
+            depth = each.min(k - start);
+            from_a += start as isize * self.a.strides[1];
+            from_b += start as isize * self.b.strides[0];
+        } else {
+            let mut rest = matrix;
+            for (len, step_a, step_b) in self.batch.iter().rev() {
+                let i = (rest % len) as isize;
+                rest /= len;
+                from_a += i * step_a;
+                from_b += i * step_b;
+            }
         }
         from_a += row as isize * self.a.strides[0];
         from_b += column as isize * self.b.strides[1];
+        let size = [rows, columns, depth];
         // SAFETY: the block lies inside the result, and the operands' indices inside their spans, which lie inside
         // their buffers.
         unsafe {
-            let c = out.at((matrix * m + row) * n + column);
-            let (a, b) = (a.as_ptr().offset(from_a), b.as_ptr().offset(from_b));
-            engine([rows, columns, k], (a, self.a.strides), (b, self.b.strides), (c, [n as isize, 1]));
+            let c = (out.at((matrix * m + row) * n + column), [n as isize, 1]);
+            let a = (a.as_ptr().offset(from_a), self.a.strides);
+            let b = (b.as_ptr().offset(from_b), self.b.strides);
+            if skinny::suits(self.size) {
+                Level::detected().run(Skinny { size, a, b, c }.promised());
+            } else {
+                engine(size, a, b, c);
+            }
         }
     }
+}
+
+/// Rows and columns of the blocks of a product with few rows or columns: slices of the longer side, of no fewer than
+/// `least` rows. No sum depends on them.
+fn slices([m, n, k]: [usize; 3], least: usize) -> [usize; 2] {
+    let long = usize::from(n > m);
+    let mut block = [m, n];
+    // With a depth of 1, all is in writing the result.
+    let each = if k == 1 { block[1 - long] } else { k };
+    block[long] = block[long].min((FEW_GROUP / each.max(1)).next_multiple_of(4).max(least));
+    block
 }
 
 /// Rows and columns of the blocks of a result: halves of the longer side, again and again.

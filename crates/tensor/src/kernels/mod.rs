@@ -16,6 +16,7 @@
 pub mod copy;
 pub mod elementwise;
 pub mod gather;
+mod lanes;
 mod level;
 pub mod linear_algebra;
 mod math;
@@ -24,6 +25,7 @@ pub mod order;
 pub mod random;
 pub mod recurrence;
 pub mod reduce;
+mod scratch;
 pub mod threads;
 pub mod windows;
 

@@ -59,6 +59,16 @@ fn bits_do_not_depend_on_how_operands_lie() {
     let mut differ = Vec::new();
     let mut sizes =
         vec![[4, 4, 4], [1, 7, 9], [7, 1, 9], [30, 40, 50], [70, 65, 130], [3, 5, 600], [200, 3, 40]];
+    // Few rows or columns, no depth to speak of, and an inner axis in parts.
+    sizes.extend([
+        [130, 1, 301],
+        [1, 140, 70],
+        [9, 4, 500],
+        [5, 3, 1],
+        [150, 2, 17],
+        [2, 3, 8200],
+        [5, 6, 8193],
+    ]);
     for i in 1..12_usize {
         sizes.push([i, i * 7 % 13 + 1, i * 5 % 17 + 1]);
     }

@@ -72,7 +72,7 @@ proptest! {
 #[test]
 fn long_and_thin_sizes_agree() {
     let plain = (false, false, false);
-    for size in [[1, 300, 70], [300, 1, 70], [129, 65, 257], [6, 500, 1]] {
+    for size in [[1, 300, 70], [300, 1, 70], [129, 65, 257], [6, 500, 1], [1, 1, 20_000], [7, 9, 20_001]] {
         agrees::<f32>(&[], size, plain, plain);
         agrees::<f32>(&[], size, (false, true, false), plain);
         agrees::<f64>(&[], size, plain, (true, true, false));
@@ -101,7 +101,14 @@ fn a_result_cut_both_ways_equals_its_rows() {
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    for (batch, size) in [(1, [200, 300, 150]), (50, [30, 40, 50])] {
+    for (batch, size) in [
+        (1, [200, 300, 150]),
+        (50, [30, 40, 50]),
+        (1, [900, 1, 700]),
+        (1, [1, 900, 700]),
+        (1, [4, 5, 100_000]),
+        (300, [40, 2, 50]),
+    ] {
         let [m, n, k] = size;
         let (a, b) = (Layout::contiguous([batch, m, k]), Layout::contiguous([batch, k, n]));
         let product = MatMul::new(&a, &b).unwrap();
