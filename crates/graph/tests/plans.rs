@@ -36,6 +36,22 @@ fn equal_nodes_are_one_and_dead_ones_are_not_run() {
 }
 
 #[test]
+fn a_repeated_number_is_not_folded_into_an_array() {
+    let g = Graph::new();
+    let x = g.input("x", [5000], Kind::Real);
+    let two = g.constant(2.0);
+    let c = two.broadcast_to([5000]).exp();
+    // What is computed from the repeated number is fused with its user; from the number itself, folded.
+    let f = g.compile(&[x], &[x * c + two.sin()]).expect("plans");
+    let plan = f.to_string();
+    assert!(plan.contains("1 steps") && plan.contains("exp mul") && !plan.contains("sin"), "{plan}");
+    // An array is folded as before, and so is what a kernel makes of a repeated number.
+    let row = g.constant(Tensor::from(vec![1.5; 5000])).exp() * c.sum(..);
+    let plan = g.compile(&[x], &[x * row]).expect("plans").to_string();
+    assert!(plan.contains("1 steps") && !plan.contains("exp"), "{plan}");
+}
+
+#[test]
 fn chains_are_one_step_and_constants_none() {
     let g = Graph::new();
     let x = g.input("x", [4], Kind::Real);
