@@ -107,6 +107,33 @@ fn state_is_updated_in_place_and_can_be_read_and_set() {
 }
 
 #[test]
+fn results_that_are_kept_stay_what_they_are() {
+    let g = Graph::new();
+    let x = g.input("x", [3], Kind::Real);
+    let w = g.leaf("w", [0.0, 0.0, 0.0]);
+    // A result of its own, the same once more, the next state, and a view of the argument.
+    let y = x.exp();
+    let next = w + x;
+    let mut f = g
+        .compiler(&[x], &[y, y, next, x])
+        .state(&[(w, next)])
+        .precision(Precision::F64)
+        .build()
+        .expect("plans");
+    let mut kept: Vec<Vec<Tensor>> = Vec::new();
+    for i in 0..4 {
+        let found = f.run(&[Tensor::full([3], f64::from(i))]).expect("runs");
+        if i != 2 {
+            kept.push(found.to_vec());
+        }
+    }
+    for (of, (i, sum)) in kept.iter().zip([(0.0_f64, 0.0), (1.0, 1.0), (3.0, 6.0)]) {
+        let e = Tensor::full([3], i).exp().expect("reals");
+        assert_eq!(of[..], [e.clone(), e, Tensor::full([3], sum), Tensor::full([3], i)]);
+    }
+}
+
+#[test]
 fn states_may_exchange_their_values() {
     let g = Graph::new();
     let (a, b) = (g.leaf("a", [1.0, 2.0]), g.leaf("b", [3.0, 4.0]));

@@ -35,13 +35,18 @@ impl Precision {
         }
     }
 
+    /// The dtype of a value of `kind` at this width of reals.
+    pub(crate) fn of_kind(self, kind: Kind) -> DType {
+        match kind {
+            Kind::Real => self.dtype(),
+            Kind::Int => DType::I64,
+            Kind::Truth => DType::Bool,
+        }
+    }
+
     /// Bytes of a value of `kind` at this width of reals.
     pub(crate) fn width(self, kind: Kind) -> usize {
-        match kind {
-            Kind::Real => self.dtype().size(),
-            Kind::Int => 8,
-            Kind::Truth => 1,
-        }
+        self.of_kind(kind).size()
     }
 
     /// f32 if the reals among the values of leaves and constants are all f32 and there is one, else f64.
