@@ -9,7 +9,7 @@ use super::fold::Folded;
 use super::machine::Compiled;
 use super::merge::merge;
 use super::rewrite::Rewritten;
-use super::{buffers, fold, fuse, lower};
+use super::{buffers, fold, fuse, lower, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
@@ -69,7 +69,8 @@ impl Precision {
 pub struct Optimise {
     /// Compute what depends on constants only once, at planning time.
     pub fold: bool,
-    /// Run chains of elementwise nodes block by block in one pass, and loops over equal values as one.
+    /// Run chains of elementwise nodes block by block in one pass, together with reductions over the same rows, and loops
+    /// over equal values as one.
     pub fuse: bool,
     /// Let values share buffers when their lifetimes allow it, and work in place.
     pub reuse: bool,
@@ -257,7 +258,10 @@ impl Compiler<'_> {
         folded.retain(|id, _| live.binary_search(id).is_ok());
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);
-        let program = lower::lower(&self, &order, folded)?;
+        let mut program = lower::lower(&self, &order, folded)?;
+        if self.optimise.fuse {
+            rows::group(&mut program);
+        }
         Ok(buffers::assign(program, self.optimise.reuse))
     }
 
