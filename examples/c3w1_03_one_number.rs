@@ -55,7 +55,10 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
         println!("said above {threshold:<22} {p:>14.1} {r:>14.1} {f:>14.1}");
     }
     let mean = |i: usize, what: usize| all[i][what].mean();
-    ensure!((1..5).all(|i| mean(i, 0) >= mean(i - 1, 0) && mean(i, 1) < mean(i - 1, 1)), "they must disagree");
+    ensure!(
+        (1..5).all(|i| mean(i, 0) >= mean(i - 1, 0) && mean(i, 1) < mean(i - 1, 1)),
+        "they must disagree"
+    );
     let best = (0..5).max_by(|a, b| mean(*a, 2).total_cmp(&mean(*b, 2))).context("thresholds")?;
     println!("F1 is greatest for {}", thresholds[best]);
     ensure!((1..4).contains(&best), "F1 must decide in between");

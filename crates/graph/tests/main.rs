@@ -24,6 +24,8 @@ mod laws;
 mod math;
 /// Literals and kinds: one rule, whatever the value; what decides the width of reals.
 mod operands;
+/// Maps and reductions of rows in one pass change no bit.
+mod passes;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
 /// Mistakes inside compositions and under rules of the user's stay errors.

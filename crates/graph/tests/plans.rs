@@ -36,6 +36,22 @@ fn equal_nodes_are_one_and_dead_ones_are_not_run() {
 }
 
 #[test]
+fn a_repeated_number_is_not_folded_into_an_array() {
+    let g = Graph::new();
+    let x = g.input("x", [5000], Kind::Real);
+    let two = g.constant(2.0);
+    let c = two.broadcast_to([5000]).exp();
+    // What is computed from the repeated number is fused with its user; from the number itself, folded.
+    let f = g.compile(&[x], &[x * c + two.sin()]).expect("plans");
+    let plan = f.to_string();
+    assert!(plan.contains("1 steps") && plan.contains("exp mul") && !plan.contains("sin"), "{plan}");
+    // An array is folded as before, and so is what a kernel makes of a repeated number.
+    let row = g.constant(Tensor::from(vec![1.5; 5000])).exp() * c.sum(..);
+    let plan = g.compile(&[x], &[x * row]).expect("plans").to_string();
+    assert!(plan.contains("1 steps") && !plan.contains("exp"), "{plan}");
+}
+
+#[test]
 fn chains_are_one_step_and_constants_none() {
     let g = Graph::new();
     let x = g.input("x", [4], Kind::Real);
@@ -87,6 +103,33 @@ fn state_is_updated_in_place_and_can_be_read_and_set() {
         step.run(&[ones]).expect("runs");
         assert_eq!(step.state()[0], Tensor::from([2.0, 4.0]));
         assert!(step.set_state(&[Tensor::from(1.0)]).is_err());
+    }
+}
+
+#[test]
+fn results_that_are_kept_stay_what_they_are() {
+    let g = Graph::new();
+    let x = g.input("x", [3], Kind::Real);
+    let w = g.leaf("w", [0.0, 0.0, 0.0]);
+    // A result of its own, the same once more, the next state, and a view of the argument.
+    let y = x.exp();
+    let next = w + x;
+    let mut f = g
+        .compiler(&[x], &[y, y, next, x])
+        .state(&[(w, next)])
+        .precision(Precision::F64)
+        .build()
+        .expect("plans");
+    let mut kept: Vec<Vec<Tensor>> = Vec::new();
+    for i in 0..4 {
+        let found = f.run(&[Tensor::full([3], f64::from(i))]).expect("runs");
+        if i != 2 {
+            kept.push(found.to_vec());
+        }
+    }
+    for (of, (i, sum)) in kept.iter().zip([(0.0_f64, 0.0), (1.0, 1.0), (3.0, 6.0)]) {
+        let e = Tensor::full([3], i).exp().expect("reals");
+        assert_eq!(of[..], [e.clone(), e, Tensor::full([3], sum), Tensor::full([3], i)]);
     }
 }
 

@@ -87,7 +87,7 @@ fn every_plan_gives_the_same_bits() {
     });
 }
 
-fn same_bits(a: &[Tensor], b: &[Tensor]) -> bool {
+pub(crate) fn same_bits(a: &[Tensor], b: &[Tensor]) -> bool {
     let bits = |t: &Tensor| -> Vec<u64> {
         match t {
             Tensor::F32(a) => a.iter().map(|x| u64::from(x.to_bits())).collect(),

@@ -55,8 +55,8 @@
 
 pub mod boxes;
 pub mod data;
-pub mod doctor;
 mod digest;
+pub mod doctor;
 mod error;
 mod events;
 pub mod generate;

@@ -9,7 +9,7 @@ use super::fold::Folded;
 use super::machine::Compiled;
 use super::merge::merge;
 use super::rewrite::Rewritten;
-use super::{buffers, fold, fuse, lower};
+use super::{buffers, fold, fuse, lower, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
@@ -35,13 +35,18 @@ impl Precision {
         }
     }
 
+    /// The dtype of a value of `kind` at this width of reals.
+    pub(crate) fn of_kind(self, kind: Kind) -> DType {
+        match kind {
+            Kind::Real => self.dtype(),
+            Kind::Int => DType::I64,
+            Kind::Truth => DType::Bool,
+        }
+    }
+
     /// Bytes of a value of `kind` at this width of reals.
     pub(crate) fn width(self, kind: Kind) -> usize {
-        match kind {
-            Kind::Real => self.dtype().size(),
-            Kind::Int => 8,
-            Kind::Truth => 1,
-        }
+        self.of_kind(kind).size()
     }
 
     /// f32 if the reals among the values of leaves and constants are all f32 and there is one, else f64.
@@ -64,7 +69,8 @@ impl Precision {
 pub struct Optimise {
     /// Compute what depends on constants only once, at planning time.
     pub fold: bool,
-    /// Run chains of elementwise nodes block by block in one pass, and loops over equal values as one.
+    /// Run chains of elementwise nodes block by block in one pass, together with reductions over the same rows, and loops
+    /// over equal values as one.
     pub fuse: bool,
     /// Let values share buffers when their lifetimes allow it, and work in place.
     pub reuse: bool,
@@ -252,7 +258,10 @@ impl Compiler<'_> {
         folded.retain(|id, _| live.binary_search(id).is_ok());
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);
-        let program = lower::lower(&self, &order, folded)?;
+        let mut program = lower::lower(&self, &order, folded)?;
+        if self.optimise.fuse {
+            rows::group(&mut program);
+        }
         Ok(buffers::assign(program, self.optimise.reuse))
     }
 

@@ -4,7 +4,7 @@ use chainrule_tensor::{Layout, Tensor};
 
 use super::compile::{Compiler, Optimise};
 use crate::error::Result;
-use crate::ir::NodeId;
+use crate::ir::{Node, NodeId};
 use crate::prim::{Lowering, Op};
 use crate::walk::{IdMap, IdSet};
 
@@ -13,6 +13,9 @@ pub(crate) type Folded = IdMap<Tensor>;
 
 /// A folded value may be this many elements; beyond, memory costs more than computing again.
 const LARGEST: usize = 1 << 20;
+
+/// Results of fewer elements take no memory worth a thought.
+const SMALL: usize = 1 << 10;
 
 /// Computes the nodes that depend on constants only and feed a node that does not.
 pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
@@ -42,6 +45,8 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
     let varying = compiler.varying();
     let known = |id: &NodeId| compiler.known.contains_key(id);
     let (mut constant, mut needed) = (IdSet::default(), IdSet::default());
+    // Constants that are one number everywhere, however often it is repeated.
+    let mut number = IdSet::default();
     for &id in live {
         let node = &inner.nodes[id.index()];
         let is_constant = known(&id)
@@ -53,6 +58,14 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
             };
         if is_constant {
             constant.insert(id);
+            let one = match lowering(node, &inner.nodes) {
+                _ if known(&id) => false,
+                Lowering::View(_) | Lowering::Elementwise(_) => node.args.iter().all(|a| number.contains(a)),
+                _ => false,
+            };
+            if one || node.ty.shape.size() == 1 {
+                number.insert(id);
+            }
         } else {
             needed.extend(&node.args);
         }
@@ -63,17 +76,21 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
         if known(&id) || !(constant.contains(&id) && needed.contains(&id)) {
             continue;
         }
-        // Layouts decide only whether a view needs a copy, not whether an operation is one.
-        let layouts: Vec<_> =
-            node.args.iter().map(|a| Layout::contiguous(inner.nodes[a.index()].ty.shape.clone())).collect();
-        match node.op.lower(&layouts, &node.ty) {
+        let size = node.ty.shape.size();
+        match lowering(node, &inner.nodes) {
             Lowering::Leaf | Lowering::Formulas => {}
-            Lowering::Elementwise(_) | Lowering::Kernel(_) if node.ty.shape.size() <= LARGEST => {
-                frontier.push(id)
-            }
+            // What is made of numbers takes no memory as long as it is not stored.
+            Lowering::Elementwise(_) if size > SMALL && number.contains(&id) => needed.extend(&node.args),
+            Lowering::Elementwise(_) | Lowering::Kernel(_) if size <= LARGEST => frontier.push(id),
             _ => needed.extend(&node.args),
         }
     }
     frontier.reverse();
     frontier
+}
+
+/// How a node is carried out. Layouts decide only whether a view needs a copy, not whether an operation is one.
+fn lowering(node: &Node, inner: &[Node]) -> Lowering {
+    let layout = |a: &NodeId| Layout::contiguous(inner[a.index()].ty.shape.clone());
+    node.op.lower(&node.args.iter().map(layout).collect::<Vec<_>>(), &node.ty)
 }

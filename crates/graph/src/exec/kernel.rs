@@ -8,7 +8,7 @@ use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::kernels::order::{self, Order};
 use chainrule_tensor::kernels::recurrence::recurrence;
 use chainrule_tensor::kernels::reduce::{self, Reduction};
-use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random, windows};
+use chainrule_tensor::kernels::{Slice, SliceMut, copy, elementwise, random, rows, windows};
 use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
 
 use crate::error::ErrorKind;
@@ -23,6 +23,8 @@ use super::within::{Choice, Cycle};
 pub(crate) enum Kernel {
     /// A fused elementwise program.
     Map(elementwise::Kernel),
+    /// Fused programs and reductions over the same rows.
+    Rows(Box<rows::Kernel>),
     /// A batched matrix product.
     MatMul(Box<MatMul>),
     /// A reduction of the middle of three axes.
@@ -76,6 +78,7 @@ impl Kernel {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Kernel::Map(_) => "map",
+            Kernel::Rows(_) => "rows",
             Kernel::MatMul(_) => "matmul",
             Kernel::Reduce { op, .. } => op.name(),
             Kernel::ArgReduce { max: true, .. } => "argmax",
@@ -112,6 +115,7 @@ impl Kernel {
     pub(crate) fn scratch(&self, width: usize) -> usize {
         match self {
             Kernel::Map(kernel) => kernel.scratch(width),
+            Kernel::Rows(kernel) => kernel.scratch(width),
             _ => 0,
         }
     }
@@ -141,6 +145,7 @@ impl Kernel {
         use {Slice as In, SliceMut as Out};
         match (self, inputs, outputs) {
             (Kernel::Map(kernel), inputs, outputs) => kernel.run(inputs, outputs),
+            (Kernel::Rows(kernel), inputs, outputs) => kernel.run(inputs, outputs),
             (Kernel::MatMul(product), [In::Real(a), In::Real(b)], [Out::Real(y)]) => product.run(a, b, y),
             (Kernel::Reduce { op, dims }, [In::Real(x)], [Out::Real(y)]) => reduce::reduce(*op, x, *dims, y),
             (Kernel::Reduce { op, dims }, [In::Int(x)], [Out::Int(y)]) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use chainrule_tensor::kernels::{Kind, Slice, SliceMut};
-use chainrule_tensor::{Real, Tensor};
+use chainrule_tensor::{DType, Element, Real, Tensor};
 use smallvec::SmallVec;
 
 use super::anomaly::{Leaf, LeafPlace};
@@ -48,26 +48,23 @@ pub(crate) enum Buffer<T> {
     Tensor(Tensor),
     /// This argument of a plan within another, read where it lies.
     Lent(usize),
+    /// A result, which changes places with that of the run before.
+    Result(Tensor),
     /// Lent to the running step, or an argument between runs.
     Absent,
 }
 
 impl Compiled {
     pub(crate) fn new(plan: Plan, precision: Precision) -> Self {
-        let store = match precision {
-            Precision::F32 => Store::F32(Memory::new(&plan)),
-            Precision::F64 => Store::F64(Memory::new(&plan)),
-        };
-        let outputs = plan
+        let outputs: Vec<Tensor> = plan
             .outputs
             .iter()
-            .map(|(slot, kind, shape)| match (kind, precision) {
-                (Kind::Real, Precision::F32) => filled(vec![0.0_f32; slot.len], shape),
-                (Kind::Real, Precision::F64) => filled(vec![0.0_f64; slot.len], shape),
-                (Kind::Int, _) => filled(vec![0_i64; slot.len], shape),
-                (Kind::Truth, _) => filled(vec![false; slot.len], shape),
-            })
+            .map(|(_, kind, shape)| Tensor::zeros(shape.clone(), precision.of_kind(*kind)))
             .collect();
+        let store = match precision {
+            Precision::F32 => Store::F32(Memory::giving(&plan, &outputs)),
+            Precision::F64 => Store::F64(Memory::giving(&plan, &outputs)),
+        };
         Compiled { plan, store, outputs, runs: 0, running: false }
     }
 
@@ -205,6 +202,20 @@ impl<T: Real> Memory<T> {
         Memory { buffers: buffers(plan), within: within.collect() }
     }
 
+    /// For a plan by itself with results like `outputs`: those that no state holds are given away, not copied.
+    fn giving(plan: &Plan, outputs: &[Tensor]) -> Self {
+        let mut memory = Memory::new(plan);
+        let mut holders = HashMap::new();
+        let kept = plan.state.iter().map(|s| s.0);
+        kept.chain(plan.outputs.iter().map(|o| o.0.buffer)).for_each(|b| *holders.entry(b).or_insert(0) += 1);
+        for ((slot, ..), output) in plan.outputs.iter().zip(outputs) {
+            if holders[&slot.buffer] == 1 {
+                memory.buffers[slot.buffer] = Buffer::Result(Tensor::zeros(output.shape(), output.dtype()));
+            }
+        }
+        memory
+    }
+
     /// For a plan within another: arguments are lent.
     pub(crate) fn within(plan: &Plan) -> Self {
         let mut memory = Memory::new(plan);
@@ -228,7 +239,7 @@ impl<T: Real> Buffer<T> {
             Buffer::Real(v) => Slice::Real(&v[..len]),
             Buffer::Int(v) => Slice::Int(&v[..len]),
             Buffer::Truth(v) => Slice::Truth(&v[..len]),
-            Buffer::Tensor(t) => lend(t),
+            Buffer::Tensor(t) | Buffer::Result(t) => lend(t),
             // Lent out: the step works on it in place and does not look at this slice.
             Buffer::Absent | Buffer::Lent(_) => Slice::Real(&[]),
         }
@@ -239,6 +250,7 @@ impl<T: Real> Buffer<T> {
             Buffer::Real(v) => SliceMut::Real(&mut v[..len]),
             Buffer::Int(v) => SliceMut::Int(&mut v[..len]),
             Buffer::Truth(v) => SliceMut::Truth(&mut v[..len]),
+            Buffer::Result(t) => lend_mut(t),
             Buffer::Tensor(_) | Buffer::Lent(_) | Buffer::Absent => {
                 unreachable!("steps write only to buffers of the plan's own")
             }
@@ -256,6 +268,23 @@ fn lend<T: Real>(tensor: &Tensor) -> Slice<'_, T> {
         (_, Some(truths)) => Slice::Truth(truths),
         _ => unreachable!("arguments are made contiguous and brought to the compiled precision"),
     }
+}
+
+/// The elements of a tensor of the right dtype that nobody else holds, to be written.
+fn lend_mut<T: Real>(tensor: &mut Tensor) -> SliceMut<'_, T> {
+    let slice = match tensor.dtype() {
+        DType::I64 => elements_mut(tensor).map(SliceMut::Int),
+        DType::Bool => elements_mut(tensor).map(SliceMut::Truth),
+        _ => elements_mut(tensor).map(SliceMut::Real),
+    };
+    match slice {
+        Some(slice) => slice,
+        None => unreachable!("results are contiguous and of the compiled precision"),
+    }
+}
+
+fn elements_mut<E: Element>(tensor: &mut Tensor) -> Option<&mut [E]> {
+    E::unwrap_mut(tensor).and_then(|a| a.as_slice_mut())
 }
 
 /// `tensor` as a replay reads it; free if it is contiguous and its reals have width `T`.
@@ -297,6 +326,13 @@ fn replay<T: Real>(
     results: &mut [Tensor],
     run: u64,
 ) -> Result<()> {
+    // A result of an earlier run that somebody kept stays what it is.
+    for (slot, ..) in &plan.outputs {
+        match &mut store.buffers[slot.buffer] {
+            Buffer::Result(t) if !is_unique(t) => *t = Tensor::zeros(t.shape(), t.dtype()),
+            _ => {}
+        }
+    }
     for ((buffer, ..), argument) in plan.inputs.iter().zip(arguments) {
         store.buffers[*buffer] = Buffer::Tensor(prepared::<T>(argument));
     }
@@ -305,10 +341,13 @@ fn replay<T: Real>(
         store.buffers[*buffer] = Buffer::Absent;
     }
     done?;
-    for ((slot, ..), result) in plan.outputs.iter().zip(results) {
-        write(result, store.buffers[slot.buffer].slice(slot.len));
-    }
     finish(plan, store, &[]);
+    for ((slot, ..), result) in plan.outputs.iter().zip(results) {
+        match &mut store.buffers[slot.buffer] {
+            Buffer::Result(made) => std::mem::swap(made, result),
+            kept => write(result, kept.slice(slot.len)),
+        }
+    }
     Ok(())
 }
 
@@ -347,13 +386,13 @@ pub(crate) fn steps<T: Real>(
 ) -> Result<()> {
     for (i, step) in plan.steps.iter().enumerate() {
         let taken = step.outputs.iter();
-        let mut taken: SmallVec<[Buffer<T>; 4]> =
+        let mut taken: SmallVec<[Buffer<T>; 8]> =
             taken.map(|s| std::mem::replace(&mut store.buffers[s.buffer], Buffer::Absent)).collect();
         let mut within = std::mem::take(&mut store.within[i]);
         let done = {
             let inputs: SmallVec<[Slice<'_, T>; 16]> =
                 step.inputs.iter().map(|s| store.read(*s, lent)).collect();
-            let mut outputs: SmallVec<[SliceMut<'_, T>; 4]> =
+            let mut outputs: SmallVec<[SliceMut<'_, T>; 8]> =
                 taken.iter_mut().zip(&step.outputs).map(|(b, s)| b.slice_mut(s.len)).collect();
             match &step.kernel {
                 Kernel::Loop(cycle) => cycle.run(&mut within, &inputs, &mut outputs, run),
@@ -387,22 +426,15 @@ pub(crate) fn copy_slice<T: Real>(from: Slice<'_, T>, to: SliceMut<'_, T>) {
 
 /// Writes `from` over the elements of `to`; in place if nobody else holds them.
 fn write<T: Real>(to: &mut Tensor, from: Slice<'_, T>) {
-    fn over<E: chainrule_tensor::Element>(to: &mut Tensor, from: &[E]) {
-        if let Some(out) = E::unwrap_mut(to).and_then(|a| a.as_slice_mut()) {
-            out.copy_from_slice(from);
-        }
-    }
-    match from {
-        Slice::Real(from) => over(to, from),
-        Slice::Int(from) => over(to, from),
-        Slice::Truth(from) => over(to, from),
-    }
+    copy_slice(from, lend_mut(to));
 }
 
-fn filled<E: chainrule_tensor::Element>(elements: Vec<E>, shape: &chainrule_tensor::Shape) -> Tensor {
-    match Tensor::from_vec(elements, shape) {
-        Ok(tensor) => tensor,
-        Err(error) => unreachable!("made with the shape's size: {error}"),
+fn is_unique(tensor: &Tensor) -> bool {
+    match tensor {
+        Tensor::F32(a) => a.is_unique(),
+        Tensor::F64(a) => a.is_unique(),
+        Tensor::I64(a) => a.is_unique(),
+        Tensor::Bool(a) => a.is_unique(),
     }
 }
 

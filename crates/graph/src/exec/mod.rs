@@ -2,7 +2,7 @@
 //!
 //! In processing order: [`compile`] gathers what is wanted · [`fold`] computes what is constant · [`fuse`]
 //! groups elementwise nodes and orders the work · [`lower`] turns it into steps over virtual buffers ·
-//! [`buffers`] gives those steps real buffers, reused as soon as they are free · [`machine`] replays.
+//! [`rows`] makes one step of those over the same rows · [`buffers`] gives those steps real buffers, reused as soon as they are free · [`machine`] replays.
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
@@ -20,5 +20,6 @@ pub(crate) mod machine;
 pub(crate) mod merge;
 pub(crate) mod operation;
 pub(crate) mod rewrite;
+pub(crate) mod rows;
 pub(crate) mod verify;
 pub(crate) mod within;

@@ -145,14 +145,15 @@ impl Pen<'_> {
             }
         }
         let written: Vec<usize> = match &step.about.operations[..] {
-            [] => vec![first],
+            [] => vec![first; step.outputs.len()],
             operations => operations.iter().zip(first..).filter(|(o, _)| o.output).map(|(_, b)| b).collect(),
         };
         for (b, output) in written.into_iter().zip(&step.outputs) {
             let in_place = step.inputs.iter().any(|i| i.buffer == output.buffer);
             let how = if in_place { ", in place" } else { "" };
             let label = format!("b{} · {}{how}", output.buffer, label::bytes(self.bytes(*output)));
-            self.sketch.boxes[b].label = Some(label);
+            let labels = &mut self.sketch.boxes[b].label;
+            *labels = Some(labels.take().map_or(label.clone(), |others| format!("{others}, {label}")));
             self.writer[output.buffer] = Some(b);
         }
     }

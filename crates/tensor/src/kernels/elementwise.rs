@@ -41,6 +41,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Kind;
 
 pub use bind::Kernel;
+pub(super) use memory::Shared;
+pub(super) use run::WORTH_A_THREAD;
 pub use run::unary_at;
 
 /// Elements of a block: a dozen blocks of f32 fit in the nearest cache.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`elementwise`] | chains of elementwise operations run block by block: one kernel for any mix |
 //! | [`reduce`] | sum, product, maximum, minimum, argmax, argmin along an axis |
+//! | [`rows`] | maps and reductions of rows, a block of rows at a time |
 //! | [`matmul`] | batched matrix products with any strides |
 //! | [`copy`] | strided copies: concat, pad, materialised views |
 //! | [`gather`] | picking by index, and its transpose |
@@ -25,6 +26,7 @@ pub mod order;
 pub mod random;
 pub mod recurrence;
 pub mod reduce;
+pub mod rows;
 mod scratch;
 pub mod threads;
 pub mod windows;

@@ -50,6 +50,8 @@ const RUN: usize = 32;
 const SHORT: usize = 16;
 /// Elements that are worth a second thread.
 const WORTH_A_THREAD: usize = 1 << 18;
+/// At most so many partial results per column, a number that depends on the shape alone.
+const PARTS: usize = 256;
 
 /// Reduces the middle axis of `x`, which is `dims` = [outer, n, inner] in row-major order, into `out`
 /// [outer, inner].
@@ -71,6 +73,23 @@ pub fn reduce<T: Real>(op: Reduction, x: &[T], dims: [usize; 3], out: &mut [T]) 
         Reduction::Max => spread(x, dims, out, Max),
         Reduction::Min => spread(x, dims, out, Min),
     }
+}
+
+/// Reduces rows of `n` elements on this thread; each row has the bits that [`reduce`] gives it among several.
+pub(super) fn rows<T: Real>(op: Reduction, x: &[T], n: usize, out: &mut [T]) {
+    let dims = [out.len(), n, 1];
+    match op {
+        Reduction::Sum => part(x, dims, out, Sum),
+        Reduction::Prod => in_order(x, dims, out, T::one(), |a, b| a * b),
+        Reduction::Max => part(x, dims, out, Max),
+        Reduction::Min => part(x, dims, out, Min),
+    }
+}
+
+/// The length of the parts that a single row of `n` elements is cut into, if it is: each part is reduced like a row,
+/// and then the results of the parts.
+pub(super) fn parts(op: Reduction, n: usize) -> Option<usize> {
+    (op != Reduction::Prod && n >= WORTH_A_THREAD).then(|| n.div_ceil(PARTS).max(RUN * WIDTH))
 }
 
 fn check<X, Y>(x: &[X], [outer, n, inner]: [usize; 3], out: &[Y]) {
@@ -114,8 +133,6 @@ fn spread<T: Real, M: Monoid>(x: &[T], [outer, n, inner]: [usize; 3], out: &mut 
         return part(x, [outer, n, inner], out, m);
     }
     if outer == 1 && inner < WIDTH {
-        // At most 256 partial results per column, a number that depends on the shape alone.
-        const PARTS: usize = 256;
         let rows = n.div_ceil(PARTS).max(RUN * WIDTH);
         let parts = n.div_ceil(rows);
         let mut partial = [T::zero(); PARTS * WIDTH];

@@ -84,6 +84,16 @@ impl Kernel {
         assert!(inputs.iter().all(|l| l.shape == *shape), "layouts have the shape {shape}");
         Binder::new(&program, &inputs, &in_place).bind(shape.size())
     }
+
+    /// The number of inputs, of outputs, and of elements of each output.
+    pub(in crate::kernels) fn sizes(&self) -> (usize, usize, usize) {
+        (self.offsets.len(), self.outputs, self.len)
+    }
+
+    /// Rough cost of one element in tenths of a nanosecond.
+    pub(in crate::kernels) fn cost(&self) -> usize {
+        self.cost
+    }
 }
 
 struct Binder<'a> {

@@ -33,16 +33,17 @@ impl Walk {
         }
     }
 
-    /// Fills `out` with the elements at the row-major positions from `start` on.
-    pub(super) fn gather<E: Copy>(&self, data: &[E], start: usize, out: &mut [E]) {
+    /// Fills `out` with the elements at the row-major positions from `start` on, of a buffer whose part from element
+    /// `from` on is `data`.
+    pub(super) fn gather<E: Copy>(&self, data: &[E], from: usize, start: usize, out: &mut [E]) {
         let Some((&(n, stride), outer)) = self.axes.split_last() else {
-            out.fill(data[self.offset]);
+            out.fill(data[self.offset - from]);
             return;
         };
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
         let (mut inner, mut rest) = (start % n, start / n);
         // Where the present row begins.
-        let mut first = self.offset as isize;
+        let mut first = self.offset as isize - from as isize;
         for (i, (m, s)) in outer.iter().enumerate().rev() {
             index[i] = rest % m;
             first += index[i] as isize * s;

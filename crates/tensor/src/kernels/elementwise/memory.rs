@@ -1,10 +1,11 @@
 //! Where the blocks of a run lie: the registers of a thread, and outputs that several threads share.
 
 use std::cell::RefCell;
+use std::slice::from_raw_parts;
 
 use super::{BLOCK, Kernel};
 use crate::Real;
-use crate::kernels::SliceMut;
+use crate::kernels::{Slice, SliceMut};
 
 /// Bytes of a cache line, as wide as the widest vector.
 const LINE: usize = 64;
@@ -71,7 +72,7 @@ impl Scratch {
 
 /// The start of an output buffer that several threads write to, each its own range.
 #[derive(Clone, Copy)]
-pub(super) enum Shared<T> {
+pub(in crate::kernels) enum Shared<T> {
     Real(*mut T),
     Int(*mut i64),
     Truth(*mut bool),
@@ -84,11 +85,26 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T: Real> Shared<T> {
     /// The address and the length of a buffer.
-    pub(super) fn new(out: &mut SliceMut<'_, T>) -> (Self, usize) {
+    pub(in crate::kernels) fn new(out: &mut SliceMut<'_, T>) -> (Self, usize) {
         match out {
             SliceMut::Real(y) => (Shared::Real(y.as_mut_ptr()), y.len()),
             SliceMut::Int(y) => (Shared::Int(y.as_mut_ptr()), y.len()),
             SliceMut::Truth(y) => (Shared::Truth(y.as_mut_ptr()), y.len()),
+        }
+    }
+
+    /// The `len` elements from element `from` on.
+    ///
+    /// # Safety
+    /// They exist, and while the result lives nobody writes there.
+    pub(in crate::kernels) unsafe fn part<'a>(self, from: usize, len: usize) -> Slice<'a, T> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                Shared::Real(y) => Slice::Real(from_raw_parts(y.add(from), len)),
+                Shared::Int(y) => Slice::Int(from_raw_parts(y.add(from), len)),
+                Shared::Truth(y) => Slice::Truth(from_raw_parts(y.add(from), len)),
+            }
         }
     }
 }
@@ -96,8 +112,8 @@ impl<T: Real> Shared<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Kind;
     use crate::kernels::elementwise::{Binary, ProgramBuilder, Unary};
-    use crate::kernels::{Kind, Slice};
     use crate::{Layout, Shape};
 
     /// Σ over i < n of −(… −(−x)): all values are alive at once.

@@ -17,7 +17,7 @@ use crate::{Layout, Real, Shape};
 /// Elements that a thread takes at a time.
 const CHUNK: usize = 16 * BLOCK;
 /// Work in tenths of a nanosecond that is worth a second thread.
-const WORTH_A_THREAD: usize = 500_000;
+pub(in crate::kernels) const WORTH_A_THREAD: usize = 500_000;
 
 impl Kernel {
     /// Runs over all elements. Outputs are contiguous and have the size of the bound shape.
@@ -39,21 +39,19 @@ impl Kernel {
     ) {
         assert!(inputs.len() == self.offsets.len(), "a buffer for each input");
         assert!(outputs.len() == self.outputs, "a buffer for each output");
-        let shared: SmallVec<[Shared<T>; 4]> = outputs
+        let shared: SmallVec<[(Shared<T>, usize); 4]> = outputs
             .iter_mut()
             .map(|output| {
                 let (start, len) = Shared::new(output);
                 assert!(len == self.len, "an output has {len} elements, not {}", self.len);
-                start
+                (start, 0)
             })
             .collect();
-        let outputs = &shared[..];
+        let inputs: SmallVec<[(Slice<'_, T>, usize); 16]> = inputs.iter().map(|x| (*x, 0)).collect();
         let chunk = |i: usize| {
             let range = [i * CHUNK, self.len.min((i + 1) * CHUNK)];
-            Scratch::lend(self, |real, int, truth| {
-                let frame = Frame { at: 0, n: 0, kernel: self, inputs, outputs, real, int, truth };
-                level.run(Blocks { range, frame });
-            });
+            // SAFETY: the outputs have all elements, and each range belongs to one task.
+            unsafe { self.run_range(level, range, &inputs, &shared) };
         };
         let chunks = self.len.div_ceil(CHUNK);
         if self.len.saturating_mul(self.cost) < WORTH_A_THREAD {
@@ -61,6 +59,25 @@ impl Kernel {
         } else {
             threads::parallel(chunks, &chunk);
         }
+    }
+
+    /// Runs over the elements of `range` on this thread. Each buffer comes with the position of its first element in
+    /// the whole value, of which it may be a part.
+    ///
+    /// # Safety
+    /// There are as many inputs and outputs as the program has, and the outputs hold the range, which nobody else
+    /// reads or writes meanwhile.
+    pub(in crate::kernels) unsafe fn run_range<T: Real>(
+        &self,
+        level: Level,
+        range: [usize; 2],
+        inputs: &[(Slice<'_, T>, usize)],
+        outputs: &[(Shared<T>, usize)],
+    ) {
+        Scratch::lend(self, |real, int, truth| {
+            let frame = Frame { at: 0, n: 0, kernel: self, inputs, outputs, real, int, truth };
+            level.run(Blocks { range, frame });
+        });
     }
 }
 
@@ -112,8 +129,9 @@ struct Frame<'a, T: Real> {
     at: usize,
     n: usize,
     kernel: &'a Kernel,
-    inputs: &'a [Slice<'a, T>],
-    outputs: &'a [Shared<T>],
+    /// Each with the position of its first element.
+    inputs: &'a [(Slice<'a, T>, usize)],
+    outputs: &'a [(Shared<T>, usize)],
     /// The first element of the first register of each kind.
     real: *mut T,
     int: *mut i64,
@@ -130,8 +148,8 @@ macro_rules! access {
         #[inline(always)]
         unsafe fn $read(&self, place: Place) -> &[$type] {
             if let Place::Input(k) = place {
-                let Slice::$variant(x) = self.inputs[k] else { wrong_kind() };
-                return &x[self.kernel.offsets[k] + self.at..][..self.n];
+                let (Slice::$variant(x), first) = self.inputs[k] else { wrong_kind() };
+                return &x[self.kernel.offsets[k] + self.at - first..][..self.n];
             }
             // SAFETY: the caller's promise: registers have a block's elements, outputs at least at + n.
             unsafe { from_raw_parts(self.$address(place), self.n) }
@@ -157,7 +175,7 @@ macro_rules! access {
                 match place {
                     Place::Register(r) => self.$read.add(r * self.kernel.block),
                     Place::Output(j) => match self.outputs[j] {
-                        Shared::$variant(y) => y.add(self.at),
+                        (Shared::$variant(y), first) => y.add(self.at - first),
                         _ => wrong_kind(),
                     },
                     Place::Input(_) => unreachable!("inputs are read as the slices that they are"),
@@ -260,9 +278,9 @@ impl<T: Real> Frame<'_, T> {
                 Fill::Constant(Scalar::Int(x)) => self.int_mut(to).fill(x),
                 Fill::Constant(Scalar::Truth(x)) => self.truth_mut(to).fill(x),
                 Fill::Element { input, at } => match (kind, self.inputs[input]) {
-                    (Kind::Real, Slice::Real(x)) => self.real_mut(to).fill(x[at]),
-                    (Kind::Int, Slice::Int(x)) => self.int_mut(to).fill(x[at]),
-                    (Kind::Truth, Slice::Truth(x)) => self.truth_mut(to).fill(x[at]),
+                    (Kind::Real, (Slice::Real(x), first)) => self.real_mut(to).fill(x[at - first]),
+                    (Kind::Int, (Slice::Int(x), first)) => self.int_mut(to).fill(x[at - first]),
+                    (Kind::Truth, (Slice::Truth(x), first)) => self.truth_mut(to).fill(x[at - first]),
                     _ => wrong_kind(),
                 },
             }
@@ -276,9 +294,9 @@ impl<T: Real> Frame<'_, T> {
         // SAFETY: the caller's promise.
         unsafe {
             match (kind, self.inputs[input]) {
-                (Kind::Real, Slice::Real(x)) => walk.gather(x, self.at, self.real_mut(to)),
-                (Kind::Int, Slice::Int(x)) => walk.gather(x, self.at, self.int_mut(to)),
-                (Kind::Truth, Slice::Truth(x)) => walk.gather(x, self.at, self.truth_mut(to)),
+                (Kind::Real, (Slice::Real(x), first)) => walk.gather(x, first, self.at, self.real_mut(to)),
+                (Kind::Int, (Slice::Int(x), first)) => walk.gather(x, first, self.at, self.int_mut(to)),
+                (Kind::Truth, (Slice::Truth(x), first)) => walk.gather(x, first, self.at, self.truth_mut(to)),
                 _ => wrong_kind(),
             }
         }

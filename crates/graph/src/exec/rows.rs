@@ -1,0 +1,229 @@
+//! Steps over the same rows become one, which does them all on a block of rows before it goes on to the next: a map with the
+//! reductions of what it makes, reductions with the maps that read them at every row. What lies between them is not stored.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use chainrule_tensor::Layout;
+use chainrule_tensor::kernels::reduce::Reduction;
+use chainrule_tensor::kernels::rows::{self, Place, Step, Work};
+use chainrule_tensor::kernels::{Kind, elementwise};
+use rustc_hash::FxHashMap;
+
+use super::kernel::Kernel;
+use super::lower::{Lowered, Task, Virtual, VirtualStep};
+use super::verify;
+
+/// Values of fewer elements stay in the nearest cache by themselves.
+const WORTH_A_PASS: usize = 1 << 10;
+/// Steps of a pass, so that what lies between them fits the cache of a core.
+const MOST: usize = 16;
+
+/// Steps that become one. It stands where the first of them stood.
+struct Group {
+    /// By position among all steps.
+    members: Vec<usize>,
+    /// How many rows there are, and their length; known from the first reduction on.
+    dims: Option<[usize; 2]>,
+}
+
+impl Group {
+    /// The elements a row of a value, or of a step, of `len` elements in all.
+    fn width(&self, len: usize) -> Option<usize> {
+        let [rows, n] = self.dims?;
+        [n, 1].into_iter().find(|width| rows * width == len)
+    }
+}
+
+struct Grouper<'a> {
+    steps: &'a [VirtualStep],
+    buffers: &'a [Virtual],
+    /// The step that writes each buffer, if one does.
+    writer: Vec<Option<usize>>,
+    /// The next values of states: those are computed in place, which a pass does not do.
+    updates: HashSet<usize>,
+    groups: Vec<Group>,
+    /// The group of each step looked at so far.
+    of: Vec<usize>,
+}
+
+/// Puts steps over the same rows together.
+pub(crate) fn group(lowered: &mut Lowered) {
+    let mut writer = vec![None; lowered.buffers.len()];
+    for (s, step) in lowered.steps.iter().enumerate() {
+        step.outputs.iter().for_each(|v| writer[*v] = Some(s));
+    }
+    let (steps, buffers) = (&lowered.steps[..], &lowered.buffers[..]);
+    let updates = lowered.state.iter().map(|s| s.1).collect();
+    let mut grouper = Grouper { steps, buffers, writer, updates, groups: Vec::new(), of: Vec::new() };
+    (0..steps.len()).for_each(|s| grouper.place(s));
+    let Grouper { writer, groups, of, .. } = grouper;
+    if groups.len() == steps.len() {
+        return;
+    }
+    // What is read by steps of other groups, or after all steps.
+    let mut stored: HashSet<usize> =
+        lowered.outputs.iter().map(|o| o.0).chain(lowered.state.iter().map(|s| s.1)).collect();
+    for (s, step) in steps.iter().enumerate() {
+        stored.extend(step.inputs.iter().filter(|v| writer[**v].is_some_and(|w| of[w] != of[s])));
+    }
+    let mut steps: Vec<Option<VirtualStep>> =
+        std::mem::take(&mut lowered.steps).into_iter().map(Some).collect();
+    for Group { members, dims } in groups {
+        let mut members: Vec<VirtualStep> = members.into_iter().filter_map(|s| steps[s].take()).collect();
+        lowered.steps.extend(match dims {
+            Some(dims) if members.len() > 1 => Some(pass(members, dims, &lowered.buffers, &stored)),
+            _ => members.pop(),
+        });
+    }
+    if cfg!(debug_assertions) {
+        verify::written(lowered);
+    }
+}
+
+impl Grouper<'_> {
+    /// Puts step `s` into the last group that it can join, or into one of its own.
+    fn place(&mut self, s: usize) {
+        let mut before: Vec<usize> =
+            self.steps[s].inputs.iter().filter_map(|v| self.writer[*v]).map(|w| self.of[w]).collect();
+        before.sort_unstable_by_key(|g| Reverse(*g));
+        before.dedup();
+        // Groups are made in the order in which they stand. All but the last that `s` waits for stand before that one.
+        let joined = before.first().and_then(|g| Some((*g, self.joined(*g, s)?)));
+        self.of.push(match joined {
+            Some((g, dims)) => {
+                self.groups[g].members.push(s);
+                self.groups[g].dims = Some(dims);
+                g
+            }
+            None => {
+                self.groups.push(Group { members: vec![s], dims: self.rows(s) });
+                self.groups.len() - 1
+            }
+        });
+    }
+
+    /// The operation and the rows of a reduction that can be part of a pass.
+    fn reduction(&self, s: usize) -> Option<(Reduction, [usize; 2])> {
+        let Task::Kernel(Kernel::Reduce { op, dims: [rows, n, 1] }) = self.steps[s].work else { return None };
+        let real = self.buffers[self.steps[s].inputs[0]].kind == Kind::Real;
+        let fits = real && rows * n >= WORTH_A_PASS && rows::fits(op, [rows, n]);
+        fits.then_some((op, [rows, n]))
+    }
+
+    /// The rows that a pass beginning with `s` is over, if they are known.
+    fn rows(&self, s: usize) -> Option<[usize; 2]> {
+        self.reduction(s).map(|(_, dims)| dims)
+    }
+
+    /// The rows that group `g`, which makes something that `s` reads, is over once `s` joins it; `None` if it cannot.
+    fn joined(&self, g: usize, s: usize) -> Option<[usize; 2]> {
+        let (group, step) = (&self.groups[g], &self.steps[s]);
+        let first = &self.steps[group.members[0]];
+        let open = matches!(first.work, Task::Map { .. }) || group.dims.is_some();
+        let updates = |step: &VirtualStep| step.outputs.iter().any(|v| self.updates.contains(v));
+        if !open || group.members.len() == MOST || updates(step) || updates(first) {
+            return None;
+        }
+        let inside = |v: &usize| self.writer[*v].is_some_and(|w| self.of[w] == g);
+        match &step.work {
+            Task::Map { shape, layouts, .. } => {
+                let [rows, n] = group.dims?;
+                let at_end = rows::reduced_at_end([rows, n]);
+                let own = group.width(shape.size())?;
+                let fits = |(v, layout): (&usize, &Layout)| {
+                    let width = group.width(self.buffers[*v].len);
+                    !inside(v) || width.is_some_and(|w| aligned(layout, rows, w, own) && (!at_end || w == n))
+                };
+                (!at_end || own == n).then_some(())?;
+                step.inputs.iter().zip(layouts).all(fits).then_some([rows, n])
+            }
+            Task::Kernel(_) => {
+                let (_, [rows, n]) = self.reduction(s)?;
+                let whole = self.buffers[step.inputs[0]].len == rows * n;
+                (whole && group.dims.is_none_or(|dims| dims == [rows, n])).then_some([rows, n])
+            }
+        }
+    }
+}
+
+/// Whether a step with `own` elements in each of `rows` rows reads a value with `width` at the same row, from front to back.
+fn aligned(layout: &Layout, rows: usize, width: usize, own: usize) -> bool {
+    if width == own {
+        return layout.is_contiguous();
+    }
+    let mut stride = 1;
+    let mut leading = 0;
+    for (i, (n, s)) in layout.shape.iter().zip(&layout.strides).enumerate().rev() {
+        // From the last axis on all repeat what they hold, then come the rows.
+        let repeats = layout.shape[..=i].iter().product::<usize>() > rows;
+        let fits = match repeats {
+            true => *s == 0,
+            false => *n == 1 || *s == stride,
+        };
+        if !fits {
+            return false;
+        }
+        if !repeats {
+            stride *= *n as isize;
+            leading = leading.max(i + 1);
+        }
+    }
+    width == 1 && layout.offset == 0 && layout.shape[..leading].iter().product::<usize>() == rows
+}
+
+/// One step in the place of `members`.
+fn pass(
+    members: Vec<VirtualStep>,
+    dims: [usize; 2],
+    buffers: &[Virtual],
+    stored: &HashSet<usize>,
+) -> VirtualStep {
+    let (mut inputs, mut outputs, mut locals) = (Vec::new(), Vec::new(), 0);
+    let mut places: FxHashMap<usize, Place> = FxHashMap::default();
+    let mut steps = Vec::new();
+    let mut labels = Vec::new();
+    let mut last = None;
+    for member in members {
+        let input = |v: usize, inputs: &mut Vec<usize>| {
+            inputs.push(v);
+            Place::Input(inputs.len() - 1)
+        };
+        let reads = member
+            .inputs
+            .iter()
+            .map(|v| *places.entry(*v).or_insert_with(|| input(*v, &mut inputs)))
+            .collect();
+        let mut writes = Vec::new();
+        for v in member.outputs {
+            let place = if stored.contains(&v) || buffers[v].kind != Kind::Real {
+                outputs.push(v);
+                Place::Output(outputs.len() - 1)
+            } else {
+                locals += 1;
+                Place::Local(locals - 1)
+            };
+            places.insert(v, place);
+            writes.push(place);
+        }
+        let work = match member.work {
+            Task::Map { program, shape, layouts } => {
+                let in_place = vec![None; layouts.len()];
+                Work::Map(elementwise::Kernel::new(program, &shape, layouts, in_place))
+            }
+            Task::Kernel(Kernel::Reduce { op, .. }) => Work::Reduce(op),
+            Task::Kernel(kernel) => unreachable!("{} is no part of a pass", kernel.name()),
+        };
+        steps.push(Step { work, reads, writes });
+        labels.push(member.about.label.clone());
+        last = Some(member.about);
+    }
+    let Some(mut about) = last else { unreachable!("a pass has members") };
+    about.label = labels.join(", ");
+    (about.operands, about.operations) = (Vec::new(), Vec::new());
+    if let Some(v) = outputs.first() {
+        about.shape = buffers[*v].shape.clone();
+    }
+    let work = Task::Kernel(Kernel::Rows(Box::new(rows::Kernel::new(dims, steps))));
+    VirtualStep { work, inputs, outputs, about }
+}
