@@ -13,6 +13,7 @@ calls! { CALLS:
     constant |w| { let t = w.tensor(); w.g.constant(t) };
     poison |w| poisoned(w.g);
     iota |w| { let shape = w.dice.shape(); let axis = w.dice.axis(shape.len()); w.g.iota(shape, axis) };
+    eye |w| { let (m, n, k) = (w.dice.len(), w.dice.len(), w.dice.int()); w.g.eye([m, n], k) };
     concat |w| { let parts = w.several(0); let a = parts.first().map_or(0, |p| w.dice.axis(p.rank())); w.g.concat(&parts, a) };
     stack |w| { let parts = w.several(0); let a = parts.first().map_or(0, |p| w.dice.axis(p.rank() + 1)); w.g.stack(&parts, a) };
     einsum |w| {

@@ -1,6 +1,6 @@
 //! Every method of `Var`.
 
-use chainrule::graph::{Around, Error, Padding, Resize, Slide};
+use chainrule::graph::{Around, Error, MatrixNorm, Padding, Resize, Slide};
 use chainrule::prelude::*;
 
 use crate::world::{World, calls};
@@ -66,10 +66,10 @@ macro_rules! alike {
 alike! {
     PLAIN: abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf erfc square real
         int truth flatten t inverse cholesky slogdet logdet det stop_gradient relu selu gelu gelu_tanh silu mish softsign
-        hard_swish sinh cosh asinh acosh atanh tan asin acos diagonal trace norm;
-    BINARY: pow maximum minimum equal not_equal less less_equal greater greater_equal;
-    AXIS: insert_axis flip argmax argmin cumsum logsumexp log_softmax softmax prod cumprod;
-    AXES: sum max min mean var;
+        hard_swish sinh cosh asinh acosh atanh tan asin acos diagonal trace norm trunc is_nan is_finite;
+    BINARY: logaddexp pow maximum minimum equal not_equal less less_equal greater greater_equal;
+    AXIS: insert_axis flip argmax argmin cumsum log_softmax softmax cumprod cummax cummin;
+    AXES: sum max min mean var std logsumexp prod;
 }
 
 calls! { OTHER:
@@ -182,6 +182,34 @@ calls! { OTHER:
     in_range |w| { let end = w.dice.len(); w.of(Kind::Int).in_range(end, "value") };
     in_interval |w| { let (low, high) = (w.dice.real(), w.dice.real()); w.x().in_interval(low, high, "value") };
     one_hot |w| { let classes = w.dice.len(); w.of(Kind::Int).one_hot(classes) };
+    roll |w| { let x = w.x(); let (axis, shift) = (w.dice.axis(x.rank()), w.dice.int()); x.roll(axis, shift) };
+    tile |w| {
+        let x = w.x();
+        let rank = if w.dice.once_in(4) { w.dice.throw(4) } else { x.rank() };
+        let times: Vec<usize> = (0..rank).map(|_| w.dice.len()).collect();
+        x.tile(times)
+    };
+    repeat |w| { let x = w.x(); let (axis, times) = (w.dice.axis(x.rank()), w.dice.len()); x.repeat(axis, times) };
+    searchsorted |w| {
+        let x = w.x();
+        let right = w.dice.once_in(2);
+        let sorted = if w.dice.once_in(3) { x } else { x.flatten().sort(0, Order::Ascending) };
+        sorted.searchsorted(w.beside(x), right)
+    };
+    bincount |w| { let bins = w.dice.len(); w.of(Kind::Int).bincount(bins) };
+    nan_to_num |w| { let x = w.x(); let (a, b, c) = (beside(w, x), w.dice.real(), w.dice.real()); x.nan_to_num(a, b, c) };
+    vector_norm |w| {
+        let x = w.x();
+        let p = if w.dice.once_in(2) { w.dice.real() } else { w.dice.pick(&[0.0, 1.0, 2.0, f64::INFINITY, f64::NEG_INFINITY]) };
+        x.vector_norm(p, w.dice.reduced(x.rank()))
+    };
+    matrix_norm |w| { let which = w.dice.pick(&NORMS); w.x().matrix_norm(which) };
+    var_corrected |w| { let x = w.x(); let (a, less) = (w.dice.reduced(x.rank()), w.dice.len()); x.var_corrected(a, less) };
+    std_corrected |w| { let x = w.x(); let (a, less) = (w.dice.reduced(x.rank()), w.dice.len()); x.std_corrected(a, less) };
+    diagonal_at |w| { let k = w.dice.int(); w.x().diagonal_at(k) };
+    diag |w| { let k = w.dice.int(); w.x().diag(k) };
+    outer |w| { let x = w.x(); x.outer(w.beside(x)) };
+    matrix_power |w| { let n = w.dice.int(); let x = w.x(); if w.dice.once_in(2) { x.matrix_power(n) } else { x.matmul(x.t()).matrix_power(n) } };
     tril |w| { let k = w.dice.int(); w.x().tril(k) };
     triu |w| { let k = w.dice.int(); w.x().triu(k) };
     checkpoint |w| { let x = w.x(); let start = w.several(0); x.checkpoint(&start) };
@@ -199,6 +227,8 @@ calls! { OTHER:
         said(w.g.compile(&[], &[]).map(|_| ()));
     };
 }
+
+const NORMS: [MatrixNorm; 3] = [MatrixNorm::Frobenius, MatrixNorm::One, MatrixNorm::Infinity];
 
 /// Methods that stand in the row `accessors`, or under another name.
 pub(crate) const ELSEWHERE: &[&str] =

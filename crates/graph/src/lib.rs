@@ -74,6 +74,7 @@ pub use exec::compile::{Compiler, Optimise, Precision};
 pub use exec::function::{Function, value_and_grad};
 pub use exec::machine::Compiled;
 pub use ir::{Args, Graph, Node, NodeId, Type};
+pub use math::norm::MatrixNorm;
 pub use math::resize::{Around, Resize};
 pub use math::samples::compositions;
 pub use math::slide::{Padding, PerAxis, Slide};

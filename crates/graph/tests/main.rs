@@ -36,3 +36,5 @@ mod rules;
 mod seeing;
 /// Transforms of formulas and of each other: vmap, Jacobians, custom rules.
 mod transforms;
+/// Words and operators that are compositions equal their definitions.
+mod words;

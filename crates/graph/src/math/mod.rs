@@ -1,10 +1,13 @@
 //! Compositions: functions written in primitives, with no rule of their own.
 
 mod activation;
+mod arrange;
 mod convolution;
 mod einsum;
+mod extremes;
 mod hyperbolic;
 mod matrix;
+pub(crate) mod norm;
 mod pool;
 pub(crate) mod resize;
 pub(crate) mod samples;

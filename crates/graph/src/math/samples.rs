@@ -3,6 +3,7 @@
 use crate::prim::Sample;
 use crate::var::Var;
 
+use super::norm::MatrixNorm;
 use super::resize::{Around, Resize};
 use super::slide::{Padding, Slide};
 
@@ -32,6 +33,9 @@ const ELEMENTWISE: &[(&str, Function, std::ops::Range<f64>)] = &[
     ("acosh",        |x| x.acosh(),                 1.5..3.0),
     ("atanh",        |x| x.atanh(),                 -0.8..0.8),
     ("square",       |x| x.square(),                -2.0..2.0),
+    ("trunc",        |x| x.trunc() * x,             1.1..1.9),
+    ("logaddexp",    |x| x.logaddexp(x.square()),   -2.0..2.0),
+    ("nan_to_num",   |x| x.nan_to_num(0, 1, -1) * x, -2.0..2.0),
 ];
 
 /// Name and function of all elements, or of those along the last axis.
@@ -40,6 +44,16 @@ const ALONG: &[(&str, Function)] = &[
     ("mean",         |x| x.mean(-1)),
     ("var",          |x| x.var(-1)),
     ("norm",         |x| x.norm()),
+    ("var_corrected", |x| x.var_corrected(-1, 2)),
+    ("std",          |x| x.std(..) * 3.0),
+    ("std_corrected", |x| x.std_corrected(.., 1)),
+    ("vector_norm",  |x| x.vector_norm(2.5, ..)),
+    ("cummax",       |x| x.cummax(-1).square()),
+    ("cummin",       |x| x.cummin(-1).square()),
+    ("roll",         |x| x.roll(-1, 1) * x),
+    ("repeat",       |x| x.repeat(-1, 2).square()),
+    ("outer",        |x| x.outer(x.square())),
+    ("diag",         |x| x.diag(1).square()),
     ("prod",         |x| x.prod(-1)),
     ("cumprod",      |x| x.cumprod(-1)),
     ("logsumexp",    |x| x.logsumexp(-1)),
@@ -65,7 +79,13 @@ pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
             Sample::new(&format!("{name} of {s:?}"), &[s], 0.2..2.0, move |x| f(x[0]))
         };
         // The root of a sum over nothing has no derivative.
-        let fits = |s: &&[usize]| *name != "norm" || !s.contains(&0);
+        let rooted = name.contains("norm") || name.starts_with("std");
+        // That of a deviation has none where there is one number, either.
+        let fits = |s: &&[usize]| {
+            !(rooted && s.contains(&0)) && !(name.contains("std") || *name == "var_corrected")
+                || s.len() == 2 && s[0] == 2
+                || s[0] == 4
+        };
         all.push((*name, shapes.iter().copied().filter(fits).map(sample).collect()));
     }
     let matrix = |name: &str, f: Function| -> Vec<Sample> {
@@ -79,6 +99,10 @@ pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
     all.push(("triu", matrix("triu", |x| x.triu(-1))));
     all.push(("diagonal", matrix("diagonal", |x| x.diagonal())));
     all.push(("trace", matrix("trace", |x| x.trace())));
+    all.push(("diagonal_at", matrix("diagonal_at", |x| x.diagonal_at(-1))));
+    all.push(("matrix_power", matrix("matrix_power", |x| x.matrix_power(3))));
+    all.push(("matrix_norm", matrix("matrix_norm", |x| x.matrix_norm(MatrixNorm::One))));
+    all.push(("tile", matrix("tile", |x| x.sum(0).tile(vec![2; x.rank() - 1]))));
     let product = |spec: &'static str, s: &[&[usize]]| {
         Sample::new(&format!("einsum {spec}"), s, -2.0..2.0, move |x| x[0].graph().einsum(spec, x).square())
     };

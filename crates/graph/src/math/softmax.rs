@@ -2,20 +2,46 @@
 
 use std::panic::Location;
 
-use chainrule_tensor::{keep, shape};
+use chainrule_tensor::{Axes, Shape, keep, shape};
 
 use crate::var::Var;
 
 impl<'g> Var<'g> {
-    /// ln Σ eˣ along `axis`, which disappears; −∞ of no elements, and where all are −∞, with derivative 0 there. Nothing
+    /// ln Σ eˣ over `axes` (see [`Axes`]); −∞ of no elements, and where all are −∞, with derivative 0 there. Nothing
     /// overflows, and a sum close to 1 keeps the digits of its logarithm.
     #[track_caller]
-    pub fn logsumexp(self, axis: isize) -> Var<'g> {
+    pub fn logsumexp(self, axes: impl Into<Axes>) -> Var<'g> {
         let _here = self.graph.blame("logsumexp", Location::caller());
-        let Shifted { top, rest, .. } = self.shifted(axis);
-        // ln 0 is right, but its slope times the 0 of each term is not.
-        let nothing = rest.equal(-1.0);
-        nothing.select(f64::NEG_INFINITY, nothing.select(0.0, rest).ln_1p() + top).squeeze(axis)
+        self.along_one(&axes.into(), "logsumexp", |x, axis| {
+            let Shifted { top, rest, .. } = x.shifted(axis);
+            // ln 0 is right, but its slope times the 0 of each term is not.
+            let nothing = rest.equal(-1.0);
+            nothing.select(f64::NEG_INFINITY, nothing.select(0.0, rest).ln_1p() + top).squeeze(axis)
+        })
+    }
+
+    /// What `then` makes of this along one axis that stands for all of `axes`, and takes away.
+    #[track_caller]
+    pub(crate) fn along_one(
+        self,
+        axes: &Axes,
+        op: &'static str,
+        then: impl FnOnce(Var<'g>, isize) -> Var<'g>,
+    ) -> Var<'g> {
+        self.shaped(|own| {
+            let reduced = axes.of(op, &own)?;
+            let made = if let [axis] = reduced[..] {
+                then(self, axis as isize)
+            } else {
+                let others = (0..own.len()).filter(|a| !reduced.contains(a));
+                let order = others.clone().chain(reduced.iter().copied()).collect();
+                let n = reduced.iter().map(|a| own[*a]).product::<usize>();
+                let to = others.map(|a| own[a]).chain([n]).collect::<Shape>();
+                let axis = to.len() as isize - 1;
+                then(self.permute_to(order).reshape_to(to), axis)
+            };
+            Ok(if axes.stay() { made.reshape_to(axes.left(&own, &reduced)) } else { made })
+        })
     }
 
     /// ln softmax along `axis`; of no elements, none. Accurate for logits of any size, since a common offset is taken out

@@ -1,4 +1,4 @@
-//! Means, variances, norms.
+//! Means and variances.
 
 use std::panic::Location;
 
@@ -26,24 +26,33 @@ impl<'g> Var<'g> {
         (self - self.mean(keep(&axes))).square().mean(axes)
     }
 
-    /// √Σx² over all elements: the Frobenius norm of a matrix. Not differentiable at 0 (the derivative is NaN).
-    ///
-    /// Where the squares might leave the range of floats, it is taken of x divided by its greatest element.
+    /// Variance over `axes` (see [`Axes`]), divided by n − `correction`: 1 for an estimate from a sample. Not finite where
+    /// there are no more elements than that.
+    #[doc(alias = "ddof")]
+    #[doc(alias = "unbiased")]
     #[track_caller]
-    pub fn norm(self) -> Var<'g> {
-        let _here = self.graph.blame("norm", Location::caller());
-        if self.shape().size() == 0 {
-            return self.square().sum(..).sqrt();
-        }
-        let greatest = self.abs().max(..).stop_gradient();
-        let great = greatest.greater(1.0 / SAFE).select(greatest, 1.0);
-        let unit = greatest.less(SAFE).select(greatest, great);
-        // Of nothing but 0, and of infinities, it is what it is.
-        let unit = unit.equal(0.0).select(1.0, unit);
-        let unit = unit.equal(f64::INFINITY).select(1.0, unit);
-        unit * (self / unit).square().sum(..).sqrt()
+    pub fn var_corrected(self, axes: impl Into<Axes>, correction: usize) -> Var<'g> {
+        let _here = self.graph.blame("var_corrected", Location::caller());
+        let axes = axes.into();
+        self.shaped(|own| {
+            let n: usize = axes.of("var_corrected", &own)?.iter().map(|a| own[*a]).product();
+            let left = n.saturating_sub(correction) as f64;
+            Ok((self - self.mean(keep(&axes))).square().sum(axes) / left)
+        })
+    }
+
+    /// Standard deviation over `axes` (see [`Axes`]): the root of [`var`](Var::var). Not differentiable where all elements
+    /// are equal (the derivative is NaN).
+    #[track_caller]
+    pub fn std(self, axes: impl Into<Axes>) -> Var<'g> {
+        let _here = self.graph.blame("std", Location::caller());
+        self.var(axes).sqrt()
+    }
+
+    /// The root of [`var_corrected`](Var::var_corrected).
+    #[track_caller]
+    pub fn std_corrected(self, axes: impl Into<Axes>, correction: usize) -> Var<'g> {
+        let _here = self.graph.blame("std_corrected", Location::caller());
+        self.var_corrected(axes, correction).sqrt()
     }
 }
-
-/// Squares of numbers between this and its inverse, a million of them, are far from the ends of f32.
-const SAFE: f64 = 1e-15;

@@ -41,8 +41,8 @@ impl<'g> Var<'g> {
     }
 
     /// For each position of `index`, the element of this value at that position with the coordinate on `axis` given
-    /// by `index`: what [`argmax`](Var::argmax) and [`argsort`](Var::argsort) give can be looked up so. Shapes are
-    /// equal but for `axis`.
+    /// by `index`: what [`argmax`](Var::argmax) and [`argsort`](Var::argsort) give can be looked up so. There are as
+    /// many axes on both sides, and all but `axis` broadcast.
     #[track_caller]
     pub fn take_along_axis(self, axis: isize, index: Var<'g>) -> Var<'g> {
         let _here = self.graph.blame("take_along_axis", Location::caller());
@@ -50,9 +50,17 @@ impl<'g> Var<'g> {
             return refused;
         }
         self.shaped(|own| {
-            let axis = along("take_along_axis", axis, &own, &index.shape())?;
+            let op = "take_along_axis";
+            let (axis, other) = (shape::axis(op, axis, &own)?, index.shape());
+            if own.len() != other.len() {
+                let why = "there must be as many axes on both sides";
+                return Err(chainrule_tensor::Error::shape(op, [&own[..], &other[..]], why));
+            }
+            let common = shape::broadcast(op, &own.clone().with(axis, 1), &other.clone().with(axis, 1))?;
+            let index = index.broadcast_to(common.clone().with(axis, other[axis]));
             let batch = own.len() - 1;
-            let picked = self.axis_last(axis).record(Op::Gather(Gather { batch }), &[index.axis_last(axis)]);
+            let x = self.broadcast_to(common.with(axis, own[axis]));
+            let picked = x.axis_last(axis).record(Op::Gather(Gather { batch }), &[index.axis_last(axis)]);
             Ok(picked.last_axis_to(axis))
         })
     }

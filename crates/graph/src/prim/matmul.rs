@@ -17,6 +17,9 @@ pub struct MatMul;
 impl<'g> Var<'g> {
     /// Matrix product `(…, m, k) x (…, k, n) → (…, m, n)`; the leading axes broadcast. Transposes cost nothing:
     /// `a.t().matmul(b)` reads `a` in place.
+    ///
+    /// A vector (k,) on the left is a row, one on the right a column, whose axis of length 1 the result lacks:
+    /// `(k,) x (k, n) → (n,)`, `(m, k) x (k,) → (m,)`, `(k,) x (k,) → ()`.
     #[track_caller]
     pub fn matmul(self, right: Var<'g>) -> Var<'g> {
         // Several nodes may be recorded for one line of the user's.
@@ -25,6 +28,9 @@ impl<'g> Var<'g> {
             return refused;
         }
         let (a, b) = (self.shape(), right.shape());
+        if !a.is_empty() && !b.is_empty() && a.len().min(b.len()) == 1 {
+            return self.vector_product(right);
+        }
         let Ok(Type { shape: out, .. }) = MatMul.infer(&[&self.ty(), &right.ty()]) else {
             // Recorded as it is: the rule makes the error, with both operands.
             return self.record(Op::MatMul(MatMul), &[right]);
@@ -40,6 +46,26 @@ impl<'g> Var<'g> {
         let batched =
             |s: &Shape| -> Shape { out[..out.len() - 2].iter().chain(&s[s.len() - 2..]).copied().collect() };
         self.broadcast_to(batched(&a)).record(Op::MatMul(MatMul), &[right.broadcast_to(batched(&b))])
+    }
+}
+
+impl<'g> Var<'g> {
+    /// The product with a vector on one side, or on both.
+    #[track_caller]
+    fn vector_product(self, right: Var<'g>) -> Var<'g> {
+        let (a, b) = (self.shape(), right.shape());
+        if a[a.len() - 1] != b[b.len().saturating_sub(2)] {
+            let why = format!("{} must equal {}", a[a.len() - 1], b[b.len().saturating_sub(2)]);
+            let error = crate::Error::new(chainrule_tensor::Error::shape("matmul", [&a[..], &b[..]], why));
+            let at = self.graph.origin(std::panic::Location::caller());
+            let error = error.placed(at).operand("left", self.ty(), self.origin());
+            return self.graph.poison(error.operand("right", right.ty(), right.origin()));
+        }
+        let row = if a.len() == 1 { self.insert_axis(0) } else { self };
+        let column = if b.len() == 1 { right.insert_axis(1) } else { right };
+        let product = row.matmul(column);
+        let product = if b.len() == 1 { product.squeeze(-1) } else { product };
+        if a.len() > 1 { product } else { product.squeeze(if b.len() == 1 { -1 } else { -2 }) }
     }
 }
 
@@ -94,6 +120,12 @@ impl Primitive for MatMul {
                 })
             })
             .collect();
+        let vectors: [[&[usize]; 2]; 4] =
+            [[&[3], &[3]], [&[3], &[3, 2]], [&[2, 3], &[3]], [&[2, 2, 3], &[3]]];
+        all.extend(vectors.map(|s| {
+            let name = format!("matmul {:?} x {:?}", s[0], s[1]);
+            Sample::new(&name, &s, -2.0..2.0, |x| x[0].matmul(x[1]).square())
+        }));
         all.push(Sample::new("matmul of transposes", &[&[3, 2], &[4, 3]], -2.0..2.0, |x| {
             x[0].t().matmul(x[1].t()).square()
         }));

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Layout, shape};
+use chainrule_tensor::{Axes, Layout, shape};
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
@@ -39,18 +39,18 @@ impl<'g> Var<'g> {
         })
     }
 
-    /// Product along `axis`, which disappears, multiplied in its order; 1 of no elements. Range and derivatives are
-    /// those of [`cumprod`](Var::cumprod).
+    /// Product over `axes` (see [`Axes`]), multiplied in their order; 1 of no elements. Range and derivatives are those of
+    /// [`cumprod`](Var::cumprod).
     #[track_caller]
-    pub fn prod(self, axis: isize) -> Var<'g> {
+    pub fn prod(self, axes: impl Into<Axes>) -> Var<'g> {
         let _here = self.graph.blame("prod", Location::caller());
-        self.shaped(|own| {
-            let at = shape::axis("prod", axis, &own)?;
-            let n = own[at];
+        self.along_one(&axes.into(), "prod", |x, axis| {
+            let own = x.shape();
+            let n = own[axis as usize];
             if n == 0 {
-                return Ok(self.sum(axis) + 1);
+                return x.sum(axis) + 1;
             }
-            Ok(self.cumprod(axis).slice(axis, n - 1..n).reshape_to(own.without(at)))
+            x.cumprod(axis).slice(axis, n - 1..n).reshape_to(own.without(axis as usize))
         })
     }
 
