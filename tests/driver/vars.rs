@@ -1,6 +1,6 @@
 //! Every method of `Var`.
 
-use chainrule::graph::{Around, Error, MatrixNorm, Padding, Resize, Slide};
+use chainrule::graph::{Around, Error, MatrixNorm, Padding, Resize, Slide, Triangular};
 use chainrule::prelude::*;
 
 use crate::world::{World, calls};
@@ -66,7 +66,8 @@ macro_rules! alike {
 alike! {
     PLAIN: abs sign floor ceil round sqrt rsqrt exp expm1 ln ln_1p sin cos atan tanh sigmoid softplus erf erfc square real
         int truth flatten t inverse cholesky slogdet logdet det stop_gradient relu selu gelu gelu_tanh silu mish softsign
-        hard_swish sinh cosh asinh acosh atanh tan asin acos diagonal trace norm trunc is_nan is_finite;
+        hard_swish sinh cosh asinh acosh atanh tan asin acos diagonal trace norm trunc is_nan is_finite
+        eigh svd qr singular_values;
     BINARY: logaddexp pow maximum minimum equal not_equal less less_equal greater greater_equal;
     AXIS: insert_axis flip argmax argmin cumsum log_softmax softmax cumprod cummax cummin;
     AXES: sum max min mean var std logsumexp prod;
@@ -173,6 +174,14 @@ calls! { OTHER:
     solve |w| { let x = w.x(); x.solve(w.beside(x)) };
     solve_lower |w| { let x = w.x(); x.solve_lower(w.beside(x)) };
     solve_upper |w| { let x = w.x(); x.solve_upper(w.beside(x)) };
+    solve_triangular |w| {
+        let x = w.x();
+        let mut coin = || w.dice.once_in(2);
+        let how = Triangular { upper: coin(), transposed: coin(), unit: coin(), right: coin() };
+        x.solve_triangular(w.beside(x), how)
+    };
+    lstsq |w| { let x = w.x(); x.lstsq(w.beside(x)) };
+    pinv |w| { let x = w.x(); let rcond = w.dice.real(); x.pinv(rcond) };
     definite |w| { let x = w.x(); (x.matmul(x.t()) + 1).cholesky() };
     uniform |w| {
         let key = if w.dice.once_in(4) { w.x() } else { w.g.constant(Tensor::from([1_i64, 2])) };
@@ -228,7 +237,8 @@ calls! { OTHER:
     };
 }
 
-const NORMS: [MatrixNorm; 3] = [MatrixNorm::Frobenius, MatrixNorm::One, MatrixNorm::Infinity];
+const NORMS: [MatrixNorm; 5] =
+    [MatrixNorm::Frobenius, MatrixNorm::One, MatrixNorm::Infinity, MatrixNorm::Spectral, MatrixNorm::Nuclear];
 
 /// Methods that stand in the row `accessors`, or under another name.
 pub(crate) const ELSEWHERE: &[&str] =

@@ -7,6 +7,8 @@
 //!
 //! The answers lie in `data/`, so nothing but the Rust toolchain is needed.
 
+/// Norms and decompositions, according to PyTorch.
+mod factors;
 /// Values and derivatives of random programs, according to JAX.
 mod jax;
 /// Losses, according to PyTorch.

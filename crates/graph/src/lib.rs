@@ -78,6 +78,7 @@ pub use math::norm::MatrixNorm;
 pub use math::resize::{Around, Resize};
 pub use math::samples::compositions;
 pub use math::slide::{Padding, PerAxis, Slide};
+pub use math::systems::Triangular;
 pub use origin::{BlameGuard, Origin, PassedGuard, Phase, ScopeGuard};
 pub use picture::Picture;
 pub use prim::custom::CustomOp;

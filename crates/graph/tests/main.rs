@@ -16,6 +16,8 @@ mod costs;
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
+/// Decompositions: what they are, and where they and their derivatives are not.
+mod factors;
 /// What the planner makes of a dozen programs.
 mod golden;
 /// Transforms of transforms change nothing that they should not.

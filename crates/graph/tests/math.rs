@@ -163,7 +163,8 @@ fn picking_with_what_does_not_fit_is_an_error() {
     for (poisoned, why) in [
         (x.take(0, y), "indices are integers, not real(2,)"),
         (x.take(2, i), "axis"),
-        (x.take_along_axis(0, i), "all axes but 0 must be equal"),
+        (x.take_along_axis(0, i), "there must be as many axes on both sides"),
+        (x.scatter_add_along_axis(0, i, y), "all axes but 0 must be equal"),
         (x.scatter_add(0, i, y), "must be (2, 3)"),
         (x.solve(y.insert_axis(1)), "needs square matrices"),
         (x.matmul(x.t()).solve(x.t()), "the right side must be (…, 2, k)"),

@@ -58,8 +58,7 @@ fn running_extremes_hand_nan_on_and_give_the_slope_to_the_last() {
 #[test]
 fn sums_of_exponentials_and_products_take_several_axes() {
     let g = Graph::new();
-    let x =
-        g.leaf("x", Tensor::arange(0..24).cast(DType::F64).expect("reals").reshape([2, 3, 4]).expect("24"));
+    let x = g.leaf("x", Tensor::arange(0..24).cast(DType::F64).reshape([2, 3, 4]).expect("24"));
     let close = |a: Var<'_>, b: Var<'_>| {
         assert_eq!(a.shape(), b.shape());
         assert!(value(a).iter().zip(value(b)).all(|(a, b)| (a - b).abs() <= 1e-14 * b.abs()));
@@ -108,7 +107,8 @@ fn diagonals_norms_and_vectors_in_products() {
     assert_eq!(value(a.matrix_norm(MatrixNorm::Frobenius)), value(a.norm()));
     assert_eq!(value(a.vector_norm(0.0, 1)), [3.0, 3.0]);
     assert_eq!(value(a.vector_norm(f64::NEG_INFINITY, keep(0))), [1.0, 2.0, 3.0]);
-    assert_eq!(value((a * 1e200).vector_norm(4.0, ..) / 1e200), value(a.vector_norm(4.0, ..)));
+    let far = value((a * 1e200).vector_norm(4.0, ..) / 1e200 / a.vector_norm(4.0, ..))[0];
+    assert!((far - 1.0).abs() < 1e-14, "{far}");
     assert!(a.vector_norm(-1.0, ..).value().expect_err("no norm").to_string().contains("[vector_norm]"));
     let (x, y) = (g.leaf("x", [1.0, 2.0]), g.leaf("y", [1.0, 0.0, 1.0]));
     assert_eq!(value(x.matmul(a)), [9.0, 8.0, -9.0]);
@@ -132,7 +132,7 @@ fn diagonals_norms_and_vectors_in_products() {
     assert_eq!(odd.is_finite().value().expect("truth"), Tensor::from([false, false, false, true]));
     let spread = g.leaf("spread", [1.0, 2.0, 3.0, 6.0]);
     assert_eq!(
-        (value(spread.var_corrected(.., 1)), value(spread.std(..).square())),
-        (vec![14.0 / 3.0], vec![3.5000000000000004])
+        (value(spread.var_corrected(.., 1)), value((spread.std(..).square() * 1e9).round() / 1e9)),
+        (vec![14.0 / 3.0], vec![3.5])
     );
 }

@@ -52,8 +52,8 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
         let is_constant = known(&id)
             || match &node.op {
                 Op::Input(p) => !varying.contains(&id) && inner.leaves[p.index].value.is_some(),
-                // All results of a loop are made at once, when the plan runs.
-                Op::Loop(_) | Op::Branch(_) => false,
+                // All results of what has several are made at once, when the plan runs.
+                Op::Loop(_) | Op::Branch(_) | Op::Decompose(_) => false,
                 _ => node.args.iter().all(|a| constant.contains(a)),
             };
         if is_constant {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chainrule_tensor::kernels::decompose::{self, Decomposition, Failure};
 use chainrule_tensor::kernels::gather::{self, Lengths, Outside};
 use chainrule_tensor::kernels::linear_algebra::{self, Determinant, Part, Singular};
 use chainrule_tensor::kernels::matmul::MatMul;
@@ -13,6 +14,7 @@ use chainrule_tensor::{DType, Layout, Real, Shape, Tensor};
 
 use crate::error::ErrorKind;
 use crate::prim::custom::CustomOp;
+use crate::prim::decompose as factors;
 use crate::prim::range::Range;
 use crate::prim::solve;
 
@@ -57,6 +59,8 @@ pub(crate) enum Kernel {
     Cholesky { dims: [usize; 2] },
     /// The determinants of a batch of matrices, their signs, or their log-magnitudes.
     Determinant { what: Determinant, dims: [usize; 2] },
+    /// The factors of a batch of matrices.
+    Decompose { into: Decomposition, dims: [usize; 3] },
     /// A plan that is repeated.
     Loop(Box<Cycle>),
     /// One of two plans.
@@ -96,6 +100,7 @@ impl Kernel {
             Kernel::Solve { part, .. } => solve::name(*part),
             Kernel::Cholesky { .. } => "cholesky",
             Kernel::Determinant { .. } => "determinant",
+            Kernel::Decompose { into, .. } => factors::name(*into),
             Kernel::Loop(cycle) => cycle.name,
             Kernel::Branch(_) => "cond",
             Kernel::Custom { op, .. } => op.name(),
@@ -232,6 +237,21 @@ impl Kernel {
             }
             (Kernel::Determinant { what, dims }, [In::Real(a)], [Out::Real(y)]) => {
                 linear_algebra::determinant(*what, a, *dims, y);
+            }
+            (Kernel::Decompose { into, dims }, [In::Real(a)], outputs) => {
+                let mut all: Vec<&mut [T]> = Vec::new();
+                for out in outputs {
+                    match out {
+                        Out::Real(out) => all.push(out),
+                        _ => unreachable!("factors are real"),
+                    }
+                }
+                let done = decompose::decompose(*into, a, *dims, &mut all);
+                done.map_err(|failure| match failure {
+                    Failure::NotFinite(i) => (i, "has an element that is not finite"),
+                    Failure::NotConverged(i) => (i, "is not decomposed by the rounds of rotations allowed"),
+                })
+                .map_err(|(i, why)| no_factor(factors::name(*into), i, dims[0], why))?;
             }
             (Kernel::Custom { op, args, out }, inputs, [y]) => custom(&**op, inputs, args, out, y)?,
             (kernel, ..) => unreachable!("recording gives {} operands of the right kinds", kernel.name()),

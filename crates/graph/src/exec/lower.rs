@@ -20,6 +20,7 @@ use super::verify;
 use crate::error::Result;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Origin;
+use crate::prim::part::result_types;
 use crate::prim::{Lowering, Op};
 use crate::walk::{IdMap, IdSet};
 
@@ -282,15 +283,23 @@ impl Lowerer<'_> {
         let Lowering::Kernel(kernel) = node.op.lower(&layouts, &node.ty) else {
             unreachable!("{} was scheduled as a kernel", node.op.name())
         };
-        let out = self.buffer(&node.ty, Source::Step);
-        self.places.insert(id, Place::At(out, Layout::contiguous(node.ty.shape.clone())));
+        let mut outputs = Vec::new();
+        for (i, ty) in result_types(self.nodes, id).iter().enumerate() {
+            let buffer = self.buffer(ty, Source::Step);
+            let place = Place::At(buffer, Layout::contiguous(ty.shape.clone()));
+            match i {
+                0 => self.places.insert(id, place),
+                i => self.part_places.insert((id, i), place),
+            };
+            outputs.push(buffer);
+        }
         let read: Vec<(usize, Layout)> = buffers.iter().copied().zip(layouts).collect();
         let operand = |a: &NodeId| {
             let arg = &self.nodes[a.index()];
             (self.watched(*a), arg.ty.clone(), arg.origin.clone())
         };
         let operands = node.args.iter().map(operand).collect();
-        self.step(Task::Kernel(kernel), buffers, vec![out], node.origin.clone(), node.op.label());
+        self.step(Task::Kernel(kernel), buffers, outputs, node.origin.clone(), node.op.label());
         if let Some(step) = self.out.steps.last_mut() {
             step.about.operands = operands;
         }

@@ -14,4 +14,5 @@ pub(crate) mod samples;
 pub(crate) mod slide;
 mod softmax;
 mod stats;
+pub(crate) mod systems;
 mod trigonometric;

@@ -15,6 +15,10 @@ pub enum MatrixNorm {
     One,
     /// The greatest sum of magnitudes in a row: induced by the vectors' norm of order ∞.
     Infinity,
+    /// The greatest singular value: induced by the vectors' norm of order 2.
+    Spectral,
+    /// The sum of the singular values.
+    Nuclear,
 }
 
 impl<'g> Var<'g> {
@@ -76,6 +80,8 @@ impl<'g> Var<'g> {
                 MatrixNorm::Frobenius => self.vector_norm(2.0, [-2, -1]),
                 MatrixNorm::One => self.abs().sum(-2).max(-1),
                 MatrixNorm::Infinity => self.abs().sum(-1).max(-1),
+                MatrixNorm::Spectral => self.singular_values().max(-1),
+                MatrixNorm::Nuclear => self.singular_values().sum(-1),
             })
         })
     }

@@ -6,6 +6,7 @@ use crate::var::Var;
 use super::norm::MatrixNorm;
 use super::resize::{Around, Resize};
 use super::slide::{Padding, Slide};
+use super::systems::Triangular;
 
 /// A function of one value, elementwise or along its last axis.
 type Function = for<'g> fn(Var<'g>) -> Var<'g>;
@@ -101,8 +102,9 @@ pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
     all.push(("trace", matrix("trace", |x| x.trace())));
     all.push(("diagonal_at", matrix("diagonal_at", |x| x.diagonal_at(-1))));
     all.push(("matrix_power", matrix("matrix_power", |x| x.matrix_power(3))));
-    all.push(("matrix_norm", matrix("matrix_norm", |x| x.matrix_norm(MatrixNorm::One))));
+    all.push(("matrix_norm", matrix("matrix_norm", |x| x.matrix_norm(MatrixNorm::Frobenius))));
     all.push(("tile", matrix("tile", |x| x.sum(0).tile(vec![2; x.rank() - 1]))));
+    all.extend(systems());
     let product = |spec: &'static str, s: &[&[usize]]| {
         Sample::new(&format!("einsum {spec}"), s, -2.0..2.0, move |x| x[0].graph().einsum(spec, x).square())
     };
@@ -119,6 +121,35 @@ pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
     ));
     all.extend(sliding());
     all
+}
+
+/// What is made of decompositions.
+fn systems() -> Vec<(&'static str, Vec<Sample>)> {
+    // Of full rank: the diagonal is great.
+    fn full(x: Var<'_>) -> Var<'_> {
+        let (m, n) = (x.dim(-2), x.dim(-1));
+        x + x.graph().eye([m, n], 0) * (x.graph().iota([m, n], 0).real() * 3.0 + 4.0)
+    }
+    let shapes: [&[usize]; 4] = [&[3, 2], &[2, 3], &[1, 1], &[2, 2, 2]];
+    let of = |name: &str, f: Function| -> Vec<Sample> {
+        let sample = |s: &[usize]| {
+            Sample::new(&format!("{name} of {s:?}"), &[s], -1.0..1.0, move |x| f(full(x[0])).square())
+        };
+        shapes.map(sample).into()
+    };
+    let unit = Triangular { upper: true, unit: true, right: true, ..Triangular::default() };
+    let triangular =
+        Sample::new("solve_triangular from the right", &[&[2, 2], &[3, 2]], -1.0..1.0, move |x| {
+            x[0].solve_triangular(x[1], unit).square()
+        });
+    vec![
+        ("pinv", of("pinv", |x| x.pinv(1e-10))),
+        ("lstsq", of("lstsq", |x| x.lstsq(x.square()))),
+        ("singular_values", of("singular_values", |x| x.singular_values())),
+        ("nuclear norm", of("nuclear norm", |x| x.matrix_norm(MatrixNorm::Nuclear))),
+        ("spectral norm", of("spectral norm", |x| x.matrix_norm(MatrixNorm::Spectral))),
+        ("solve_triangular", vec![triangular]),
+    ]
 }
 
 /// Convolutions, pooling, resizing, padding.

@@ -16,6 +16,7 @@ pub(crate) mod compare;
 pub(crate) mod concat;
 pub(crate) mod cumulate;
 pub(crate) mod custom;
+pub(crate) mod decompose;
 pub(crate) mod determinant;
 pub(crate) mod flip;
 pub(crate) mod gather;
@@ -308,6 +309,7 @@ primitives! {
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
     gather::Gather, scatter::ScatterAdd, windows::Windows, windows::OverlapAdd,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
+    decompose::Decompose,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
     custom::Custom, call::Call, loops::Loop, branch::Branch, pushforward::Pushforward, part::Part,
 }

@@ -9,12 +9,14 @@
 //! | [`copy`] | strided copies: concat, pad, materialised views |
 //! | [`gather`] | picking by index, and its transpose |
 //! | [`order`] | running sums, sorting |
+//! | [`decompose`] | eigenvalues, singular values, orthogonal factors |
 //! | [`linear_algebra`] | solving, Cholesky factors, determinants |
 //! | [`random`] | uniform numbers as a function of key and position |
 //! | [`windows`] | windows added up where they overlap |
 //! | [`threads`] | the fixed partition of work over threads |
 
 pub mod copy;
+pub mod decompose;
 pub mod elementwise;
 pub mod gather;
 mod lanes;
