@@ -109,12 +109,6 @@ impl<'g> Var<'g> {
         let made = self.record(Decompose { into }.into(), &[]);
         if made.is_poisoned() { vec![made; 3] } else { made.results() }
     }
-
-    /// Each vector (…, n) as a row that stands for all rows of a matrix.
-    #[track_caller]
-    fn as_row(self) -> Var<'g> {
-        self.insert_axis(-2)
-    }
 }
 
 /// Element (i, j) is 1 / (xⱼ − xᵢ), and 0 on the diagonal.
@@ -140,10 +134,10 @@ fn singular<'g>(t: Var<'g>, y: &[Var<'g>]) -> Vec<Var<'g>> {
     let same = s.graph.iota([k, k], 0).equal(s.graph.iota([k, k], 1));
     let sum = same.select(1.0, s.insert_axis(-2) + s.insert_axis(-1));
     let f = gaps(s) / sum;
-    let (right, left) = (inner * s.as_row(), s.insert_axis(-1) * inner);
+    let (right, left) = (inner * s.insert_axis(-2), s.insert_axis(-1) * inner);
     let within = |x: Var<'g>, part: Var<'g>| x.matmul(f * (part + part.t()));
     // (1 − x xᵀ) of what the tangent makes of the other side, by 1 / s.
-    let beyond = |x: Var<'g>, made: Var<'g>| (made - x.matmul(x.t().matmul(made))) / s.as_row();
+    let beyond = |x: Var<'g>, made: Var<'g>| (made - x.matmul(x.t().matmul(made))) / s.insert_axis(-2);
     let mut du = within(u, right);
     let mut dv = within(v, left);
     if m > k {
@@ -222,7 +216,9 @@ impl Primitive for Decompose {
             return Err(ShapeError::shape(op, [&ty.shape[..]], "needs matrices (…, m, n)").into());
         };
         match self.into {
-            Decomposition::Eigen => drop(square(op, &ty.shape)?),
+            Decomposition::Eigen => {
+                square(op, &ty.shape)?;
+            }
             Decomposition::Orthogonal if m < n => {
                 return Err(ShapeError::shape(op, [&ty.shape[..]], "needs no more columns than rows").into());
             }
