@@ -175,6 +175,12 @@ impl<'g> Give<'g> for (Var<'g>, Var<'g>) {
     }
 }
 
+impl<'g> Give<'g> for (Var<'g>, Var<'g>, Var<'g>) {
+    fn give(self) -> Vec<Var<'g>> {
+        vec![self.0, self.1, self.2]
+    }
+}
+
 impl<'g> Give<'g> for () {
     fn give(self) -> Vec<Var<'g>> {
         Vec::new()
