@@ -26,12 +26,12 @@ fn by_layer<'g>(n: &Node<'g>) -> Option<Vec<Var<'g>>> {
         let gates = order.len();
         for (i, part) in ["input", "hidden"].into_iter().enumerate() {
             let weight = ordered(n.value(i + 1)?, d, order, 0, units).t().expect("a matrix");
-            params.insert(&format!("{name}.{part}.weight"), weight);
+            params.insert(format!("{name}.{part}.weight"), weight);
             let bias = match n.value(3) {
                 Some(bias) => ordered(bias, d, order, i * gates, units),
                 None => Tensor::zeros([gates * units], DType::F32),
             };
-            params.insert(&format!("{name}.{part}.bias"), bias);
+            params.insert(format!("{name}.{part}.bias"), bias);
         }
     }
     let batch_first = n.int_or("layout", 0) == 1;
