@@ -64,7 +64,7 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
     let values: Vec<Tensor> = shapes.iter().map(|s| array.tensor(s)).collect();
     let x: Vec<Var<'_>> = values.into_iter().map(|v| g.leaf("x", v)).collect();
     let t: Vec<Var<'_>> = shapes.iter().map(|s| g.constant(array.tensor(s))).collect();
-    let y = program.record(&g, &x);
+    let y = program.record(&g, &x)?;
     y.checked()?;
     let ct = g.constant(array.tensor(&y.shape()));
     let over = |shape: &[usize]| [&[EXAMPLES], shape].concat();
@@ -100,7 +100,7 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
         for (i, e) in program.mapped.iter().zip(e) {
             x[*i] = *e;
         }
-        let y = program.record(&g, &x);
+        let y = program.record(&g, &x)?;
         let tangent = jvp(&[y], &x, &t)?[0];
         let near: Vec<Var<'_>> = reached.iter().map(|i| x[*i]).collect();
         let scalar = (ct * y.sin()).sum(..);
@@ -124,11 +124,11 @@ fn judge(name: &str, program: &Program, array: &[f64], tally: &mut Tally) -> Res
     Ok(())
 }
 
-#[test]
-fn random_programs_agree_with_jax() {
+/// Judges the programs of `json` by the arrays in `data/<arrays>`; how many programs and comparisons there were.
+pub(crate) fn judged(json: &str, arrays: &str) -> (usize, usize) {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/data");
-    let programs = Program::read(include_str!("data/jax.json"));
-    let arrays = safetensors::read(format!("{data}/jax.safetensors")).expect("the arrays of jax_graphs.py");
+    let programs = Program::read(json);
+    let arrays = safetensors::read(format!("{data}/{arrays}")).expect("the arrays of the script");
     let mut tally = Tally::default();
     for (i, program) in programs.iter().enumerate() {
         let name = i.to_string();
@@ -145,5 +145,11 @@ fn random_programs_agree_with_jax() {
         tally.at
     );
     assert!(tally.wrong.is_empty(), "{} differ:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
-    assert_eq!((programs.len(), tally.comparisons), (PROGRAMS, COMPARISONS), "none is left out");
+    (programs.len(), tally.comparisons)
+}
+
+#[test]
+fn random_programs_agree_with_jax() {
+    let seen = judged(include_str!("data/jax.json"), "jax.safetensors");
+    assert_eq!(seen, (PROGRAMS, COMPARISONS), "none is left out");
 }

@@ -118,6 +118,13 @@ class Program:
             reach /= 2
         raise Refused
 
+    def carry_out(self, m, inputs):
+        """The output for these inputs."""
+        values = list(inputs)
+        for op, args, attributes in self.steps:
+            values.append(OPS[op](m, [values[i] for i in args], attributes))
+        return values[-1]
+
     def smooth(self, instead):
         """Whether the program stays clear of kinks and edges with these inputs."""
         values = [instead.get(i, v) for i, v in enumerate(self.values[: len(self.inputs)])]

@@ -1,33 +1,29 @@
-"""What JAX says of the programs of `jax_graphs.py`."""
+"""What JAX says of the programs of `jax_graphs.py` and `jax_loops.py`."""
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_ops import OPS, Jax, Refused
+from jax_ops import Jax, Refused
 
 JACOBIAN = 150  # most elements of one Jacobian
 HESSIAN = 9  # most elements of an input with a Hessian
 
 
-def judge(program):
-    """The array of a program, and what it has: "jacobian", "hessian", "mapped"."""
+def judge(program, matrices=True):
+    """The array of a program, and what it has: "jacobian", "hessian", "mapped"; the first two only if `matrices`."""
     rng = program.np_rng
     x = program.values[: len(program.inputs)]
     y = program.values[-1]
     t = [rng.uniform(-1, 1, v.shape) for v in x]
     ct = rng.uniform(-1, 1, y.shape)
-    jacobian = all(0 < y.size * v.size <= JACOBIAN for v in x)
-    hessian = 0 < x[0].size <= HESSIAN
+    jacobian = matrices and all(0 < y.size * v.size <= JACOBIAN for v in x)
+    hessian = matrices and 0 < x[0].size <= HESSIAN
     # At least one input has examples, the others are shared.
     mapped = sorted(program.rng.sample(range(len(x)), program.rng.randint(1, len(x))))
     examples = program.near(mapped)
     every = tuple(range(len(x)))
 
-    def f(*inputs):
-        values = list(inputs)
-        for op, args, attributes in program.steps:
-            values.append(OPS[op](Jax, [values[i] for i in args], attributes))
-        return values[-1]
+    f = lambda *inputs: program.carry_out(Jax, inputs)
 
     def everything(x, t, ct, examples):
         scalar = lambda *x: jnp.sum(ct * jnp.sin(f(*x)))

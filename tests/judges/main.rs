@@ -11,6 +11,8 @@
 mod factors;
 /// Values and derivatives of random programs, according to JAX.
 mod jax;
+/// Programs with loops and choices, according to JAX.
+mod loops;
 /// Losses, according to PyTorch.
 mod losses;
 /// Metrics, according to scikit-learn.

@@ -1,6 +1,6 @@
 //! The programs of `jax_graphs.py`: read from JSON, recorded through the public methods.
 
-use chainrule::graph::{Graph, Order, Var};
+use chainrule::graph::{Graph, Order, Result, Var};
 use chainrule::tensor::{DType, Shape, Tensor};
 use serde_json::Value;
 
@@ -15,14 +15,14 @@ pub(crate) struct Program {
 }
 
 /// One operation: its name, the positions of its arguments, its attributes.
-struct Step {
-    op: String,
+pub(crate) struct Step {
+    pub(crate) op: String,
     args: Vec<usize>,
-    attributes: Value,
+    pub(crate) attributes: Value,
 }
 
 /// A list of whole numbers.
-fn list<T: TryFrom<i64, Error: std::fmt::Debug>>(value: &Value) -> Vec<T> {
+pub(crate) fn list<T: TryFrom<i64, Error: std::fmt::Debug>>(value: &Value) -> Vec<T> {
     let array = value.as_array().unwrap_or_else(|| panic!("a list, not {value}"));
     array.iter().map(|n| T::try_from(n.as_i64().expect("a whole number")).expect("in range")).collect()
 }
@@ -36,14 +36,9 @@ impl Program {
 
     fn of(value: &Value) -> Program {
         let array = |name: &str| value[name].as_array().expect("a list");
-        let step = |s: &Value| Step {
-            op: s[0].as_str().expect("a name").to_owned(),
-            args: list(&s[1]),
-            attributes: s[2].clone(),
-        };
         Program {
             inputs: array("inputs").iter().map(list).collect(),
-            steps: array("steps").iter().map(step).collect(),
+            steps: Step::all(&value["steps"]),
             jacobian: value["jacobian"].as_bool().expect("yes or no"),
             hessian: value["hessian"].as_bool().expect("yes or no"),
             mapped: list(&value["mapped"]),
@@ -51,26 +46,45 @@ impl Program {
     }
 
     /// The output for inputs `x`.
-    pub(crate) fn record<'g>(&self, g: &'g Graph, x: &[Var<'g>]) -> Var<'g> {
+    pub(crate) fn record<'g>(&self, g: &'g Graph, x: &[Var<'g>]) -> Result<Var<'g>> {
         let mut values = x.to_vec();
-        for step in &self.steps {
-            let args: Vec<Var<'g>> = step.args.iter().map(|i| values[*i]).collect();
-            values.push(step.record(g, &args));
-        }
-        *values.last().expect("a program has an input")
+        carry_out(g, &self.steps, &mut values)?;
+        Ok(*values.last().expect("a program has an input"))
     }
 }
 
+/// Appends the results of the steps.
+pub(crate) fn carry_out<'g>(g: &'g Graph, steps: &[Step], values: &mut Vec<Var<'g>>) -> Result<()> {
+    for step in steps {
+        let args: Vec<Var<'g>> = step.args.iter().map(|i| values[*i]).collect();
+        match step.looped(g, &args, values)? {
+            Some(found) => values.extend(found),
+            None => values.push(step.record(g, &args)),
+        }
+    }
+    Ok(())
+}
+
 impl Step {
-    fn int(&self, name: &str) -> isize {
+    /// The steps of a program or of a body.
+    pub(crate) fn all(value: &Value) -> Vec<Step> {
+        let step = |s: &Value| Step {
+            op: s[0].as_str().expect("a name").to_owned(),
+            args: list(&s[1]),
+            attributes: s[2].clone(),
+        };
+        value.as_array().expect("a list").iter().map(step).collect()
+    }
+
+    pub(crate) fn int(&self, name: &str) -> isize {
         self.attributes[name].as_i64().unwrap_or_else(|| panic!("{} has no {name}", self.op)) as isize
     }
 
-    fn size(&self, name: &str) -> usize {
+    pub(crate) fn size(&self, name: &str) -> usize {
         self.int(name) as usize
     }
 
-    fn list<T: TryFrom<i64, Error: std::fmt::Debug>>(&self, name: &str) -> Vec<T> {
+    pub(crate) fn list<T: TryFrom<i64, Error: std::fmt::Debug>>(&self, name: &str) -> Vec<T> {
         list(&self.attributes[name])
     }
 
@@ -78,7 +92,7 @@ impl Step {
         self.list::<usize>("shape").into()
     }
 
-    fn by(&self) -> f64 {
+    pub(crate) fn by(&self) -> f64 {
         self.attributes["by"].as_f64().expect("a number")
     }
 

@@ -1,6 +1,7 @@
 //! Attention: softmax of products of queries and keys, its linear relative, and rotary positions.
 
 use chainrule::graph::{Kind, Var};
+use chainrule::nn::Attention;
 use chainrule::tensor::keep;
 
 use super::node::{Node, Outcome};
@@ -50,8 +51,8 @@ fn attention<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let cached = |past: usize, new| n.given(past).map_or(new, |past| n.g.concat(&[past, new], 2));
     let (keys, values) = (cached(4, k), cached(5, v));
     let (count, width) = (q.shape()[1], q.shape()[3]);
-    let scale = n.real_or("scale", 1.0 / (width as f64).sqrt()).sqrt();
-    let products = (q * scale).matmul((shared(keys, count) * scale).t());
+    let scale = n.real_or("scale", 1.0 / (width as f64).sqrt());
+    let products = (q * scale.sqrt()).matmul((shared(keys, count) * scale.sqrt()).t());
     let softcap = n.real_or("softcap", 0.0);
     let capped = if softcap > 0.0 { (products * (1.0 / softcap)).tanh() * softcap } else { products };
     let bias = bias(n, q.shape()[2], keys.shape()[2]);
@@ -59,7 +60,12 @@ fn attention<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     // A row without a visible key is decided by the bias alone, whatever the products are.
     let blind = bias.max(keep(-1)).equal(HIDDEN);
     let probabilities = blind.select(0.0, weights(biased));
-    let y = probabilities.matmul(shared(values, count));
+    // Without a cap on the products it is the library's layer.
+    let y = if softcap > 0.0 {
+        probabilities.matmul(shared(values, count))
+    } else {
+        Attention::new().scale(scale).bias(bias).of(q, keys, values)
+    };
     let shown = match n.int_or("qk_matmul_output_mode", 0) {
         2 => biased,
         3 => probabilities,
@@ -107,10 +113,8 @@ fn bias<'g>(n: &Node<'g>, queries: usize, keys: usize) -> Var<'g> {
 
 fn flexible<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let (q, k, v) = (n.x(0), n.x(1), n.x(2));
-    let (count, width) = (q.shape()[1], q.shape()[3]);
-    let scale = n.real_or("scale", 1.0 / (width as f64).sqrt());
-    let scores = (q * scale).matmul(shared(k, count).t());
-    vec![weights(scores).matmul(shared(v, count))]
+    let scale = n.real_or("scale", 1.0 / (q.shape()[3] as f64).sqrt());
+    vec![Attention::new().scale(scale).of(q, k, v)]
 }
 
 /// Attention without softmax: a matrix that remembers, decays and is corrected, step by step.

@@ -1,6 +1,7 @@
 //! A node of ONNX: its inputs recorded in a graph, its attributes by type.
 
 use chainrule::graph::{Graph, Kind, Var};
+use chainrule::nn::{Mode, Params, Scope};
 use chainrule::tensor::{DType, Tensor};
 use serde_json::Value;
 
@@ -29,6 +30,11 @@ impl<'g> Node<'g> {
             attributes: case["attributes"].clone(),
             inputs: named.collect(),
         }
+    }
+
+    /// Where a layer of the library finds these parameters.
+    pub(crate) fn scope(&self, params: Params) -> Scope<'g> {
+        Scope::root(self.g, params, Mode::Evaluate, 0)
     }
 
     /// How many inputs there are, those left out in the middle included.

@@ -1,6 +1,7 @@
 //! Normalisation: over batches, features, instances, groups and channels.
 
 use chainrule::graph::Var;
+use chainrule::nn::{Layer, LayerNorm, Params, RmsNorm};
 use chainrule::tensor::keep;
 
 use super::node::{Node, Outcome, axis_of, lengths};
@@ -22,10 +23,7 @@ pub(crate) fn record<'g>(n: &Node<'g>) -> Option<Outcome<'g>> {
             vec![x / (x.square().mean(keep(&axes)).sqrt() + 1e-9)]
         }
         "RMSNormalization" => {
-            let x = n.x(0);
-            let axes = from(x, axis_of(x, n.axis_or(-1)));
-            let size = (x.square().mean(keep(&axes)) + epsilon(n)).sqrt();
-            vec![x / size * n.x(1)]
+            vec![by_layer(n, &RmsNorm::new().epsilon(epsilon(n)), &["weight"])]
         }
         _ => return None,
     }))
@@ -75,11 +73,24 @@ fn group<'g>(n: &Node<'g>) -> Var<'g> {
         + by_channel(x, n.x(2))
 }
 
+/// What a layer over the last axis gives where ONNX's axes are one; its parameters are the inputs behind the first.
+fn by_layer<'g>(n: &Node<'g>, layer: &impl Layer, names: &[&str]) -> Var<'g> {
+    let x = n.x(0);
+    let first = axis_of(x, n.axis_or(-1));
+    let mut params = Params::new();
+    for (i, name) in names.iter().enumerate() {
+        let value = n.value(i + 1).expect("all cases have it");
+        params.insert(*name, value.reshape([-1]).expect("as flat as can be"));
+    }
+    let mut flat = lengths(x)[..first].to_vec();
+    flat.push(-1);
+    layer.forward(&n.scope(params), x.reshape(flat)).reshape(lengths(x))
+}
+
 fn layer<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
     let x = n.x(0);
     let axes = from(x, axis_of(x, n.axis_or(-1)));
-    let y = standardised(x, &axes, epsilon(n)) * n.x(1);
-    let y = n.given(2).map_or(y, |bias| y + bias);
+    let y = by_layer(n, &LayerNorm::new().epsilon(epsilon(n)), &["weight", "bias"]);
     vec![y, x.mean(keep(&axes)), (x.var(keep(&axes)) + epsilon(n)).rsqrt()]
 }
 
