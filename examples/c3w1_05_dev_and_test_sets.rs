@@ -16,7 +16,7 @@ use chainrule::prelude::*;
 fn moved(data: &Dataset) -> Result<Dataset> {
     let right = |x: &Tensor| {
         let pixels = x.to_vec::<f32>()?;
-        let at = |i: usize| if i % 8 == 0 { 0.0 } else { pixels[i - 1] };
+        let at = |i: usize| if i.is_multiple_of(8) { 0.0 } else { pixels[i - 1] };
         Ok(Tensor::from_vec((0..pixels.len()).map(at).collect(), x.shape())?)
     };
     Ok(data.map_features(right)?)

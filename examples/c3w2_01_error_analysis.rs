@@ -18,7 +18,7 @@ fn change(kind: usize, image: &[f32]) -> Vec<f32> {
     let at = |i: usize| match kind {
         0 => 1.0 - image[i],
         1 => 0.15 * image[i],
-        2 if i % 8 == 0 => 0.0,
+        2 if i.is_multiple_of(8) => 0.0,
         2 => image[i - 1],
         _ => image[i],
     };
@@ -38,7 +38,8 @@ fn arrived(data: &Dataset) -> Result<(Dataset, Vec<usize>)> {
 fn with_kind(data: &Dataset, kind: usize) -> Result<Dataset> {
     let pixels = data.features().to_vec::<f32>()?;
     let changed = pixels.chunks(64).enumerate();
-    let changed = changed.flat_map(|(i, image)| change(if i % 3 == 0 { kind } else { 3 }, image)).collect();
+    let changed =
+        changed.flat_map(|(i, image)| change(if i.is_multiple_of(3) { kind } else { 3 }, image)).collect();
     Ok(data.map_features(|x| Ok(Tensor::from_vec(changed, x.shape())?))?)
 }
 

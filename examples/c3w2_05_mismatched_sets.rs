@@ -47,7 +47,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
             let halved = at_night(&train, key.named("made up"))?.features().to_vec::<f32>()?;
             let half = |x: &Tensor| {
                 let clear = x.to_vec::<f32>()?;
-                let pick = |i: usize| if (i / 64) % 2 == 0 { halved[i] } else { clear[i] };
+                let pick = |i: usize| if (i / 64).is_multiple_of(2) { halved[i] } else { clear[i] };
                 Ok(Tensor::from_vec((0..clear.len()).map(pick).collect(), x.shape())?)
             };
             let data = if made_up { train.map_features(half)? } else { train };
