@@ -178,7 +178,7 @@ fn stalls(seed: u64) -> Vec<Finding> {
     let (x, y) = clouds(1024, 4, 2, seed);
     let noise = Tensor::uniform(Key::new(seed).named("labels"), [y.len()], 0.0..1.0, DType::F32).unwrap();
     let y = noise.to_vec::<f32>().unwrap().iter().map(|u| i64::from(*u > 0.5)).collect();
-    let model = Mlp { last: Init::Normal(0.01), ..Mlp::new(&[2], relu) };
+    let model = Mlp { last: Init::Normal(0.05), ..Mlp::new(&[2], relu) };
     let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Sgd::new(0.1));
     attended(trainer.epochs(3).batch_size(64).seed(seed), &dataset(x, y, 2), None)
 }
