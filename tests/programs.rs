@@ -12,8 +12,12 @@ mod c2w2_optimisers;
 mod c2w3_batch_norm;
 #[path = "../examples/c4w1_edge_detection.rs"]
 mod c4w1_edge_detection;
+#[path = "../examples/c4w1_sizes.rs"]
+mod c4w1_sizes;
 #[path = "../examples/c4w2_lenet.rs"]
 mod c4w2_lenet;
+#[path = "../examples/c4w4_style_transfer.rs"]
+mod c4w4_style_transfer;
 #[path = "../examples/c5w1_01_back_propagation_through_time.rs"]
 mod c5w1_01_back_propagation_through_time;
 #[path = "../examples/c5w1_02_vanishing_gradients.rs"]
@@ -36,7 +40,9 @@ claims! {
     c2w2_optimisers(2, 800);
     c2w3_batch_norm(1, 15);
     c4w1_edge_detection(1, 80);
+    c4w1_sizes(0, 0);
     c4w2_lenet(2, 20);
+    c4w4_style_transfer(1, 100);
     c5w1_01_back_propagation_through_time(3, 0);
     c5w1_02_vanishing_gradients(3, 0);
     c5w1_03_names(1, 6);
