@@ -79,8 +79,12 @@ mod c3w2_08_multi_task;
 mod c3w2_09_end_to_end;
 #[path = "../examples/c4w1_edge_detection.rs"]
 mod c4w1_edge_detection;
+#[path = "../examples/c4w1_sizes.rs"]
+mod c4w1_sizes;
 #[path = "../examples/c4w2_lenet.rs"]
 mod c4w2_lenet;
+#[path = "../examples/c4w4_style_transfer.rs"]
+mod c4w4_style_transfer;
 #[path = "../examples/c5w1_01_back_propagation_through_time.rs"]
 mod c5w1_01_back_propagation_through_time;
 #[path = "../examples/c5w1_02_vanishing_gradients.rs"]
@@ -135,7 +139,9 @@ claims! {
     c3w2_08_multi_task(2, 25);
     c3w2_09_end_to_end(1, 200);
     c4w1_edge_detection(1, 80);
+    c4w1_sizes(0, 0);
     c4w2_lenet(2, 20);
+    c4w4_style_transfer(1, 100);
     c5w1_01_back_propagation_through_time(3, 0);
     c5w1_02_vanishing_gradients(3, 0);
     c5w1_03_names(1, 6);
