@@ -194,9 +194,9 @@ unsafe fn dots<T: Real, L: Lanes<T>, const R: usize>(
                     sums[r] = L::load(row.as_ptr()).fma(L::load(x.as_ptr()), sums[r]);
                 }
             }
-            for r in 0..R {
+            for (r, sum) in sums.into_iter().enumerate() {
                 let mut lanes = [T::zero(); LANES];
-                sums[r].store(lanes.as_mut_ptr());
+                sum.store(lanes.as_mut_ptr());
                 *p.c.0.offset((i + r) as isize * p.c.1[0] + j * p.c.1[1]) = folded(lanes);
             }
         }
@@ -259,16 +259,19 @@ unsafe fn by_columns<T: Real, L: Lanes<T>>(p: &Skinny<T>) {
                         *sum = L::load(a.add(g * LANES)).fma(x, *sum);
                     }
                 }
-                for g in 0..groups {
-                    let mut half = LANES / 2;
-                    while half > 0 {
-                        for l in 0..half {
-                            table[l][g] = table[l][g].plus(table[l + half][g]);
+                let mut half = LANES / 2;
+                while half > 0 {
+                    let (front, back) = table[..2 * half].split_at_mut(half);
+                    for (sums, others) in front.iter_mut().zip(back) {
+                        for (sum, other) in sums[..groups].iter_mut().zip(&*others) {
+                            *sum = sum.plus(*other);
                         }
-                        half /= 2;
                     }
+                    half /= 2;
+                }
+                for (g, sum) in table[0][..groups].iter().enumerate() {
                     let mut sums = [T::zero(); LANES];
-                    table[0][g].store(sums.as_mut_ptr());
+                    sum.store(sums.as_mut_ptr());
                     for (r, sum) in (i + g * LANES..).zip(sums) {
                         *p.c.0.offset(r as isize * p.c.1[0] + j * p.c.1[1]) = sum;
                     }
