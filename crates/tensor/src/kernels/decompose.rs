@@ -366,7 +366,7 @@ mod tests {
     fn small_singular_values_keep_their_digits_and_what_is_not_finite_is_named() {
         // D times a well conditioned matrix: its singular values are determined to all digits, however small.
         let a = [1e-12, 2e-12, 1.0, -1.0];
-        let (mut u, mut s, mut v) = ([0.0; 4], [0.0; 2], [0.0; 4]);
+        let (mut u, mut s, mut v) = ([0.0; 4], [0.0_f64; 2], [0.0; 4]);
         decompose(Decomposition::Singular, &a, [1, 2, 2], &mut [&mut u, &mut s, &mut v]).expect("converges");
         // Their product is the determinant's magnitude.
         assert!((s[0] * s[1] / 3e-12 - 1.0).abs() < 1e-15, "{s:?}");
