@@ -135,7 +135,7 @@ fn residual(seed: u64) -> Vec<Finding> {
         let mut h = Linear::new(16).forward(&s.at("in"), x);
         for i in 0..4 {
             let inner = Linear::new(16).forward(&s.at(&format!("first{i}")), h).relu();
-            h = h + Linear::new(16).init(Init::Normal(0.05)).forward(&s.at(&format!("second{i}")), inner);
+            h += Linear::new(16).init(Init::Normal(0.05)).forward(&s.at(&format!("second{i}")), inner);
         }
         Linear::new(4).forward(&s.at("out"), h)
     });

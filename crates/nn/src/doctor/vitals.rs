@@ -133,7 +133,7 @@ pub(super) fn recorded<'g>(x: Var<'g>, units: Option<usize>, squash: Squash) -> 
         bounded.map_or(none, |b| share(b.greater(SATURATED))),
         silent,
         apart,
-        1.0 - share((x - x).equal(0.0)),
+        1.0 - share(x.is_finite()),
     ];
     debug_assert_eq!(parts.len(), NUMBERS);
     x.graph().stack(&parts, 0)

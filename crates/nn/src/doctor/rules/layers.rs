@@ -37,9 +37,8 @@ pub(super) fn judge(chart: &Chart, found: &mut Vec<Finding>) {
         }
     }
     lasting(chart, Role::Relu, Illness::DeadRelu, DEAD, |v| v.silent, "units are 0 for all examples", found);
-    for (role, what) in [(Role::Activation, "outputs are at a bound of the activation")] {
-        lasting(chart, role, Illness::Saturated, SATURATED, |v| v.saturated, what, found);
-    }
+    let bound = "outputs are at a bound of the activation";
+    lasting(chart, Role::Activation, Illness::Saturated, SATURATED, |v| v.saturated, bound, found);
     gradients(chart, found);
     symmetric(chart, found);
     updates(chart, found);
