@@ -37,6 +37,7 @@ fn by_logarithm(u: f64) -> f64 {
     10_f64.powf(-5.0 + 5.0 * u)
 }
 
+type Scale = fn(f64) -> f64;
 type Place = fn(Key) -> Result<Vec<f64>>;
 
 /// Prints the table, draws what the rate does; fails if the lecture's claim does not hold.
@@ -48,7 +49,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
         "{:<34} {:>18} {:>22}   ({seeds} seeds)",
         "nine trials", "best dev accuracy %", "of the rates < 0.1"
     );
-    let rows: [(&str, Place, fn(f64) -> f64); 4] = [
+    let rows: [(&str, Place, Scale); 4] = [
         ("grid, plain scale", grid, by_size),
         ("random, plain scale", random, by_size),
         ("grid, logarithmic scale", grid, by_logarithm),

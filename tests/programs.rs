@@ -1,6 +1,8 @@
 //! The course's programs hold their claims, with fewer seeds and epochs than when they are run by themselves.
 
 #![allow(missing_docs, dead_code, unreachable_pub)]
+// Each program brings what the programs share, as it does when it is run by itself.
+#![allow(clippy::duplicate_mod)]
 
 /// The index of the programs is that of the files.
 mod index;

@@ -64,7 +64,7 @@ fn gradient_steps_within_the_loss_are_differentiated() {
 fn a_loss_with_derivatives_of_the_network_learns_an_equation() {
     // y' = y, y(0) = 1 (a physics-informed network): the derivative of the network stands in the loss.
     let x = Tensor::from((0..9).map(|i| i as f32 / 8.0).collect::<Vec<f32>>());
-    let x = [x.reshape(&[9, 1]).expect("a column")];
+    let x = [x.reshape([9, 1]).expect("a column")];
     fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         let h = Linear::new(16).forward(&s.at("hidden").shared(), x).tanh();
         Linear::new(1).forward(&s.at("output").shared(), h)
