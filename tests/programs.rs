@@ -129,7 +129,7 @@ claims! {
     c2w3_01_random_search(2, 5);
     c2w3_04_batch_norm(1, 15);
     c2w3_08_softmax(2, 20);
-    c3w1_01_orthogonalisation(4, 900);
+    c3w1_01_orthogonalisation(8, 900);
     c3w1_03_one_number(3, 30);
     c3w1_05_dev_and_test_sets(2, 10);
     c3w1_07_changing_the_metric(4, 30);

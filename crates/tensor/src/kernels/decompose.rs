@@ -9,7 +9,7 @@ use crate::Real;
 /// Into what a matrix is decomposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decomposition {
-    /// A symmetric one into eigenvalues (n,), ascending, and eigenvectors (n, n), one in each column.
+    /// The symmetric part of a square one into eigenvalues (n,), ascending, and eigenvectors (n, n), one in each column.
     Eigen,
     /// U (m, k), singular values (k,), descending, and V (n, k), where k is the less of m and n: A = U diag(s) Vᵀ.
     Singular,
@@ -135,9 +135,15 @@ fn sign(column: &[f64]) -> f64 {
     column.iter().find(|x| x.abs() >= half).map_or(1.0, |x| 1.0_f64.copysign(*x))
 }
 
-/// Eigenvalues and eigenvectors of a symmetric matrix, or none if the rotations come to no end.
+/// Eigenvalues and eigenvectors of the symmetric part of a matrix, or none if the rotations come to no end.
 fn eigen(mut a: Columns) -> Option<(Vec<f64>, Columns)> {
     let n = a.m;
+    for p in 0..n {
+        for q in p + 1..n {
+            let mean = 0.5 * a.columns[p][q] + 0.5 * a.columns[q][p];
+            (a.columns[p][q], a.columns[q][p]) = (mean, mean);
+        }
+    }
     let mut v = Columns::identity(n, n);
     let norm = a.columns.iter().map(|c| dot(c, c)).sum::<f64>().sqrt();
     // Far below the rounding of the matrix's own elements.
