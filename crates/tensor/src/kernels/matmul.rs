@@ -1,6 +1,6 @@
 //! Batched matrix products of operands that lie in memory in any way.
 //!
-//! Engines of others multiply blocks on one thread; products with few rows or columns have a kernel here ([`skinny`]).
+//! Engines of others multiply blocks on one thread; products with few rows or columns have a kernel here (`skinny`).
 //! The result is cut into blocks by its shape alone, and a long inner axis into parts, whose results are added as a
 //! tree; so the bits do not depend on how many threads take the blocks. Nor do they depend on how the operands lie:
 //! each sum is taken in the order of the inner axis.
