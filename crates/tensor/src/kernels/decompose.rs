@@ -43,6 +43,8 @@ pub fn decompose<T: Real>(
     [batch, m, n]: [usize; 3],
     out: &mut [&mut [T]],
 ) -> Result<(), Failure> {
+    // Factors of matrices without elements have none, however many or long these are.
+    let batch = if a.is_empty() { 0 } else { batch };
     for i in 0..batch {
         let rows: Vec<f64> = a[i * m * n..(i + 1) * m * n].iter().map(|x| Real::to_f64(*x)).collect();
         if rows.iter().any(|x| !x.is_finite()) {
@@ -376,6 +378,10 @@ mod tests {
         decompose(Decomposition::Singular, &a, [1, 2, 2], &mut [&mut u, &mut s, &mut v]).expect("converges");
         // Their product is the determinant's magnitude.
         assert!((s[0] * s[1] / 3e-12 - 1.0).abs() < 1e-15, "{s:?}");
+        let nothing: &mut [&mut [f64]] = &mut [&mut [], &mut [], &mut []];
+        for dims in [[1, usize::MAX, 0], [usize::MAX, 0, 3]] {
+            assert_eq!(decompose(Decomposition::Singular, &[], dims, nothing), Ok(()));
+        }
         let odd = [1.0, f64::NAN];
         let found = decompose(Decomposition::Eigen, &odd, [2, 1, 1], &mut [&mut [0.0; 2], &mut [0.0; 2]]);
         assert_eq!(found, Err(Failure::NotFinite(1)));
