@@ -1,7 +1,7 @@
 //! Elementwise arithmetic, comparison, choice and functions: each a one-instruction program of the same kernel that
 //! runs fused graphs.
 
-use crate::kernels::elementwise::{Binary, Compare, Kernel, Program, ProgramBuilder, Reg, Unary};
+use crate::kernels::elementwise::{Binary, Compare, Kernel, Program, ProgramBuilder, Reg, Unary, functions};
 use crate::kernels::{Kind, Slice, SliceMut};
 use crate::{DType, Element, Error, Layout, Real, Result, Shape, Tensor, shape};
 
@@ -16,19 +16,8 @@ impl DType {
     }
 }
 
-/// Methods from rows: `exp Exp "eˣ."` gives `pub fn exp(&self) -> Result<Tensor> { self.unary(Unary::Exp) }`.
+/// Methods from rows: `add Add "…"` gives `pub fn add(&self, right: &Tensor) -> Result<Tensor> { self.binary(Binary::Add, right) }`.
 macro_rules! methods {
-    (unary $($method:ident $op:ident $doc:literal;)*) => {
-        impl Tensor {$(
-            #[doc = $doc]
-            ///
-            /// # Errors
-            /// [`Error::DType`] if the function is not defined on this dtype.
-            pub fn $method(&self) -> Result<Tensor> {
-                self.unary(Unary::$op)
-            }
-        )*}
-    };
     ($kind:ident $type:ident $($method:ident $op:ident $doc:literal;)*) => {
         impl Tensor {$(
             #[doc = $doc]
@@ -42,30 +31,23 @@ macro_rules! methods {
     };
 }
 
-methods! { unary
-    neg Neg "−x.";
-    abs Abs "|x|.";
-    sign Sign "−1, 0 or 1 by sign; NaN for NaN.";
-    floor Floor "The greatest whole number not above x.";
-    ceil Ceil "The least whole number not below x.";
-    round Round "The nearest whole number, halves to even.";
-    sqrt Sqrt "√x; NaN below 0.";
-    rsqrt Rsqrt "1/√x.";
-    exp Exp "eˣ.";
-    expm1 Expm1 "eˣ − 1, accurate near 0.";
-    ln Ln "Natural logarithm; −∞ at 0, NaN below.";
-    ln_1p Ln1p "ln(1 + x), accurate near 0.";
-    sin Sin "Sine of x radians.";
-    cos Cos "Cosine of x radians.";
-    atan Atan "Inverse tangent, in radians.";
-    sinh Sinh "Hyperbolic sine.";
-    cosh Cosh "Hyperbolic cosine.";
-    tanh Tanh "Hyperbolic tangent.";
-    sigmoid Sigmoid "1/(1 + e⁻ˣ).";
-    softplus Softplus "ln(1 + eˣ), without overflow.";
-    erf Erf "The error function.";
-    erfc Erfc "1 less the error function, to 8 units in the last place however small it is.";
+/// Methods from the rows of functions.
+macro_rules! unary_methods {
+    ($($variant:ident $method:ident $doc:literal $cost:literal
+        |$x:ident| $value:expr, $reference:expr $(, far $far:path)?;)*) => {
+        impl Tensor {$(
+            #[doc = $doc]
+            ///
+            /// # Errors
+            /// [`Error::DType`] if the function is not defined on this dtype.
+            pub fn $method(&self) -> Result<Tensor> {
+                self.unary(Unary::$variant)
+            }
+        )*}
+    };
 }
+
+functions!(unary_methods);
 
 methods! { binary Binary
     add Add "Elementwise sum of the broadcast operands; integers wrap.";

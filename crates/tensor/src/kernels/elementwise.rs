@@ -35,6 +35,7 @@ mod run;
 mod small;
 #[cfg(test)]
 mod tests;
+mod unary;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -44,11 +45,13 @@ pub use bind::Kernel;
 pub(super) use memory::Shared;
 pub(super) use run::WORTH_A_THREAD;
 pub use run::unary_at;
+pub use unary::Unary;
+pub(crate) use unary::functions;
 
 /// Elements of a block: a dozen blocks of f32 fit in the nearest cache.
 const BLOCK: usize = 1024;
 
-/// An enum of operations with their names, from one row each: `Exp "exp"` gives `Unary::Exp` and its name.
+/// An enum of operations with their names, from one row each: `Mul "mul"` gives `Binary::Mul` and its name.
 macro_rules! operations {
     ($(#[$doc:meta])* $name:ident { $($(#[$row:meta])* $variant:ident $label:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -65,56 +68,6 @@ macro_rules! operations {
             }
         }
     };
-}
-
-operations! {
-    /// An elementwise function of one argument.
-    Unary {
-        /// −x.
-        Neg "neg",
-        /// |x|.
-        Abs "abs",
-        /// −1, 0 or 1; NaN for NaN.
-        Sign "sign",
-        /// The greatest whole number not above x.
-        Floor "floor",
-        /// The least whole number not below x.
-        Ceil "ceil",
-        /// The nearest whole number, halves to even.
-        Round "round",
-        /// √x.
-        Sqrt "sqrt",
-        /// 1/√x.
-        Rsqrt "rsqrt",
-        /// eˣ.
-        Exp "exp",
-        /// eˣ − 1.
-        Expm1 "expm1",
-        /// ln x.
-        Ln "ln",
-        /// ln(1 + x).
-        Ln1p "ln_1p",
-        /// sin x.
-        Sin "sin",
-        /// cos x.
-        Cos "cos",
-        /// The angle in −π/2 to π/2 whose tangent is x.
-        Atan "atan",
-        /// (eˣ − e⁻ˣ)/2.
-        Sinh "sinh",
-        /// (eˣ + e⁻ˣ)/2.
-        Cosh "cosh",
-        /// tanh x.
-        Tanh "tanh",
-        /// 1/(1 + e⁻ˣ).
-        Sigmoid "sigmoid",
-        /// ln(1 + eˣ).
-        Softplus "softplus",
-        /// The error function.
-        Erf "erf",
-        /// 1 less the error function.
-        Erfc "erfc",
-    }
 }
 
 operations! {
@@ -152,17 +105,6 @@ operations! {
         Gt "greater",
         /// x ≥ y.
         Ge "greater_equal",
-    }
-}
-
-impl Unary {
-    /// Whether it is defined on this kind.
-    pub fn takes(self, kind: Kind) -> bool {
-        match kind {
-            Kind::Real => true,
-            Kind::Int => matches!(self, Unary::Neg | Unary::Abs | Unary::Sign),
-            Kind::Truth => false,
-        }
     }
 }
 

@@ -142,6 +142,13 @@ pub(super) fn min<T: Math>(a: T, b: T) -> T {
     if a.is_nan() { a } else { lesser }
 }
 
+/// −1, 0 or 1, a zero with its sign; NaN for NaN.
+#[inline(always)]
+pub(super) fn sign<T: Math>(x: T) -> T {
+    let negative = if x < T::zero() { -T::one() } else { x };
+    if x > T::zero() { T::one() } else { negative }
+}
+
 /// The nearest whole number, halves to even.
 #[inline(always)]
 pub(super) fn round_even<T: Math>(x: T) -> T {

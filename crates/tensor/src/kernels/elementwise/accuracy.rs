@@ -4,48 +4,6 @@ use super::{Binary, Kernel, ProgramBuilder, Unary, unary_at};
 use crate::kernels::{Kind, Level, Slice, SliceMut};
 use crate::{Layout, Real};
 
-/// The function in f64 as the standard library (or libm) has it.
-fn reference(op: Unary, x: f64) -> f64 {
-    match op {
-        Unary::Neg => -x,
-        Unary::Abs => x.abs(),
-        Unary::Sign => {
-            if x > 0.0 {
-                1.0
-            } else if x < 0.0 {
-                -1.0
-            } else {
-                x
-            }
-        }
-        Unary::Floor => x.floor(),
-        Unary::Ceil => x.ceil(),
-        Unary::Round => x.round_ties_even(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Rsqrt => 1.0 / x.sqrt(),
-        Unary::Exp => x.exp(),
-        Unary::Expm1 => x.exp_m1(),
-        Unary::Ln => x.ln(),
-        Unary::Ln1p => x.ln_1p(),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Atan => x.atan(),
-        Unary::Sinh => libm::sinh(x),
-        Unary::Cosh => libm::cosh(x),
-        Unary::Tanh => x.tanh(),
-        Unary::Sigmoid => {
-            if x < 0.0 {
-                x.exp() / (1.0 + x.exp())
-            } else {
-                1.0 / (1.0 + (-x).exp())
-            }
-        }
-        Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 },
-        Unary::Erf => libm::erf(x),
-        Unary::Erfc => libm::erfc(x),
-    }
-}
-
 /// Arguments of all sizes and signs, with the special ones.
 fn arguments() -> Vec<f64> {
     let mut x = vec![0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5];
@@ -89,7 +47,7 @@ fn functions_are_accurate_at_every_level() {
             let mut out = vec![0.0_f32; narrow.len()];
             unary_at(level, *op, &narrow, &mut out);
             for (x, y) in narrow.iter().zip(&out) {
-                let right = reference(*op, f64::from(*x)) as f32;
+                let right = op.reference(f64::from(*x)) as f32;
                 assert!(
                     ulp32(*y, right) <= if *op == Unary::Erfc { 8.0 } else { 3.0 },
                     "{level:?} {op:?}({x:e}) = {y:e}, not {right:e}"
@@ -98,7 +56,7 @@ fn functions_are_accurate_at_every_level() {
             let mut out = vec![0.0_f64; wide.len()];
             unary_at(level, *op, &wide, &mut out);
             for (x, y) in wide.iter().zip(&out) {
-                let right = reference(*op, *x);
+                let right = op.reference(*x);
                 assert!(
                     ulp64(*y, right) <= if *op == Unary::Erfc { 8.0 } else { 4.0 },
                     "{level:?} {op:?}({x:e}) = {y:e}, not {right:e}"
@@ -176,11 +134,11 @@ fn turns_are_taken_off_at_every_level() {
             unary_at(level, op, &x, &mut y);
             unary_at(level, op, &narrow, &mut narrow_y);
             for (x, y) in x.iter().zip(y) {
-                let right = reference(op, *x);
+                let right = op.reference(*x);
                 assert!(ulp64(y, right) <= 1.0, "{level:?} {op:?}({x:e}) = {y:e}, not {right:e}");
             }
             for (x, y) in narrow.iter().zip(narrow_y) {
-                let right = reference(op, f64::from(*x)) as f32;
+                let right = op.reference(f64::from(*x)) as f32;
                 assert!(ulp32(y, right) <= 1.0, "{level:?} {op:?}({x:e}) = {y:e}, not {right:e}");
             }
         }

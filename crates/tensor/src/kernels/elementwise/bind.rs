@@ -294,9 +294,9 @@ impl<'a> Binder<'a> {
             Definition::Input(_) | Definition::Constant(_) => unreachable!("bound elsewhere"),
         };
         self.kernel.cost += match op {
-            Op::Unary(Unary::Sin | Unary::Cos | Unary::Erf | Unary::Erfc) | Op::Binary(Binary::Pow) => 100,
-            Op::Unary(Unary::Neg | Unary::Abs | Unary::Sign) => 1,
-            Op::Unary(_) | Op::Binary(Binary::Div) => 4,
+            Op::Unary(op) => op.cost(),
+            Op::Binary(Binary::Pow) => 100,
+            Op::Binary(Binary::Div) => 4,
             _ => 1,
         };
         self.places[i] = Some(to);

@@ -35,58 +35,6 @@ macro_rules! each {
 pub(super) use each;
 
 #[inline(always)]
-pub(super) fn unary_real<T: Real, const FMA: bool>(op: Unary, x: &[T], y: &mut [T]) {
-    let (zero, one) = (T::zero(), T::one());
-    match op {
-        Unary::Neg => each!(y; x => -x),
-        Unary::Abs => each!(y; x => x.abs()),
-        Unary::Sign => each!(y; x => {
-            let negative = if x < zero { -one } else { x };
-            if x > zero { one } else { negative }
-        }),
-        Unary::Floor => each!(y; x => x.floor()),
-        Unary::Ceil => each!(y; x => x.ceil()),
-        Unary::Round => each!(y; x => math::round_even(x)),
-        Unary::Sqrt => each!(y; x => x.sqrt()),
-        Unary::Rsqrt => each!(y; x => one / x.sqrt()),
-        Unary::Exp => each!(y; x => math::exp::<T, FMA>(x)),
-        Unary::Expm1 => each!(y; x => math::expm1::<T, FMA>(x)),
-        Unary::Ln => each!(y; x => math::ln::<T, FMA>(x)),
-        Unary::Ln1p => each!(y; x => math::ln_1p::<T, FMA>(x)),
-        Unary::Sin => {
-            each!(y; x => math::sin::<T, FMA>(x));
-            many_turns(x, y, T::sin);
-        }
-        Unary::Cos => {
-            each!(y; x => math::cos::<T, FMA>(x));
-            many_turns(x, y, T::cos);
-        }
-        Unary::Atan => each!(y; x => math::atan::<T, FMA>(x)),
-        Unary::Sinh => each!(y; x => math::sinh::<T, FMA>(x)),
-        Unary::Cosh => each!(y; x => math::cosh::<T, FMA>(x)),
-        Unary::Tanh => each!(y; x => math::tanh::<T, FMA>(x)),
-        Unary::Sigmoid => each!(y; x => math::logistic::<T, FMA>(x)),
-        Unary::Softplus => each!(y; x => math::softplus::<T, FMA>(x)),
-        Unary::Erf => each!(y; x => math::erf::<T, FMA>(x)),
-        Unary::Erfc => each!(y; x => math::erfc::<T, FMA>(x)),
-    }
-}
-
-/// Does the rare elements again whose quarter turns are too many to be taken off fast.
-#[inline(always)]
-fn many_turns<T: Real>(x: &[T], y: &mut [T], function: fn(T) -> T) {
-    let mut any = false;
-    for x in x {
-        any |= x.abs() > T::TURNS;
-    }
-    if any {
-        for (y, x) in y.iter_mut().zip(x).filter(|(_, x)| x.abs() > T::TURNS) {
-            *y = function(*x);
-        }
-    }
-}
-
-#[inline(always)]
 pub(super) fn binary_real<T: Real, const FMA: bool>(op: Binary, a: &[T], b: &[T], y: &mut [T]) {
     match op {
         Binary::Add => each!(y; a, b => a + b),

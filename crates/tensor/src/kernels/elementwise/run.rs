@@ -5,10 +5,9 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 use smallvec::SmallVec;
 
 use super::bind::{Code, Fill, Kernel, Op, Place};
-use super::loops::{
-    binary_int, binary_real, binary_truth, compare, each, select, unary_int, unary_real, wrong_kind,
-};
+use super::loops::{binary_int, binary_real, binary_truth, compare, each, select, unary_int, wrong_kind};
 use super::memory::{Scratch, Shared};
+use super::unary::unary_real;
 use super::{BLOCK, ProgramBuilder, Scalar, Unary};
 use crate::kernels::level::{Level, Task};
 use crate::kernels::{Kind, Slice, SliceMut, threads};
