@@ -93,6 +93,18 @@ mod c5w1_01_back_propagation_through_time;
 mod c5w1_02_vanishing_gradients;
 #[path = "../examples/c5w1_03_names.rs"]
 mod c5w1_03_names;
+#[path = "../examples/c5w2_01_word_vectors.rs"]
+mod c5w2_01_word_vectors;
+#[path = "../examples/c5w2_02_sentences.rs"]
+mod c5w2_02_sentences;
+#[path = "../examples/c5w3_03_beam_search.rs"]
+mod c5w3_03_beam_search;
+#[path = "../examples/c5w3_07_dates.rs"]
+mod c5w3_07_dates;
+#[path = "../examples/c5w4_01_self_attention.rs"]
+mod c5w4_01_self_attention;
+#[path = "../examples/c5w4_05_tagging.rs"]
+mod c5w4_05_tagging;
 
 macro_rules! claims {
     ($($name:ident($seeds:expr, $epochs:expr);)*) => {$(
@@ -147,4 +159,10 @@ claims! {
     c5w1_01_back_propagation_through_time(3, 0);
     c5w1_02_vanishing_gradients(3, 0);
     c5w1_03_names(1, 6);
+    c5w2_01_word_vectors(1, 300);
+    c5w2_02_sentences(1, 200);
+    c5w3_03_beam_search(1, 400);
+    c5w3_07_dates(1, 800);
+    c5w4_01_self_attention(3, 0);
+    c5w4_05_tagging(1, 400);
 }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod sequences;
+pub mod words;
+
 use anyhow::{Context, Result};
 use chainrule::data::{Batch, Dataset};
 use chainrule::loss::binary_cross_entropy_with_logits;
