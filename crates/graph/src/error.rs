@@ -118,6 +118,14 @@ pub enum ErrorKind {
     /// A derivative given by the user does not fit its operation.
     #[error("[grad] {0}")]
     Rule(String),
+    /// A text is no plan.
+    #[error("[plan] line {line}: {why}")]
+    Text {
+        /// The line of the text.
+        line: usize,
+        /// What is wrong there.
+        why: String,
+    },
     /// A value seen while running is outside what the model declared.
     #[error("[{op}] {why}")]
     Value {

@@ -3,19 +3,19 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use chainrule_graph::{Graph, Kind, Precision, Result, Scan, Var, cond, hvp, vmap, while_loop};
-use chainrule_tensor::keep;
+use chainrule_graph::{Compiled, Graph, Kind, Precision, Result, Scan, Var, cond, hvp, vmap, while_loop};
+use chainrule_tensor::{DType, Key, Tensor, keep};
 
 /// What a program computes: arguments, results, and state with its next values.
-type Parts<'g> = (Vec<Var<'g>>, Vec<Var<'g>>, Vec<(Var<'g>, Var<'g>)>);
-type Program = for<'g> fn(&'g Graph) -> Result<Parts<'g>>;
+pub(crate) type Parts<'g> = (Vec<Var<'g>>, Vec<Var<'g>>, Vec<(Var<'g>, Var<'g>)>);
+pub(crate) type Program = for<'g> fn(&'g Graph) -> Result<Parts<'g>>;
 
 fn data<'g>(g: &'g Graph, rows: usize, columns: usize) -> Var<'g> {
     g.input("x", [rows, columns], Kind::Real)
 }
 
 fn weights<'g>(g: &'g Graph, name: &str, shape: &[usize]) -> Var<'g> {
-    g.leaf(name, chainrule_tensor::Tensor::full(shape, 0.5_f32))
+    g.leaf(name, Tensor::full(shape, 0.5_f32))
 }
 
 /// One step of gradient descent on `loss`.
@@ -29,7 +29,7 @@ fn attention<'g>(x: Var<'g>) -> Var<'g> {
     scores.softmax(-1).matmul(x)
 }
 
-const PROGRAMS: &[(&str, Program)] = &[
+pub(crate) const PROGRAMS: &[(&str, Program)] = &[
     ("logistic regression, a training step", |g| {
         let (x, y) = (data(g, 8, 3), g.input("y", [8], Kind::Real));
         let (w, b) = (weights(g, "w", &[3, 1]), weights(g, "b", &[]));
@@ -124,6 +124,28 @@ fn plan(program: Program) -> String {
         let _ = writeln!(text, "{}", format!("{step}  {phase}").trim_end());
         text
     })
+}
+
+/// One of the programs in f64, with arguments.
+pub(crate) fn golden(index: usize) -> (&'static str, Compiled, Vec<Tensor>) {
+    let (name, program) = PROGRAMS[index];
+    let g = Graph::new();
+    let (inputs, outputs, state) = program(&g).expect("a formula");
+    let drawn = |(i, x): (usize, &Var<'_>)| match x.kind() {
+        Kind::Int => {
+            let count: i64 = x.shape().iter().product::<usize>() as i64;
+            Tensor::from_vec((0..count).map(|i| i % 4).collect(), x.shape())
+        }
+        _ => Tensor::uniform(Key::new(i as u64), x.shape(), 0.5..2.0, DType::F64),
+    };
+    let arguments = inputs
+        .iter()
+        .enumerate()
+        .map(drawn)
+        .collect::<Result<_, chainrule_tensor::Error>>()
+        .expect("arguments");
+    let f = g.compiler(&inputs, &outputs).state(&state).precision(Precision::F64).build().expect("a plan");
+    (name, f, arguments)
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod math;
 mod operands;
 /// Maps and reductions of rows in one pass change no bit.
 mod passes;
+/// Every kernel against nested loops in f64.
+mod plain;
 /// Plans: folding, fusing and reusing buffers change no bit; state; deep graphs.
 mod plans;
 /// Mistakes inside compositions and under rules of the user's stay errors.
@@ -36,6 +38,8 @@ mod poison;
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.
 mod seeing;
+/// Plans are read as they are printed.
+mod text;
 /// Transforms of formulas and of each other: vmap, Jacobians, custom rules.
 mod transforms;
 /// Words and operators that are compositions equal their definitions.

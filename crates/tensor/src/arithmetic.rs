@@ -178,8 +178,8 @@ fn run_as<T: Real>(program: Program, operands: &[&Tensor], shape: &Shape, result
         Tensor::from_vec(out, shape)
     }
     let (operands, layouts): (Vec<Tensor>, Vec<Layout>) = operands.iter().map(|t| t.laid_out()).unzip();
-    let layouts = layouts.iter().map(|l| l.broadcast(shape)).collect();
-    let kernel = Kernel::new(program, shape, layouts, vec![None; operands.len()]);
+    let layouts: Vec<Layout> = layouts.iter().map(|l| l.broadcast(shape)).collect();
+    let kernel = Kernel::new(&program, shape, &layouts, &vec![None; operands.len()]);
     let inputs: Vec<Slice<'_, T>> = operands.iter().map(slice).collect();
     match result.kind() {
         Kind::Real => filled::<T>(shape, |y| kernel.run(&inputs, &mut [SliceMut::Real(y)])),

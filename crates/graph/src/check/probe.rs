@@ -3,7 +3,7 @@
 use chainrule_tensor::{self as tensor, DType, Key, Tensor};
 
 use crate::error::{ErrorKind, Result};
-use crate::exec::machine::Compiled;
+use crate::exec::compiled::Compiled;
 
 /// A compiled function with one real result, and the point about which it is evaluated.
 pub(super) struct Probe {

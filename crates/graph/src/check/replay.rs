@@ -12,7 +12,7 @@ use super::probe::{Probe, draw, reals, stir};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::exec::compile::Precision;
-use crate::exec::machine::Compiled;
+use crate::exec::compiled::Compiled;
 use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
 

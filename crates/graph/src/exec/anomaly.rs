@@ -2,20 +2,22 @@
 
 use std::fmt;
 
-use chainrule_tensor::kernels::{Slice, copy};
-use chainrule_tensor::{Layout, Real, Tensor};
+use chainrule_tensor::kernels::copy;
+use chainrule_tensor::{DType, Layout, Tensor};
 
 use crate::error::{Error, ErrorKind};
 use crate::ir::Type;
 use crate::origin::Origin;
 
 /// What is known of a step that is watched: its one node and the operands of that.
+#[derive(Clone)]
 pub(crate) struct Watch {
     pub(crate) op: &'static str,
     pub(crate) operands: Vec<Operand>,
 }
 
 /// What is known of a value that no step makes: an argument, a state, a bound leaf, a constant.
+#[derive(Clone)]
 pub(crate) struct Leaf {
     pub(crate) op: &'static str,
     /// What it is called, such as `` `x` `` or `a constant`.
@@ -25,6 +27,7 @@ pub(crate) struct Leaf {
 }
 
 /// Where a leaf's value is.
+#[derive(Clone, Copy)]
 pub(crate) enum LeafPlace {
     /// A number in steps themselves.
     Immediate(f64),
@@ -33,6 +36,7 @@ pub(crate) enum LeafPlace {
 }
 
 /// An operand of a watched step.
+#[derive(Clone)]
 pub(crate) struct Operand {
     pub(crate) label: String,
     pub(crate) ty: Type,
@@ -41,6 +45,7 @@ pub(crate) struct Operand {
 }
 
 /// Where an operand's value is.
+#[derive(Clone)]
 pub(crate) enum Place {
     /// A number in the step itself.
     Immediate(f64),
@@ -101,40 +106,25 @@ impl fmt::Display for Statistics {
     }
 }
 
-/// Elements of an operand that is no truth value.
-fn elements<T: Real>(slice: Slice<'_, T>, layout: &Layout) -> Option<Vec<f64>> {
-    let to = Layout::contiguous(layout.shape.clone());
-    let n = layout.shape.size();
-    match slice {
-        Slice::Real(x) => {
-            let mut out = vec![T::from_f64(0.0); n];
-            copy::copy(x, layout, &mut out, &to);
-            Some(out.into_iter().map(Real::to_f64).collect())
-        }
-        Slice::Int(x) => {
-            let mut out = vec![0; n];
-            copy::copy(x, layout, &mut out, &to);
-            Some(out.into_iter().map(|i: i64| i as f64).collect())
-        }
-        Slice::Truth(_) => None,
+/// Elements of an operand that is no truth value, of those of its buffer.
+fn elements(buffer: &Tensor, layout: &Layout) -> Option<Vec<f64>> {
+    if buffer.dtype() == DType::Bool {
+        return None;
     }
+    let from = buffer.cast(DType::F64).to_vec::<f64>().ok()?;
+    let mut out = vec![0.0; layout.shape.size()];
+    copy::copy(&from, layout, &mut out, &Layout::contiguous(layout.shape.clone()));
+    Some(out)
 }
 
 impl Leaf {
     /// The error for this leaf if it holds NaN, or if one of its numbers is infinite only in the precision of the
     /// plan. `value` is what steps read, `given` what it was made from, where that is known.
-    pub(crate) fn look<T: Real>(
-        &self,
-        value: Option<Slice<'_, T>>,
-        given: Option<&Tensor>,
-        run: u64,
-    ) -> Option<Error> {
-        let one = if let LeafPlace::Immediate(x) = self.place { [T::from_f64(x)] } else { [T::zero()] };
-        let value = match value {
-            Some(Slice::Real(x)) => x,
-            None => &one,
-            Some(Slice::Int(_) | Slice::Truth(_)) => return None,
-        };
+    pub(crate) fn look(&self, value: &Tensor, given: Option<&Tensor>, run: u64) -> Option<Error> {
+        if !value.dtype().is_real() {
+            return None;
+        }
+        let (dtype, value) = (value.dtype(), value.cast(DType::F64).to_vec::<f64>().ok()?);
         let error = |what, why| {
             Error::new(ErrorKind::NonFinite { op: self.op, what, why, run }).placed(self.origin.clone())
         };
@@ -147,14 +137,10 @@ impl Leaf {
             }));
         }
         let given = given.filter(|_| value.iter().any(|x| x.is_infinite()))?.to_vec::<f64>().ok()?;
-        let lost = |(x, wide): (&T, &f64)| x.is_infinite() && wide.is_finite();
+        let lost = |(x, wide): (&f64, &f64)| x.is_infinite() && wide.is_finite();
         let at = value.iter().zip(&given).position(lost)?;
-        let why = format!(
-            "{} holds {:e} at position {at}, which is infinite in {}",
-            self.label,
-            given[at],
-            T::DTYPE
-        );
+        let why =
+            format!("{} holds {:e} at position {at}, which is infinite in {}", self.label, given[at], dtype);
         Some(error("an infinity", why).hint("compile in Precision::F64, or scale the data"))
     }
 }
@@ -162,21 +148,19 @@ impl Leaf {
 impl Watch {
     /// The error for this step if it made a NaN of operands without, or an infinity of finite operands. `made` is its
     /// result, `inputs` are what it read.
-    pub(crate) fn look<T: Real>(
-        &self,
-        made: Slice<'_, T>,
-        inputs: &[Slice<'_, T>],
-        run: u64,
-        at: &Origin,
-    ) -> Option<Error> {
-        let Slice::Real(made) = made else { return None };
+    pub(crate) fn look(&self, made: &Tensor, inputs: &[Tensor], run: u64, at: &Origin) -> Option<Error> {
+        if !made.dtype().is_real() {
+            return None;
+        }
+        let single = made.dtype() == DType::F32;
+        let made = made.cast(DType::F64).to_vec::<f64>().ok()?;
         if made.iter().all(|x| x.is_finite()) {
             return None;
         }
-        let made = Statistics::of(made.iter().map(|x| Real::to_f64(*x)));
+        let made = Statistics::of(made.into_iter());
         let operand = |o: &Operand| match &o.place {
             Place::Immediate(x) => Some(Statistics::of(std::iter::once(*x))),
-            Place::Input(i, layout) => Some(Statistics::of(elements(inputs[*i], layout)?.into_iter())),
+            Place::Input(i, layout) => Some(Statistics::of(elements(&inputs[*i], layout)?.into_iter())),
         };
         let operands: Vec<Option<Statistics>> = self.operands.iter().map(operand).collect();
         let passed_on = |test: &dyn Fn(&Statistics) -> bool| operands.iter().flatten().any(test);
@@ -194,7 +178,7 @@ impl Watch {
         }
         let immediate = |o: &Operand| if let Place::Immediate(x) = o.place { Some(x) } else { None };
         let immediates: Vec<f64> = self.operands.iter().filter_map(immediate).collect();
-        let made = Made { what, within: at.within, single: T::DTYPE.size() == 4 };
+        let made = Made { what, within: at.within, single };
         Some(match hint(self.op, made, &operands, &immediates) {
             Some(hint) => error.hint(hint),
             None => error,

@@ -1,108 +1,18 @@
 //! Real buffers for virtual ones, by liveness: a buffer is free again after its last reader.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt;
 
-use chainrule_tensor as tensor;
+use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Layout, Shape, Tensor};
 
-use super::anomaly::{Leaf, LeafPlace};
+use super::anomaly::LeafPlace;
+use super::call::Call;
 use super::compile::Precision;
-use super::kernel::Kernel;
-use super::lower::{About, Lowered, Source, Task, VirtualStep};
+use super::fits;
+use super::lower::{Lowered, Source, VirtualStep};
+use super::plan::{Plan, Slot, Step};
 use super::verify;
-use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Type;
-use crate::origin::Origin;
-
-/// Part of a buffer, from its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub(crate) buffer: usize,
-    pub(crate) len: usize,
-}
-
-/// One step of a plan.
-pub(crate) struct Step {
-    pub(crate) kernel: Kernel,
-    pub(crate) inputs: Vec<Slot>,
-    pub(crate) outputs: Vec<Slot>,
-    pub(crate) about: About,
-}
-
-/// Steps over real buffers: all that a replay needs.
-pub(crate) struct Plan {
-    /// Kind and capacity of each buffer.
-    pub(crate) buffers: Vec<(Kind, usize)>,
-    pub(crate) steps: Vec<Step>,
-    /// The buffer of each value known at planning time, and the name of the leaf, if it is one.
-    pub(crate) constants: Vec<(usize, Tensor, Option<String>)>,
-    pub(crate) inputs: Vec<(usize, String, Type, Origin)>,
-    /// The buffer of each state and its start value.
-    pub(crate) state: Vec<(usize, Tensor)>,
-    pub(crate) state_names: Vec<String>,
-    /// Copies that bring a state's next value home where it could not be computed in place: (from, to).
-    pub(crate) carries: Vec<(Slot, usize)>,
-    pub(crate) outputs: Vec<(Slot, Kind, Shape)>,
-    /// In anomaly mode: what to look at before a run.
-    pub(crate) leaves: Vec<Leaf>,
-}
-
-impl Plan {
-    /// Bytes that runs work in, without arguments and constants: the buffers, and the registers of one thread. `None`
-    /// where they exceed a `usize`.
-    pub(crate) fn bytes(&self, precision: Precision) -> Option<usize> {
-        let given: HashSet<usize> =
-            self.inputs.iter().map(|i| i.0).chain(self.constants.iter().map(|c| c.0)).collect();
-        let own = self.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
-        let own = own.map(|(_, (kind, len))| Some(precision.width(*kind) * len));
-        let within =
-            self.steps.iter().flat_map(|step| step.kernel.within()).map(|plan| plan.bytes(precision));
-        let scratch = self.steps.iter().map(|step| step.kernel.scratch(precision.dtype().size())).max();
-        own.chain(within).try_fold(scratch.unwrap_or(0), |sum: usize, more| sum.checked_add(more?))
-    }
-
-    /// Fails if the system refuses the memory that runs need, which would end the program later.
-    pub(crate) fn refuse_too_large(&self, precision: Precision) -> Result<()> {
-        let mut results = self.outputs.iter().map(|(slot, kind, _)| precision.width(*kind) * slot.len);
-        let bytes = self.bytes(precision).and_then(|own| results.try_fold(own, usize::checked_add));
-        if bytes.is_some_and(|n| Vec::<u8>::new().try_reserve_exact(n).is_ok()) {
-            return Ok(());
-        }
-        let needs = bytes.map_or_else(|| "more bytes than can be counted".into(), |n| format!("{n} bytes"));
-        let why = format!("the plan needs {needs}, which the system refuses");
-        let error = Error::new(tensor::Error::Value { op: "compile", why });
-        let greatest = self.steps.iter().max_by_key(|s| s.outputs.iter().map(|o| o.len).max());
-        Err(match greatest {
-            Some(step) => {
-                error.placed(step.about.origin.clone()).hint("this step makes the greatest of its values")
-            }
-            None => error,
-        })
-    }
-}
-
-impl Plan {
-    /// One line for each step, below it those of the plans within.
-    pub(super) fn write_steps(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
-        let list =
-            |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
-        for Step { kernel, inputs, outputs, about } in &self.steps {
-            let (outputs, inputs, indent) = (list(outputs), list(inputs), "  ".repeat(depth));
-            let name = kernel.name();
-            writeln!(f, "{indent}{outputs} = {name}({inputs})  {}  ; {}", about.label, about.origin)?;
-            let plans = kernel.within();
-            for (plan, i) in plans.iter().zip(1..) {
-                if plans.len() > 1 {
-                    writeln!(f, "{indent}  plan {i} of {}", plans.len())?;
-                }
-                plan.write_steps(f, depth + 2)?;
-            }
-        }
-        Ok(())
-    }
-}
 
 const NEVER: usize = usize::MAX;
 
@@ -122,7 +32,7 @@ struct Assigner<'a> {
 }
 
 /// Gives every virtual buffer a real one. Without `reuse` each has one of its own.
-pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
+pub(crate) fn assign(lowered: Lowered, reuse: bool, precision: Precision) -> Plan {
     let n = lowered.buffers.len();
     let mut last: Vec<Option<usize>> = vec![None; n];
     for (s, step) in lowered.steps.iter().enumerate() {
@@ -166,7 +76,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
     let outputs = lowered
         .outputs
         .iter()
-        .map(|(v, shape)| (slot(*v), lowered.buffers[*v].kind, shape.clone()))
+        .map(|(v, shape)| (slot(*v), Type { kind: lowered.buffers[*v].kind, shape: shape.clone() }))
         .collect();
     let next = lowered.state.iter().map(|s| slot(s.1));
     let carries = next.zip(&state).filter(|(n, s)| n.buffer != s.0).map(|(n, s)| (n, s.0)).collect();
@@ -183,26 +93,21 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool) -> Plan {
     }
     let steps = lowered.steps.into_iter().zip(slots).zip(in_place);
     let steps = steps.map(|((step, (inputs, outputs)), in_place)| Step {
-        kernel: step.work.bind(in_place),
+        call: step.call.bind(in_place),
         inputs,
         outputs,
         about: step.about,
     });
     let state_names = lowered.state_names;
-    Plan { steps: steps.collect(), buffers, constants, inputs, state, state_names, carries, outputs, leaves }
-}
-
-impl Step {
-    /// The error of this step, with the user's line, its operands and advice.
-    pub(crate) fn failed(&self, kind: ErrorKind) -> Error {
-        let error = Error::new(kind).placed(self.about.origin.clone());
-        let operands = self.about.operands.iter().cloned();
-        let error = operands.fold(error, |error, (what, ty, origin)| error.operand(what, ty, origin));
-        match self.kernel.advice() {
-            Some(advice) => error.hint(advice),
-            None => error,
-        }
+    let steps = steps.collect();
+    let plan =
+        Plan { precision, buffers, steps, constants, inputs, state, state_names, carries, outputs, leaves };
+    if cfg!(debug_assertions)
+        && let Err(why) = fits::plan(&plan)
+    {
+        panic!("a plan that cannot run: {why}\n{plan}");
     }
+    plan
 }
 
 impl Assigner<'_> {
@@ -248,7 +153,7 @@ impl Assigner<'_> {
     /// What step `s` reads, if it may work in place.
     fn reads<'s>(&self, s: usize, step: &'s VirtualStep) -> Reads<'s> {
         let mut reads = Reads::default();
-        let Task::Map { layouts, .. } = &step.work else { return reads };
+        let Call::Map { layouts, .. } = &step.call else { return reads };
         if !self.reuse {
             return reads;
         }

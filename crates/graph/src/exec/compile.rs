@@ -3,11 +3,11 @@
 use chainrule_tensor::DType;
 use chainrule_tensor::kernels::Kind;
 
-use super::buffers::Plan;
+use super::compiled::Compiled;
 use super::expand::expand;
 use super::fold::Folded;
-use super::machine::Compiled;
 use super::merge::merge;
+use super::plan::Plan;
 use super::rewrite::Rewritten;
 use super::{buffers, fold, fuse, lower, rows};
 use crate::error::{Error, ErrorKind, Result};
@@ -206,10 +206,7 @@ impl Compiler<'_> {
         if let Some(error) = self.refused.take() {
             return Err(error);
         }
-        let precision = self.precision;
-        let plan = self.plan()?;
-        plan.refuse_too_large(precision)?;
-        Ok(Compiled::new(plan, precision))
+        Compiled::new(self.plan()?)
     }
 
     /// The plan, whatever memory it needs.
@@ -262,7 +259,7 @@ impl Compiler<'_> {
         if self.optimise.fuse {
             rows::group(&mut program);
         }
-        Ok(buffers::assign(program, self.optimise.reuse))
+        Ok(buffers::assign(program, self.optimise.reuse, self.precision))
     }
 
     fn check_leaves(&self) -> Result<()> {

@@ -7,7 +7,8 @@ use chainrule_tensor::{DType, Shape, Tensor};
 
 use super::cache::Cache;
 use super::compile::Precision;
-use super::machine::Compiled;
+use super::compiled::Compiled;
+
 use crate::error::Result;
 use crate::ir::{Graph, type_of};
 use crate::var::Var;

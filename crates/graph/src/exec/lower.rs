@@ -7,14 +7,14 @@ mod within;
 use std::collections::HashMap;
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::kernels::elementwise::{self, Program, ProgramBuilder, Scalar};
+use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Scalar};
 use chainrule_tensor::{Layout, Shape, Tensor};
 
 use super::anomaly::{Leaf, Watch};
+use super::call::Call;
 use super::compile::{Compiler, Optimise, Precision};
 use super::fold::Folded;
 use super::fuse::Work;
-use super::kernel::Kernel;
 use super::operation::Operation;
 use super::verify;
 use crate::error::Result;
@@ -47,22 +47,17 @@ pub(crate) enum Source {
     State(usize),
 }
 
-/// What a step does. An elementwise kernel is bound to its buffers only when it is known which of them it
-/// works on in place.
-pub(crate) enum Task {
-    Map { program: Program, shape: Shape, layouts: Vec<Layout> },
-    Kernel(Kernel),
-}
-
 /// One step over virtual buffers.
 pub(crate) struct VirtualStep {
-    pub(crate) work: Task,
+    /// What it works on in place is known only with its buffers.
+    pub(crate) call: Call,
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
     pub(crate) about: About,
 }
 
 /// What is said of a step: in dumps, pictures and errors.
+#[derive(Clone)]
 pub(crate) struct About {
     pub(crate) origin: Origin,
     pub(crate) label: String,
@@ -264,11 +259,11 @@ impl Lowerer<'_> {
         }
     }
 
-    fn step(&mut self, work: Task, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
+    fn step(&mut self, call: Call, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
         let shape = outputs.first().map(|v| self.out.buffers[*v].shape.clone()).unwrap_or_default();
         let (operands, watch, operations) = (Vec::new(), None, Vec::new());
         let about = About { origin, label, operands, watch, shape, operations };
-        self.out.steps.push(VirtualStep { work, inputs, outputs, about });
+        self.out.steps.push(VirtualStep { call, inputs, outputs, about });
     }
 
     fn kernel(&mut self, id: NodeId) {
@@ -280,7 +275,7 @@ impl Lowerer<'_> {
             buffers.push(buffer);
             layouts.push(layout);
         }
-        let Lowering::Kernel(kernel) = node.op.lower(&layouts, &node.ty) else {
+        let Lowering::Kernel(call) = node.op.lower(&layouts, &node.ty) else {
             unreachable!("{} was scheduled as a kernel", node.op.name())
         };
         let mut outputs = Vec::new();
@@ -299,7 +294,7 @@ impl Lowerer<'_> {
             (self.watched(*a), arg.ty.clone(), arg.origin.clone())
         };
         let operands = node.args.iter().map(operand).collect();
-        self.step(Task::Kernel(kernel), buffers, outputs, node.origin.clone(), node.op.label());
+        self.step(call, buffers, outputs, node.origin.clone(), node.op.label());
         if let Some(step) = self.out.steps.last_mut() {
             step.about.operands = operands;
         }
@@ -384,20 +379,8 @@ impl Lowerer<'_> {
             }
         };
         let out = self.buffer(&ty, Source::Step);
-        let work = Task::Map { program: program.finish(), shape: ty.shape.clone(), layouts };
-        self.step(work, inputs, vec![out], node.origin.clone(), "copy".into());
+        let call = Call::map(program.finish(), ty.shape.clone(), layouts);
+        self.step(call, inputs, vec![out], node.origin.clone(), "copy".into());
         (out, Layout::contiguous(ty.shape))
-    }
-}
-
-impl Task {
-    /// The kernel of this step, given which inputs are held by which outputs.
-    pub(crate) fn bind(self, in_place: Vec<Option<usize>>) -> Kernel {
-        match self {
-            Task::Map { program, shape, layouts } => {
-                Kernel::Map(elementwise::Kernel::new(program, &shape, layouts, in_place))
-            }
-            Task::Kernel(kernel) => kernel,
-        }
     }
 }

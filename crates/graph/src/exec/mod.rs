@@ -2,24 +2,31 @@
 //!
 //! In processing order: [`compile`] gathers what is wanted · [`fold`] computes what is constant · [`fuse`]
 //! groups elementwise nodes and orders the work · [`lower`] turns it into steps over virtual buffers ·
-//! [`rows`] makes one step of those over the same rows · [`buffers`] gives those steps real buffers, reused as soon as they are free · [`machine`] replays.
+//! [`rows`] makes one step of those over the same rows · [`buffers`] gives those steps real buffers, reused as soon as they
+//! are free. That makes a [`plan`] of [`call`]s, which is data. A [`machine`] replays it on an [`executor`]; [`cpu`] is one.
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
 pub(crate) mod cache;
+pub(crate) mod call;
 pub(crate) mod compile;
+pub(crate) mod compiled;
+pub(crate) mod cpu;
 pub(crate) mod elementwise;
+pub(crate) mod executor;
 pub(crate) mod expand;
+pub(crate) mod fits;
 pub(crate) mod fold;
 pub(crate) mod function;
 pub(crate) mod fuse;
-pub(crate) mod kernel;
 pub(crate) mod known;
 pub(crate) mod lower;
 pub(crate) mod machine;
 pub(crate) mod merge;
 pub(crate) mod operation;
+pub(crate) mod plan;
 pub(crate) mod rewrite;
 pub(crate) mod rows;
+pub(crate) mod text;
 pub(crate) mod verify;
 pub(crate) mod within;

@@ -7,6 +7,7 @@ use crate::origin::Origin;
 use crate::prim::Op;
 
 /// One elementwise operation of a step.
+#[derive(Clone)]
 pub(crate) struct Operation {
     pub(crate) op: Op,
     pub(crate) args: SmallVec<[Operand; 3]>,

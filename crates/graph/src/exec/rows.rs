@@ -5,13 +5,13 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use chainrule_tensor::Layout;
+use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::reduce::Reduction;
-use chainrule_tensor::kernels::rows::{self, Place, Step, Work};
-use chainrule_tensor::kernels::{Kind, elementwise};
+use chainrule_tensor::kernels::rows::{self, Place};
 use rustc_hash::FxHashMap;
 
-use super::kernel::Kernel;
-use super::lower::{Lowered, Task, Virtual, VirtualStep};
+use super::call::{Call, RowStep, RowWork};
+use super::lower::{Lowered, Virtual, VirtualStep};
 use super::verify;
 
 /// Values of fewer elements stay in the nearest cache by themselves.
@@ -105,7 +105,7 @@ impl Grouper<'_> {
 
     /// The operation and the rows of a reduction that can be part of a pass.
     fn reduction(&self, s: usize) -> Option<(Reduction, [usize; 2])> {
-        let Task::Kernel(Kernel::Reduce { op, dims: [rows, n, 1] }) = self.steps[s].work else { return None };
+        let Call::Reduce { op, dims: [rows, n, 1] } = self.steps[s].call else { return None };
         let real = self.buffers[self.steps[s].inputs[0]].kind == Kind::Real;
         let fits = real && rows * n >= WORTH_A_PASS && rows::fits(op, [rows, n]);
         fits.then_some((op, [rows, n]))
@@ -120,14 +120,14 @@ impl Grouper<'_> {
     fn joined(&self, g: usize, s: usize) -> Option<[usize; 2]> {
         let (group, step) = (&self.groups[g], &self.steps[s]);
         let first = &self.steps[group.members[0]];
-        let open = matches!(first.work, Task::Map { .. }) || group.dims.is_some();
+        let open = matches!(first.call, Call::Map { .. }) || group.dims.is_some();
         let updates = |step: &VirtualStep| step.outputs.iter().any(|v| self.updates.contains(v));
         if !open || group.members.len() == MOST || updates(step) || updates(first) {
             return None;
         }
         let inside = |v: &usize| self.writer[*v].is_some_and(|w| self.of[w] == g);
-        match &step.work {
-            Task::Map { shape, layouts, .. } => {
+        match &step.call {
+            Call::Map { shape, layouts, .. } => {
                 let [rows, n] = group.dims?;
                 let at_end = rows::reduced_at_end([rows, n]);
                 let own = group.width(shape.size())?;
@@ -138,7 +138,7 @@ impl Grouper<'_> {
                 (!at_end || own == n).then_some(())?;
                 step.inputs.iter().zip(layouts).all(fits).then_some([rows, n])
             }
-            Task::Kernel(_) => {
+            _ => {
                 let (_, [rows, n]) = self.reduction(s)?;
                 let whole = self.buffers[step.inputs[0]].len == rows * n;
                 (whole && group.dims.is_none_or(|dims| dims == [rows, n])).then_some([rows, n])
@@ -148,7 +148,7 @@ impl Grouper<'_> {
 }
 
 /// Whether a step with `own` elements in each of `rows` rows reads a value with `width` at the same row, from front to back.
-fn aligned(layout: &Layout, rows: usize, width: usize, own: usize) -> bool {
+pub(super) fn aligned(layout: &Layout, rows: usize, width: usize, own: usize) -> bool {
     if width == own {
         return layout.is_contiguous();
     }
@@ -206,15 +206,12 @@ fn pass(
             places.insert(v, place);
             writes.push(place);
         }
-        let work = match member.work {
-            Task::Map { program, shape, layouts } => {
-                let in_place = vec![None; layouts.len()];
-                Work::Map(elementwise::Kernel::new(program, &shape, layouts, in_place))
-            }
-            Task::Kernel(Kernel::Reduce { op, .. }) => Work::Reduce(op),
-            Task::Kernel(kernel) => unreachable!("{} is no part of a pass", kernel.name()),
+        let work = match member.call {
+            Call::Map { program, shape, layouts, .. } => RowWork::Map { program, shape, layouts },
+            Call::Reduce { op, .. } => RowWork::Reduce(op),
+            call => unreachable!("{} is no part of a pass", call.name()),
         };
-        steps.push(Step { work, reads, writes });
+        steps.push(RowStep { work, reads, writes });
         labels.push(member.about.label.clone());
         last = Some(member.about);
     }
@@ -224,6 +221,5 @@ fn pass(
     if let Some(v) = outputs.first() {
         about.shape = buffers[*v].shape.clone();
     }
-    let work = Task::Kernel(Kernel::Rows(Box::new(rows::Kernel::new(dims, steps))));
-    VirtualStep { work, inputs, outputs, about }
+    VirtualStep { call: Call::Rows { dims, steps }, inputs, outputs, about }
 }

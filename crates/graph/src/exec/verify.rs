@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
 
-use super::lower::{Lowered, Source, Task};
+use super::call::Call;
+use super::lower::{Lowered, Source};
 
 /// Every buffer is given or written by one step, before it is read; views lie within what they are views of.
 ///
@@ -22,7 +23,7 @@ pub(crate) fn written(lowered: &Lowered) {
             assert!(!is_there[*v], "{} writes buffer {v}, which is there already", at());
             is_there[*v] = true;
         }
-        let Task::Map { layouts, shape, .. } = &step.work else { continue };
+        let Call::Map { layouts, shape, .. } = &step.call else { continue };
         for (v, layout) in step.inputs.iter().zip(layouts) {
             assert!(lies_within(layout, lowered.buffers[*v].len), "{} reads beyond buffer {v}", at());
             assert_eq!(layout.shape, *shape, "{} reads buffer {v} in another shape", at());
@@ -36,12 +37,15 @@ pub(crate) fn written(lowered: &Lowered) {
 }
 
 /// Whether all elements of `layout` lie within `len` elements.
-fn lies_within(layout: &Layout, len: usize) -> bool {
-    let ends = layout.shape.iter().zip(&layout.strides).map(|(n, stride)| (*n as isize - 1) * stride);
-    let (back, forth): (Vec<isize>, Vec<isize>) = ends.partition(|end| *end < 0);
-    let start = layout.offset as isize;
-    let (first, last) = (start + back.iter().sum::<isize>(), start + forth.iter().sum::<isize>());
-    layout.shape.size() == 0 || (first >= 0 && last < len as isize)
+pub(super) fn lies_within(layout: &Layout, len: usize) -> bool {
+    if layout.shape.size() == 0 {
+        return true;
+    }
+    let mut ends = layout.shape.iter().zip(&layout.strides).map(|(n, s)| (*n as i128 - 1) * *s as i128);
+    let start = layout.offset as i128;
+    let reach = |(first, last): (i128, i128), end: i128| (first + end.min(0), last + end.max(0));
+    let (first, last) = ends.by_ref().fold((start, start), reach);
+    first >= 0 && last < len as i128
 }
 
 /// Every value is still where it was put when it is read: no step writes over what is needed later, or over what it reads

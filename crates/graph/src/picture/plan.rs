@@ -1,16 +1,15 @@
 //! A plan as a sketch: steps as boxes, fused groups as frames, buffers as coloured wires.
 
 use chainrule_tensor::Tensor;
-use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::Scalar;
 
 use super::label;
 use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
-use crate::exec::buffers::{Plan, Slot, Step};
 use crate::exec::compile::Precision;
-use crate::exec::machine::Compiled;
+use crate::exec::compiled::Compiled;
 use crate::exec::operation::{Operand, Operation};
+use crate::exec::plan::{Plan, Slot, Step};
 use crate::ir::type_of;
 use crate::origin::{Origin, Phase};
 
@@ -34,7 +33,7 @@ impl Compiled {
 }
 
 pub(super) fn sketch(compiled: &Compiled) -> Sketch {
-    let (plan, precision, bytes) = (&compiled.plan, compiled.precision(), compiled.bytes());
+    let (plan, precision, bytes) = (compiled.plan(), compiled.precision(), compiled.bytes());
     let (steps, buffers) = (plan.steps.len(), plan.buffers.len());
     let mut sketch = Sketch {
         heading: format!("plan: {steps} steps, {buffers} buffers, {} to work in", label::bytes(bytes)),
@@ -106,7 +105,7 @@ impl Pen<'_> {
     fn step(&mut self, step: &Step, number: usize) {
         let names =
             |slots: &[Slot]| slots.iter().map(|s| format!("b{}", s.buffer)).collect::<Vec<_>>().join(" ");
-        let (what, to, from) = (step.kernel.name(), names(&step.outputs), names(&step.inputs));
+        let (what, to, from) = (step.call.name(), names(&step.outputs), names(&step.inputs));
         // Every box of a step has its tooltip, so the line of a step of thousands of operations is cut short.
         let line = shortened(&format!("{to} = {what}({from})  {}", step.about.label), 200);
         let tooltip = format!("step {number}: {line}\n{}", step.about.origin);
@@ -193,13 +192,8 @@ impl Pen<'_> {
 
     /// Results, and the next values of states: where they belong already, or copied there after the run.
     fn results(&mut self) {
-        for (i, (slot, kind, shape)) in self.plan.outputs.iter().enumerate() {
-            let kind = match kind {
-                Kind::Real => "real",
-                Kind::Int => "int",
-                Kind::Truth => "truth",
-            };
-            self.end(*slot, format!("result {i}"), format!("{kind}{shape}"));
+        for (i, (slot, ty)) in self.plan.outputs.iter().enumerate() {
+            self.end(*slot, format!("result {i}"), ty.to_string());
         }
         for ((home, start), name) in self.plan.state.iter().zip(&self.plan.state_names) {
             let (slot, how) = match self.plan.carries.iter().find(|(_, to)| to == home) {

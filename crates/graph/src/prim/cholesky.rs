@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::solve::square;
 use super::{Derivative, Lowering, Op, Primitive, Sample, Site, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -63,7 +63,7 @@ impl Primitive for Cholesky {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let shape = &args[0].shape;
         let batch = shape[..shape.len() - 2].iter().product();
-        Lowering::Kernel(Kernel::Cholesky { dims: [batch, shape[shape.len() - 1]] })
+        Lowering::Kernel(Call::Cholesky { dims: [batch, shape[shape.len() - 1]] })
     }
 
     fn samples() -> Vec<Sample> {

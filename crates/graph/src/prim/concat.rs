@@ -8,7 +8,7 @@ use super::rows::Rows;
 use super::slice::Slice;
 use super::{Derivative, Lowering, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::{Graph, Type};
 use crate::var::Var;
 
@@ -98,7 +98,7 @@ impl Primitive for Concat {
         let place = |(from, start): (&Layout, &usize)| {
             (from.clone(), whole.slice(self.axis, *start, from.shape[self.axis], 1))
         };
-        Lowering::Kernel(Kernel::Place {
+        Lowering::Kernel(Call::Place {
             parts: args.iter().zip(&self.starts).map(place).collect(),
             fill: false,
         })

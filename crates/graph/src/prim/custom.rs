@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::diff::derived::cotangents_fit;
 use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind};
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::{Graph, Type};
 use crate::origin::Phase;
 use crate::var::Var;
@@ -86,6 +86,11 @@ impl Graph {
 }
 
 impl Custom {
+    /// What the user wrote.
+    pub fn op(&self) -> &dyn CustomOp {
+        &*self.0
+    }
+
     /// The user's vjp as a formula of its own, over arguments and result of these types and its cotangent.
     fn rule(&self, site: &Site<'_, '_>) -> crate::Result<Body> {
         let y = site.y.ty();
@@ -149,7 +154,7 @@ impl Primitive for Custom {
 
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
         let shapes = args.iter().map(|a| a.shape.clone()).collect();
-        Lowering::Kernel(Kernel::Custom { op: self.0.clone(), args: shapes, out: ty.shape.clone() })
+        Lowering::Kernel(Call::Custom { op: self.clone(), args: shapes, out: ty.shape.clone() })
     }
 
     fn samples() -> Vec<Sample> {

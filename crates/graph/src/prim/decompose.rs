@@ -11,7 +11,7 @@ use super::solve::square;
 use super::{Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
 use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -241,7 +241,7 @@ impl Primitive for Decompose {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let (lead, sizes) = args[0].shape.split_at(args[0].shape.len() - 2);
         let dims = [lead.iter().product(), sizes[0], sizes[1]];
-        Lowering::Kernel(Kernel::Decompose { into: self.into, dims })
+        Lowering::Kernel(Call::Decompose { into: self.into, dims })
     }
 
     fn samples() -> Vec<Sample> {

@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::solve::{safe, square};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -93,7 +93,7 @@ impl Primitive for Determinant {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let shape = &args[0].shape;
         let batch = shape[..shape.len() - 2].iter().product();
-        Lowering::Kernel(Kernel::Determinant { what: self.what, dims: [batch, shape[shape.len() - 1]] })
+        Lowering::Kernel(Call::Determinant { what: self.what, dims: [batch, shape[shape.len() - 1]] })
     }
 
     fn samples() -> Vec<Sample> {

@@ -11,7 +11,7 @@ use super::rows::Rows;
 use super::scatter::ScatterAdd;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -146,7 +146,7 @@ impl Primitive for Gather {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let (x, index) = (&args[0].shape, &args[1].shape);
         let size = |axes: &[usize]| axes.iter().product::<usize>();
-        Lowering::Kernel(Kernel::Gather(Lengths {
+        Lowering::Kernel(Call::Gather(Lengths {
             batch: size(&x[..self.batch]),
             n: x[self.batch],
             picked: size(&index[self.batch..]),

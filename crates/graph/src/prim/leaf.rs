@@ -9,7 +9,7 @@ use chainrule_tensor::{Layout, Shape, Tensor};
 
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::{Error, ErrorKind};
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::{Graph, Type};
 use crate::var::Var;
 
@@ -172,7 +172,7 @@ leaf!(
     "iota",
     |p| p.n.to_string(),
     Type { shape: p.n.into(), kind: Kind::Int },
-    Lowering::Kernel(Kernel::Iota)
+    Lowering::Kernel(Call::Iota)
 );
 leaf!(
     Poison,

@@ -6,7 +6,7 @@ use chainrule_tensor::{Layout, Shape, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -94,7 +94,7 @@ impl Primitive for MatMul {
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
-        Lowering::Kernel(Kernel::matmul(&args[0], &args[1]))
+        Lowering::Kernel(Call::MatMul { a: args[0].clone(), b: args[1].clone() })
     }
 
     fn strided(&self) -> bool {

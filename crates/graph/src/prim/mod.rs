@@ -49,8 +49,8 @@ use chainrule_tensor::kernels::Kind;
 use crate::body::Body;
 use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind};
+use crate::exec::call::Call;
 use crate::exec::elementwise::Instruction;
-use crate::exec::kernel::Kernel;
 use crate::ir::Type;
 use crate::var::Var;
 use rows::Rows;
@@ -155,7 +155,7 @@ pub(crate) enum Lowering {
     /// No work: another layout over argument 0's buffer. `None`: this buffer's order does not allow it, copy first.
     View(Option<Layout>),
     /// A kernel of its own.
-    Kernel(Kernel),
+    Kernel(Call),
     /// A value known before the plan runs: an input, a constant.
     Leaf,
     /// Formulas within, which the planner records in their place, or makes plans of within the plan.

@@ -6,7 +6,7 @@ use super::rows::Rows;
 use super::slice::{Slice, fits};
 use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -72,7 +72,7 @@ impl Primitive for Pad {
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
         let whole = Layout::contiguous(ty.shape.clone());
         let to = whole.slice(self.axis, self.before, args[0].shape[self.axis], self.step as isize);
-        Lowering::Kernel(Kernel::Place { parts: vec![(args[0].clone(), to)], fill: true })
+        Lowering::Kernel(Call::Place { parts: vec![(args[0].clone(), to)], fill: true })
     }
 
     fn strided(&self) -> bool {

@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::slice::Slice;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -127,7 +127,7 @@ impl Primitive for Place {
         };
         let taken: usize = args.iter().map(|from| from.shape[self.axis]).sum();
         let parts = args.iter().zip(&self.starts).map(place).collect();
-        Lowering::Kernel(Kernel::Place { parts, fill: taken < self.len })
+        Lowering::Kernel(Call::Place { parts, fill: taken < self.len })
     }
 
     fn strided(&self) -> bool {

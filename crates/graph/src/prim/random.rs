@@ -8,7 +8,7 @@ use chainrule_tensor::{Layout, Shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -92,7 +92,7 @@ impl Primitive for Uniform {
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let words = args[0].shape.last().copied().unwrap_or_default();
-        Lowering::Kernel(Kernel::Uniform { stream: self.stream, words })
+        Lowering::Kernel(Call::Uniform { stream: self.stream, words })
     }
 
     fn samples() -> Vec<Sample> {

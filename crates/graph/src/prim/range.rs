@@ -7,7 +7,7 @@ use chainrule_tensor::kernels::Kind;
 
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -20,7 +20,7 @@ pub struct InRange {
 
 /// Where numbers may lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Range {
+pub enum Range {
     /// Integers from 0 to below this.
     Below(i64),
     /// Reals from the first to the second, both included, by their bits.
@@ -28,12 +28,13 @@ pub(crate) enum Range {
 }
 
 impl Range {
-    pub(crate) fn holds_position(self, x: i64) -> bool {
+    /// Whether the integer `x` is inside.
+    pub fn holds_position(self, x: i64) -> bool {
         matches!(self, Range::Below(end) if (0..end).contains(&x))
     }
 
     /// Whether `x` is inside, or NaN.
-    pub(crate) fn holds(self, x: f64) -> bool {
+    pub fn holds(self, x: f64) -> bool {
         x.is_nan()
             || matches!(self, Range::Between([low, high]) if (f64::from_bits(low)..=f64::from_bits(high)).contains(&x))
     }
@@ -97,7 +98,7 @@ impl Primitive for InRange {
     }
 
     fn lower(&self, _: &[Layout], _: &Type) -> Lowering {
-        Lowering::Kernel(Kernel::InRange { range: self.range, what: self.what })
+        Lowering::Kernel(Call::InRange { range: self.range, what: self.what.into() })
     }
 
     fn samples() -> Vec<Sample> {

@@ -8,7 +8,7 @@ use chainrule_tensor::{Axes, Layout, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -120,7 +120,7 @@ impl Primitive for Recurrence {
         let shape = &args[0].shape;
         let size = |axes: &[usize]| axes.iter().product::<usize>();
         let dims = [size(&shape[..self.axis]), shape[self.axis], size(&shape[self.axis + 1..])];
-        Lowering::Kernel(Kernel::Recurrence { dims })
+        Lowering::Kernel(Call::Recurrence { dims })
     }
 
     fn samples() -> Vec<Sample> {

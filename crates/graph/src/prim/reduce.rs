@@ -7,7 +7,7 @@ use chainrule_tensor::{Axes, Layout, Shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -119,7 +119,7 @@ impl Primitive for Reduce {
         let shape = &args[0].shape;
         let size = |axes: &[usize]| axes.iter().product::<usize>();
         let dims = [size(&shape[..self.start]), size(&shape[self.start..self.end]), size(&shape[self.end..])];
-        Lowering::Kernel(Kernel::Reduce { op: self.op, dims })
+        Lowering::Kernel(Call::Reduce { op: self.op, dims })
     }
 
     fn samples() -> Vec<Sample> {

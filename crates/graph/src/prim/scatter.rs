@@ -10,7 +10,7 @@ use super::gather::{Gather, along, check, picks};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -109,7 +109,7 @@ impl Primitive for ScatterAdd {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let (updates, index) = (&args[0].shape, &args[1].shape);
         let size = |axes: &[usize]| axes.iter().product::<usize>();
-        Lowering::Kernel(Kernel::ScatterAdd(Lengths {
+        Lowering::Kernel(Call::ScatterAdd(Lengths {
             batch: size(&index[..self.batch]),
             n: self.n,
             picked: size(&index[self.batch..]),

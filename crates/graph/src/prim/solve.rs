@@ -9,7 +9,7 @@ use chainrule_tensor::{Error, Layout, Shape, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, Site, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -159,7 +159,7 @@ impl Primitive for Solve {
         let b = &args[1].shape;
         let batch = b[..b.len() - 2].iter().product();
         let dims = [batch, b[b.len() - 2], b[b.len() - 1]];
-        Lowering::Kernel(Kernel::Solve { part: self.part, transposed: self.transposed, dims })
+        Lowering::Kernel(Call::Solve { part: self.part, transposed: self.transposed, dims })
     }
 
     fn samples() -> Vec<Sample> {

@@ -9,7 +9,7 @@ use chainrule_tensor::{Layout, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -72,7 +72,7 @@ impl Primitive for ArgSort {
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         let n = args[0].shape.last().copied().unwrap_or(1);
         let rows = args[0].shape.iter().rev().skip(1).product();
-        Lowering::Kernel(Kernel::ArgSort { order: self.order, dims: [rows, n] })
+        Lowering::Kernel(Call::ArgSort { order: self.order, dims: [rows, n] })
     }
 
     fn samples() -> Vec<Sample> {

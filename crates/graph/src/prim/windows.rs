@@ -7,7 +7,7 @@ use chainrule_tensor::{Error, Layout, Shape, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
-use crate::exec::kernel::Kernel;
+use crate::exec::call::Call;
 use crate::ir::Type;
 use crate::var::Var;
 
@@ -197,7 +197,7 @@ impl Primitive for OverlapAdd {
         let shape = &args[0].shape;
         let size = |axes: &[usize]| axes.iter().product::<usize>();
         let Window { size: window, stride, dilation } = self.window;
-        Lowering::Kernel(Kernel::OverlapAdd(Lengths {
+        Lowering::Kernel(Call::OverlapAdd(Lengths {
             outer: size(&shape[..self.axis]),
             positions: shape[self.axis],
             inner: size(&shape[self.axis + 1..shape.len() - 1]),

@@ -18,7 +18,7 @@
 //! program.output(y);
 //!
 //! let shape = Shape::from([3]);
-//! let kernel = Kernel::new(program.finish(), &shape, vec![Layout::contiguous([3])], vec![None]);
+//! let kernel = Kernel::new(&program.finish(), &shape, &[Layout::contiguous([3])], &[None]);
 //! let mut out = [0.0_f64; 3];
 //! kernel.run(&[Slice::Real(&[0.0, 0.5, -0.5])], &mut [SliceMut::Real(&mut out)]);
 //! assert!((out[1] - 1.0_f64.tanh()).abs() < 1e-15);
@@ -38,6 +38,8 @@ mod tests;
 mod unary;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
 
 use super::Kind;
 
@@ -131,6 +133,14 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// Whether it is the same number, NaN and the sign of 0 included.
+    fn same(self, other: Scalar) -> bool {
+        match (self, other) {
+            (Scalar::Real(a), Scalar::Real(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b,
+        }
+    }
+
     /// Its kind.
     pub fn kind(self) -> Kind {
         match self {
@@ -149,19 +159,38 @@ pub struct Reg {
     builder: u64,
 }
 
+impl Reg {
+    /// Its position among the values of its program.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Its kind.
+    pub fn kind(self) -> Kind {
+        self.kind
+    }
+}
+
 /// What defines a value of a program; operands are earlier values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Definition {
+pub enum Definition {
+    /// This input.
     Input(usize),
+    /// A number.
     Constant(Scalar),
+    /// A function of a value.
     Unary(Unary, Reg),
+    /// A function of two.
     Binary(Binary, Reg, Reg),
+    /// A comparison of two.
     Compare(Compare, Reg, Reg),
+    /// The second where the first holds, else the third.
     Select(Reg, Reg, Reg),
+    /// A value as the kind of this one.
     Cast(Reg),
 }
 
-/// A straight line of elementwise instructions; made by a [`ProgramBuilder`].
+/// A straight line of elementwise instructions; made by a [`ProgramBuilder`]. Programs are equal if they do the same.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Each value's definition and kind, operands first.
@@ -263,7 +292,46 @@ impl ProgramBuilder {
     }
 }
 
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        // Which builder made them is no part of what they do.
+        let regs = |d: &Definition| Program::operands(d).map(Reg::index).collect::<SmallVec<[usize; 3]>>();
+        let what = |d: &Definition| match *d {
+            Definition::Unary(f, _) => Some((0, f as usize)),
+            Definition::Binary(f, ..) => Some((1, f as usize)),
+            Definition::Compare(f, ..) => Some((2, f as usize)),
+            Definition::Select(..) => Some((3, 0)),
+            Definition::Cast(_) => Some((4, 0)),
+            Definition::Input(k) => Some((5, k)),
+            Definition::Constant(_) => None,
+        };
+        let same = |((a, kind), (b, other)): (&(Definition, Kind), &(Definition, Kind))| match (a, b) {
+            (Definition::Constant(a), Definition::Constant(b)) => a.same(*b),
+            _ => kind == other && what(a) == what(b) && regs(a) == regs(b),
+        };
+        self.inputs == other.inputs
+            && self.values.len() == other.values.len()
+            && self.values.iter().zip(&other.values).all(same)
+            && self.outputs.iter().map(|r| r.index).eq(other.outputs.iter().map(|r| r.index))
+    }
+}
+
 impl Program {
+    /// What defines each value, and its kind; operands stand before what is made of them.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = (Definition, Kind)> {
+        self.values.iter().copied()
+    }
+
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The values that are results.
+    pub fn outputs(&self) -> &[Reg] {
+        &self.outputs
+    }
+
     fn operands(definition: &Definition) -> impl Iterator<Item = Reg> {
         let (a, b, c) = match *definition {
             Definition::Input(_) | Definition::Constant(_) => (None, None, None),

@@ -14,7 +14,7 @@
 //! let square = program.binary(Binary::Mul, x, x);
 //! program.output(square);
 //! let (shape, layout) = (Shape::from([2, 3]), Layout::contiguous([2, 3]));
-//! let map = elementwise::Kernel::new(program.finish(), &shape, vec![layout], vec![None]);
+//! let map = elementwise::Kernel::new(&program.finish(), &shape, &[layout], &[None]);
 //! let steps = vec![
 //!     Step { work: Work::Map(map), reads: vec![Place::Input(0)], writes: vec![Place::Local(0)] },
 //!     Step { work: Work::Reduce(Reduction::Sum), reads: vec![Place::Local(0)], writes: vec![Place::Output(0)] },
@@ -346,7 +346,7 @@ mod tests {
         let e = program.unary(Unary::Exp, x);
         program.output(e);
         let in_place = vec![None; layouts.len()];
-        elementwise::Kernel::new(program.finish(), shape, layouts, in_place)
+        elementwise::Kernel::new(&program.finish(), shape, &layouts, &in_place)
     }
 
     fn data(len: usize) -> Vec<f32> {

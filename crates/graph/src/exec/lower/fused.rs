@@ -4,7 +4,8 @@ use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Reg};
 use rustc_hash::FxHashMap;
 
-use super::{Lowerer, Place, Source, Task};
+use super::{Lowerer, Place, Source};
+use crate::exec::call::Call;
 use crate::exec::operation::{Operand, Operation};
 use crate::ir::NodeId;
 use crate::prim::Lowering;
@@ -55,8 +56,8 @@ impl Lowerer<'_> {
         }
         let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
         let (buffers, layouts) = read.iter().cloned().unzip();
-        let work = Task::Map { program: program.finish(), shape, layouts };
-        self.step(work, buffers, outputs, origin, names.join(" "));
+        let call = Call::map(program.finish(), shape, layouts);
+        self.step(call, buffers, outputs, origin, names.join(" "));
         let operations = self.operations(group, &read);
         if let Some(step) = self.out.steps.last_mut() {
             step.about.operations = operations;

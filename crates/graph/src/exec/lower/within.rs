@@ -3,12 +3,12 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Layout, Tensor};
 
-use super::{Lowerer, Place, Source, Task};
+use super::{Lowerer, Place, Source};
 use crate::body::Body;
 use crate::error::Result;
-use crate::exec::buffers::Plan;
+use crate::exec::call::Call;
 use crate::exec::compile::Compiler;
-use crate::exec::kernel::Kernel;
+use crate::exec::plan::Plan;
 use crate::exec::within::{Choice, Cycle, Output};
 use crate::ir::{Graph, NodeId, Type};
 use crate::prim::branch::Branch;
@@ -39,7 +39,6 @@ impl Lowerer<'_> {
             Some(_) => Output::Stack(stacked.next().unwrap_or_default()),
         });
         let cycle = Cycle {
-            name: crate::prim::Primitive::name(l),
             step,
             test,
             carries: l.carries,
@@ -49,9 +48,8 @@ impl Lowerer<'_> {
             length: l.length,
             reverse: l.reverse,
             outputs: outputs.collect(),
-            origin: self.nodes[id.index()].origin.clone(),
         };
-        self.with_plans(id, &args, Kernel::Loop(Box::new(cycle)), &needed, &results);
+        self.with_plans(id, &args, Call::Loop(Box::new(cycle)), &needed, &results);
         Ok(())
     }
 
@@ -61,19 +59,12 @@ impl Lowerer<'_> {
         let needed = self.needed_results(id, results.len());
         let only = |body: &Body| body.with_results(needed.iter().map(|i| body.results()[*i]).collect());
         let choice = Choice { yes: self.plan_of(&only(&b.yes))?, no: self.plan_of(&only(&b.no))? };
-        self.with_plans(id, &args, Kernel::Branch(Box::new(choice)), &needed, &results);
+        self.with_plans(id, &args, Call::Branch(Box::new(choice)), &needed, &results);
         Ok(())
     }
 
     /// The step of a node with plans within, and where its results are.
-    fn with_plans(
-        &mut self,
-        id: NodeId,
-        args: &[NodeId],
-        kernel: Kernel,
-        needed: &[usize],
-        results: &[Type],
-    ) {
+    fn with_plans(&mut self, id: NodeId, args: &[NodeId], call: Call, needed: &[usize], results: &[Type]) {
         let inputs = args.iter().map(|a| self.whole(*a).0).collect();
         let mut outputs = Vec::new();
         for i in needed {
@@ -86,7 +77,7 @@ impl Lowerer<'_> {
             outputs.push(buffer);
         }
         let node = &self.nodes[id.index()];
-        self.step(Task::Kernel(kernel), inputs, outputs, node.origin.clone(), node.op.label());
+        self.step(call, inputs, outputs, node.origin.clone(), node.op.label());
     }
 
     /// One step of a loop: `stacks` are the results to be stacked that are needed.

@@ -87,7 +87,7 @@ fn binary_at<T: Real>(level: Level, op: Binary, a: &[T], b: &[T]) -> Vec<T> {
     let z = p.binary(op, x, y);
     p.output(z);
     let layouts = vec![Layout::contiguous([a.len()]); 2];
-    let kernel = Kernel::new(p.finish(), &[a.len()].into(), layouts, vec![None; 2]);
+    let kernel = Kernel::new(&p.finish(), &[a.len()].into(), &layouts, &[None; 2]);
     let mut out = vec![T::zero(); a.len()];
     kernel.run_at(level, &[Slice::Real(a), Slice::Real(b)], &mut [SliceMut::Real(&mut out)]);
     out

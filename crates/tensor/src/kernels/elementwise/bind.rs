@@ -76,13 +76,13 @@ impl Kernel {
     ///
     /// # Panics
     /// If a layout has another shape, or the number of layouts is not the number of inputs.
-    pub fn new(program: Program, shape: &Shape, inputs: Vec<Layout>, in_place: Vec<Option<usize>>) -> Kernel {
+    pub fn new(program: &Program, shape: &Shape, inputs: &[Layout], in_place: &[Option<usize>]) -> Kernel {
         assert!(
             inputs.len() == program.inputs && in_place.len() == program.inputs,
             "a layout for each input"
         );
         assert!(inputs.iter().all(|l| l.shape == *shape), "layouts have the shape {shape}");
-        Binder::new(&program, &inputs, &in_place).bind(shape.size())
+        Binder::new(program, inputs, in_place).bind(shape.size())
     }
 
     /// The number of inputs, of outputs, and of elements of each output.

@@ -129,7 +129,7 @@ mod tests {
         let sum = values.into_iter().rev().reduce(|sum, x| program.binary(Binary::Add, sum, x));
         program.output(sum.expect("values"));
         let shape = Shape::from([len]);
-        Kernel::new(program.finish(), &shape, vec![Layout::contiguous([len])], vec![None])
+        Kernel::new(&program.finish(), &shape, &[Layout::contiguous([len])], &[None])
     }
 
     fn held() -> usize {

@@ -90,7 +90,7 @@ pub fn unary_at<T: Real>(level: Level, op: Unary, x: &[T], out: &mut [T]) {
     let y = program.unary(op, input);
     program.output(y);
     let shape = Shape::from([x.len()]);
-    let kernel = Kernel::new(program.finish(), &shape, vec![Layout::contiguous(shape.clone())], vec![None]);
+    let kernel = Kernel::new(&program.finish(), &shape, &[Layout::contiguous(shape.clone())], &[None]);
     kernel.run_at(level, &[Slice::Real(x)], &mut [SliceMut::Real(out)]);
 }
 

@@ -10,7 +10,7 @@ const N: usize = 3;
 /// A program of one real input bound to `N` elements, which lie in output 0 if `in_place`.
 fn bound(program: Program, in_place: bool) -> Kernel {
     let layouts = vec![Layout::contiguous([N])];
-    Kernel::new(program, &Shape::from([N]), layouts, vec![in_place.then_some(0)])
+    Kernel::new(&program, &Shape::from([N]), &layouts, &[in_place.then_some(0)])
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn strided_and_repeated_inputs_of_every_kind() {
             p.output(y);
         }
         let splat = layout.is_splat();
-        let kernel = Kernel::new(p.finish(), &shape, vec![layout; 3], vec![None; 3]);
+        let kernel = Kernel::new(&p.finish(), &shape, &vec![layout; 3], &[None; 3]);
         let (mut y, mut m, mut b) = ([0.0_f64; 4], [0; 4], [false; 4]);
         kernel.run(
             &[
@@ -137,7 +137,7 @@ fn buffers_of_another_kind_are_refused_however_they_lie() {
         let x = p.input(Kind::Real);
         let y = p.unary(Unary::Neg, x);
         p.output(y);
-        let kernel = Kernel::new(p.finish(), &shape, vec![layout], vec![None]);
+        let kernel = Kernel::new(&p.finish(), &shape, &[layout], &[None]);
         for wrong in [Slice::Int(&[0; 4]), Slice::Truth(&[true; 4])] {
             let mut y = [0.0_f64; 4];
             let run = || kernel.run(&[wrong], &mut [SliceMut::Real(&mut y)]);

@@ -76,8 +76,8 @@ proptest! {
         p.output(y);
         p.output(less);
         p.output(count);
-        let layouts = views.iter().map(|v| v.1.clone()).collect();
-        let kernel = Kernel::new(p.finish(), &shape.clone().into(), layouts, vec![None, None]);
+        let layouts: Vec<Layout> = views.iter().map(|v| v.1.clone()).collect();
+        let kernel = Kernel::new(&p.finish(), &shape.clone().into(), &layouts, &[None, None]);
         let (mut y, mut less, mut count) = (vec![0.0; size], vec![false; size], vec![0; size]);
         kernel.run(
             &[Slice::Real(&data[0]), Slice::Real(&data[1])],
@@ -103,7 +103,7 @@ proptest! {
             p.output(first);
             p.output(second);
             let layouts = vec![Layout::contiguous([n]); 2];
-            let kernel = Kernel::new(p.finish(), &Shape::from([n]), layouts, in_place);
+            let kernel = Kernel::new(&p.finish(), &Shape::from([n]), &layouts, &in_place);
             let (mut out_a, mut out_b) = (a.clone(), b.clone());
             kernel.run(
                 &[Slice::Real(&a), Slice::Real(&b)],
@@ -125,8 +125,12 @@ fn minima_and_maxima_propagate_nan() {
         let (a, b) = (p.input(Kind::Real), p.input(Kind::Real));
         let y = p.binary(op, a, b);
         p.output(y);
-        let kernel =
-            Kernel::new(p.finish(), &Shape::from([4]), vec![Layout::contiguous([4]); 2], vec![None; 2]);
+        let kernel = Kernel::new(
+            &p.finish(),
+            &Shape::from([4]),
+            &[Layout::contiguous([4]), Layout::contiguous([4])],
+            &[None; 2],
+        );
         let mut y = [0.0_f64; 4];
         let (a, b) = ([1.0, f64::NAN, 2.0, f64::NAN], [2.0, 1.0, f64::NAN, f64::NAN]);
         kernel.run(&[Slice::Real(&a), Slice::Real(&b)], &mut [SliceMut::Real(&mut y)]);
@@ -141,7 +145,7 @@ fn casts_truncate_and_saturate() {
     let (n, t) = (p.cast(x, Kind::Int), p.cast(x, Kind::Truth));
     p.output(n);
     p.output(t);
-    let kernel = Kernel::new(p.finish(), &Shape::from([5]), vec![Layout::contiguous([5])], vec![None]);
+    let kernel = Kernel::new(&p.finish(), &Shape::from([5]), &[Layout::contiguous([5])], &[None]);
     let (mut n, mut t) = ([0; 5], [false; 5]);
     let x = [-1.7_f64, 0.0, f64::NAN, f64::INFINITY, 2.9];
     kernel.run(&[Slice::Real(&x)], &mut [SliceMut::Int(&mut n), SliceMut::Truth(&mut t)]);
@@ -157,7 +161,7 @@ fn outputs_in_place_may_change_places() {
     p.output(a);
     let n = 3000;
     let layouts = vec![Layout::contiguous([n]); 2];
-    let kernel = Kernel::new(p.finish(), &Shape::from([n]), layouts, vec![Some(0), Some(1)]);
+    let kernel = Kernel::new(&p.finish(), &Shape::from([n]), &layouts, &[Some(0), Some(1)]);
     let (mut a, mut b) = (vec![1.0_f32; n], vec![2.0_f32; n]);
     let outputs = &mut [SliceMut::Real(&mut a), SliceMut::Real(&mut b)];
     kernel.run(&[Slice::Real(&[]), Slice::Real(&[])], outputs);
@@ -176,7 +180,7 @@ fn bits_do_not_depend_on_threads() {
     p.output(y);
     let row = Layout::contiguous([1000]).broadcast(&[300, 1000].into());
     let layouts = vec![Layout::contiguous([300, 1000]), row];
-    let kernel = Kernel::new(p.finish(), &[300, 1000].into(), layouts, vec![None; 2]);
+    let kernel = Kernel::new(&p.finish(), &[300, 1000].into(), &layouts, &[None; 2]);
     let run = |count| {
         threads::set_threads(count);
         let mut y = vec![0.0; n];
