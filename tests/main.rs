@@ -2,8 +2,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Several batches for one step: the mean over all examples, to the bit; resumed within.
+mod accumulate;
 /// A replayed training step does not allocate.
 mod allocation;
+/// Images changed at random, read from folders, and batches made ahead.
+mod augment;
 /// Whatever a user gets wrong is a typed error that says what, where and what to do.
 mod bad_input;
 /// What people met with other frameworks, in public reports: the right value is a test.
@@ -12,6 +16,8 @@ mod cases;
 mod checkpoints;
 /// Mutated files: each reader accepts or refuses, and what it accepts can be used.
 mod fuzz;
+/// Averages of weights, the search for a rate, spikes, minima.
+mod kit;
 /// Layers: convolutions, normalisations with memory, sizes of the lectures, refusals.
 mod layers;
 /// Automatic differentiation equals the lectures' formulas.
@@ -24,6 +30,8 @@ mod models;
 mod names;
 /// What the prelude brings into scope gets in nobody's way.
 mod prelude;
+/// Several seeds, and the search for hyperparameters.
+mod search;
 /// Layers, losses and searches of sequences: lengths, masks, caches, states.
 mod sequences;
 /// Steps of one's own: several goals, gradients that are given, observers, 64 bits.

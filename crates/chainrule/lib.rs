@@ -44,7 +44,9 @@ pub use chainrule_graph as graph;
 pub use chainrule_nn as nn;
 pub use chainrule_tensor as tensor;
 
-pub use chainrule_nn::{boxes, data, doctor, generate, loss, metric, models, optim, plot, progress, report};
+pub use chainrule_nn::{
+    boxes, data, doctor, generate, loss, metric, models, optim, plot, progress, report, search,
+};
 
 /// What most programs use: `use chainrule::prelude::*;`.
 pub mod prelude {

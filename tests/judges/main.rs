@@ -17,6 +17,8 @@ mod loops;
 mod losses;
 /// Metrics, according to scikit-learn.
 mod metrics;
+/// Minima by L-BFGS and averages of weights, according to scikit-learn, SciPy and PyTorch.
+mod minima;
 /// Networks of the literature, according to PyTorch.
 mod models;
 /// Single operators, according to ONNX.

@@ -35,6 +35,20 @@ pub enum Error {
         /// NaN or an infinity.
         loss: f64,
     },
+    /// The loss of a batch was far above those before it; see [`Trainer::stop_at_spikes`](crate::Trainer::stop_at_spikes).
+    #[error(
+        "the loss is {loss} in epoch {epoch}, batch {batch}, where {usual} is usual: look at the examples of the batch, lower the learning rate, or clip gradients (optim::ClipGlobalNorm)"
+    )]
+    Spiked {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch, from 1.
+        batch: usize,
+        /// The loss.
+        loss: f64,
+        /// The mean of the ten batches before.
+        usual: f64,
+    },
     /// The last step of an epoch, whose loss was finite, made a parameter that is not.
     #[error(
         "`{parameter}` is not finite after epoch {epoch}: lower the learning rate; Trainer::anomaly finds the operation"

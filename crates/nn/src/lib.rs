@@ -39,9 +39,10 @@
 //! | [`Trainer`], [`Run`] | the loop, the gradient check, the measurement; a run by epochs |
 //! | [`Step`], [`Goal`], [`Observer`] | a training step of any form; what looks at it |
 //! | [`Checkpoints`], [`Best`] | a run that goes on bit for bit after it was killed; the best parameters, early stopping |
+//! | [`search`], [`Seeds`] | hyperparameters at random or on a grid; the same training with several seeds |
 //! | [`Summary`] | a model as a table |
 //! | [`generate`] | sampling, beam search |
-//! | [`data`] | datasets, readers, splits, batches, standardisation |
+//! | [`data`] | datasets, readers, splits, batches, standardisation, augmentation |
 //! | [`metric`] | accuracy, confusion matrix, precision, recall, F1, overlap |
 //! | [`boxes`] | intersection over union, non-max suppression |
 //! | [`doctor`] | what is wrong with a training run |
@@ -75,6 +76,7 @@ pub mod plot;
 pub mod progress;
 pub mod report;
 mod scope;
+pub mod search;
 mod step;
 mod summary;
 mod train;
@@ -95,4 +97,6 @@ pub use penalty::Penalty;
 pub use scope::{Mode, Remembered, Scope};
 pub use step::{Goal, Inputs, Learning, Observed, Observer, Step, StepBuilder, StepGoal};
 pub use summary::Summary;
-pub use train::{Best, Checkpoints, Epoch, Evaluation, Evaluator, Loss, Run, Stepped, Trainer};
+pub use train::{
+    Best, Checkpoints, Epoch, Evaluation, Evaluator, Loss, Rates, Run, Seeds, Stepped, Stop, Trainer,
+};

@@ -14,18 +14,22 @@
 //! Everything here works outside [`Trainer`](crate::Trainer), too: [`updates`] gives the state of a plan of one's own.
 
 mod adaptive;
+mod average;
 mod clip;
 mod descent;
 mod groups;
+mod lbfgs;
 mod memory;
 mod rate;
 
 use chainrule_graph::Var;
 
 pub use adaptive::{Adagrad, Adam, AdamW, RmsProp};
+pub use average::Average;
 pub use clip::{ClipGlobalNorm, ClipNorm, ClipValue, Decay};
 pub use descent::{Momentum, Sgd};
 pub use groups::Groups;
+pub use lbfgs::{Lbfgs, Minimum};
 pub use memory::{Memory, Updates, updates};
 pub use rate::{Dial, Rate};
 

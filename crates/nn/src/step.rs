@@ -1,6 +1,7 @@
 //! One training step of any form as one compiled plan.
 
 mod learning;
+mod parts;
 mod record;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ pub struct Step {
     dials: Vec<Turned>,
     /// What is computed, without lines.
     program: String,
+    in_parts: bool,
 }
 
 /// What a step takes in one run: a batch, or tensors in the order of the inputs.
@@ -132,10 +134,20 @@ impl Step {
     /// # Errors
     /// Inputs of another number, size or type; a label outside the classes; in anomaly mode the first NaN or infinity.
     pub fn run(&mut self, inputs: &(impl Inputs + ?Sized)) -> Result<f64> {
+        self.replay(inputs, self.in_parts.then_some((1.0, true)))
+    }
+
+    /// Runs the plan; a part has a share of the step's examples, and may be the last.
+    fn replay(&mut self, inputs: &(impl Inputs + ?Sized), part: Option<(f64, bool)>) -> Result<f64> {
         let precision = self.compiled.precision();
         let given = inputs.tensors().into_iter();
-        let arguments: SmallVec<[Tensor; 4]> =
-            given.chain(self.dials.iter_mut().map(|dial| dial.now(precision))).collect();
+        let told = |(share, last): (f64, bool)| {
+            [Tensor::from(share).cast(precision.dtype()), Tensor::from(last)].into_iter()
+        };
+        let arguments: SmallVec<[Tensor; 4]> = given
+            .chain(self.dials.iter_mut().map(|dial| dial.now(precision)))
+            .chain(part.into_iter().flat_map(told))
+            .collect();
         self.last.clear();
         let outputs = self.compiled.run(&arguments)?;
         let loss = outputs[0].item::<f64>()?;
@@ -157,6 +169,23 @@ impl Step {
     /// The present parameters, and what layers remember.
     pub fn params(&self) -> Params {
         self.paths.iter().cloned().zip(self.compiled.state()).collect()
+    }
+
+    /// The parameters with the averages that an [`Average`](crate::optim::Average) keeps in the place of those that have one,
+    /// and what layers remember; `None` if there are no averages.
+    pub fn averages(&self) -> Option<Params> {
+        let state = self.named_state();
+        let average = |path: &str| {
+            let of = |name: &str| name.strip_prefix(record::AVERAGE).is_some_and(|averaged| averaged == path);
+            state.iter().find(|(name, _)| of(name)).map(|(_, value)| value.clone())
+        };
+        self.state_names().any(|name| name.starts_with(record::AVERAGE)).then(|| {
+            let params = self.params();
+            params
+                .iter()
+                .map(|(path, now)| (path.to_owned(), average(path).unwrap_or_else(|| now.clone())))
+                .collect()
+        })
     }
 
     /// Goes on with the values that `params` has; others stay, and so does what optimisers remember. So two steps
@@ -207,6 +236,11 @@ impl Step {
         let values: Result<Vec<Tensor>> =
             wanted.iter().map(|name| state.get(name).cloned().ok_or_else(|| missing(name))).collect();
         self.set_state(&values?)
+    }
+
+    /// Whether its optimisers ask this dial.
+    pub(crate) fn has_dial(&self, dial: &Dial) -> bool {
+        self.dials.iter().any(|turned| turned.dial.is(dial))
     }
 
     /// The values of its dials.

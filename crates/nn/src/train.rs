@@ -1,9 +1,15 @@
 //! Training: a model and a loss as one graph, one plan per batch size, replayed.
 
+mod accumulate;
 mod best;
 mod checkpoint;
 mod evaluate;
+mod minimise;
+mod rates;
 mod run;
+mod settings;
+mod stop;
+mod trials;
 
 use std::panic::Location;
 use std::rc::Rc;
@@ -11,20 +17,23 @@ use std::rc::Rc;
 use chainrule_graph::check::Report;
 use chainrule_graph::{Graph, Precision, Var};
 
-use crate::data::{Batch, Dataset};
+use crate::data::{Augment, Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::optim::{Adam, Optimiser};
 use crate::params::Params;
 use crate::penalty::Penalty;
 use crate::progress::Progress;
 use crate::scope::Scope;
-use crate::step::{Goal, Learning, Observer, Step, StepBuilder};
+use crate::step::{Goal, Learning, Step, StepBuilder};
 use crate::{History, Layer};
 
 pub use best::Best;
 pub use checkpoint::Checkpoints;
 pub use evaluate::{Evaluation, Evaluator};
+pub use rates::Rates;
 pub use run::{Epoch, Run, Stepped};
+pub use stop::Stop;
+pub use trials::Seeds;
 
 /// A function from prediction and target to a single number; every function of that form is one.
 /// A closure is wrapped: [`loss::from_fn`](crate::loss::from_fn).
@@ -82,11 +91,14 @@ pub struct Trainer<M, L> {
     frozen: Vec<String>,
     epochs: usize,
     batch: usize,
-    seed: u64,
-    anomaly: bool,
-    draw_missing: bool,
-    precision: Precision,
-    observer: Option<Rc<dyn Observer>>,
+    accumulate: usize,
+    augment: Option<Augment>,
+    /// How many batches are made ahead.
+    ahead: usize,
+    spike: Option<f64>,
+    stop: Stop,
+    /// How steps are recorded: seed, width, who looks on, and whose lines errors have.
+    steps: StepBuilder,
     best: Option<Best>,
     checkpoints: Option<Checkpoints>,
     /// Where model and loss were passed.
@@ -124,125 +136,15 @@ impl<M, L> Trainer<M, L> {
             frozen: Vec::new(),
             epochs: 10,
             batch: 64,
-            seed: 0,
-            anomaly: false,
-            draw_missing: false,
-            precision: Precision::F32,
-            observer: None,
+            accumulate: 1,
+            augment: None,
+            ahead: 0,
+            spike: None,
+            stop: Stop::new(),
+            steps: Step::builder().called("Trainer", &["features", "targets"], Location::caller()),
             best: None,
             checkpoints: None,
         }
-    }
-
-    /// How gradients change parameters.
-    #[track_caller]
-    pub fn optimiser(mut self, optimiser: impl Optimiser + 'static) -> Self {
-        self.optimiser = Rc::new(optimiser);
-        self.optimiser_at = Location::caller();
-        self
-    }
-
-    /// What is added to the loss for large weights.
-    pub fn penalty(mut self, penalty: Penalty) -> Self {
-        self.penalty = penalty;
-        self
-    }
-
-    /// Keeps the parameters at the place `path` and below it, or the one parameter `path`, as they are: they have no
-    /// gradient, no penalty and no part in the optimiser. So a head is trained on a body that was given.
-    /// [`fit`](Trainer::fit) fails if the model has no such place.
-    ///
-    /// ```
-    /// use chainrule_graph::Var;
-    /// use chainrule_nn::{Layer, Linear, Params, Scope, Trainer, data::iris, loss, progress::Silent};
-    /// fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
-    ///     let h = Linear::new(4).forward(&s.at("body"), x).tanh();
-    ///     Linear::new(3).forward(&s.at("head"), h)
-    /// }
-    /// let trainer = || Trainer::new(model, loss::softmax_cross_entropy).epochs(1);
-    /// let mut params = Params::new();
-    /// trainer().fit(&mut params, &iris()?, None, &mut Silent)?;
-    /// let before = params.clone();
-    /// trainer().freeze("body").fit(&mut params, &iris()?, None, &mut Silent)?;
-    /// assert_eq!(params.get("body.weight"), before.get("body.weight"));
-    /// assert_ne!(params.get("head.weight"), before.get("head.weight"));
-    /// # Ok::<(), chainrule_nn::Error>(())
-    /// ```
-    pub fn freeze(mut self, path: &str) -> Self {
-        self.frozen.push(path.into());
-        self
-    }
-
-    /// How often every example is seen.
-    pub fn epochs(mut self, epochs: usize) -> Self {
-        self.epochs = epochs;
-        self
-    }
-
-    /// How many examples a step sees.
-    pub fn batch_size(mut self, examples: usize) -> Self {
-        self.batch = examples;
-        self
-    }
-
-    /// Seeds initialisation, shuffling and dropout.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Anomaly mode: training stops with [`Error::Anomaly`] at the first operation, forward or backward, that makes a
-    /// NaN or an infinity. Slow; costs nothing when off.
-    pub fn anomaly(mut self, on: bool) -> Self {
-        self.anomaly = on;
-        self
-    }
-
-    /// Whether parameters that are missing among those given are drawn: for a new head on a body that was loaded. With
-    /// no parameters given, all are drawn anyway. Parameters that the model does not take are refused in any case.
-    pub fn draw_missing(mut self, on: bool) -> Self {
-        self.draw_missing = on;
-        self
-    }
-
-    /// The model.
-    pub fn model(&self) -> &M {
-        &self.model
-    }
-
-    /// Computes in f64 instead of f32: steps, measurements, parameters.
-    ///
-    /// ```
-    /// use chainrule_graph::Precision;
-    /// use chainrule_nn::{Linear, Params, Trainer, data::iris, loss, progress::Silent};
-    /// use chainrule_tensor::DType;
-    /// let mut params = Params::new();
-    /// let trainer = Trainer::new(Linear::new(3), loss::softmax_cross_entropy).precision(Precision::F64).epochs(1);
-    /// trainer.fit(&mut params, &iris()?, None, &mut Silent)?;
-    /// assert!(params.iter().all(|(_, value)| value.dtype() == DType::F64));
-    /// # Ok::<(), chainrule_nn::Error>(())
-    /// ```
-    pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
-    }
-
-    /// Shows each step to `observer`; see [`Observer`].
-    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
-        self.observer = Some(Rc::new(observer));
-        self
-    }
-
-    /// Keeps the best parameters, and may stop early; see [`Best`].
-    pub fn best(mut self, best: Best) -> Self {
-        self.best = Some(best);
-        self
-    }
-
-    /// Saves the run as it goes, and goes on from what is saved; see [`Checkpoints`].
-    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
-        self.checkpoints = Some(checkpoints);
-        self
     }
 
     /// Trains `params` on `train`; if there are none, they are drawn first. After each epoch the history gets the
@@ -258,7 +160,8 @@ impl<M, L> Trainer<M, L> {
     /// `params` were trained on differ; outputs that cannot name the classes; [`Error::Range`]; a hyperparameter that makes
     /// no sense, as a negative rate; a [checkpoint](Trainer::checkpoints) of another run.
     ///
-    /// Later: a label outside the classes; [`Error::Diverged`] when the loss is NaN or infinite, [`Error::Overshot`] when a
+    /// Later: a label outside the classes; [`Error::Diverged`] when the loss is NaN or infinite, [`Error::Spiked`] when
+    /// it is far above what is usual, if that is [asked for](Trainer::stop_at_spikes), [`Error::Overshot`] when a
     /// parameter is after the last step of an epoch. `params` are then those at the end of the last whole epoch, or, if the
     /// [best](Trainer::best) are kept, those.
     pub fn fit(
@@ -332,6 +235,15 @@ impl<M, L> Trainer<M, L> {
         Run::new(self, evaluator, params, train, dev)
     }
 
+    /// What [`start`](Trainer::start) checks, without checkpoints.
+    fn start_anew(&self, params: &Params, train: &Dataset) -> Result<()>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        self.agree(&mut self.evaluator(), params, train, None)
+    }
+
     /// Compiles the training step for batches like `batch`; `examples` is the size of the training set, which
     /// the penalty is divided by.
     ///
@@ -343,7 +255,10 @@ impl<M, L> Trainer<M, L> {
         L: Loss,
     {
         self.sound()?;
-        self.builder().record(params, batch, |s, inputs| self.learning(s, inputs, examples))
+        self.steps
+            .clone()
+            .in_parts(self.accumulate > 1)
+            .record(params, batch, |s, inputs| self.learning(s, inputs, examples))
     }
 
     /// Checks the gradient of the very loss that is trained, penalty and dropout included, against numeric
@@ -362,9 +277,8 @@ impl<M, L> Trainer<M, L> {
         params.names().agree("Trainer::check", whose, data.names())?;
         let names = params.names().or(data.names());
         let batch = Batch { features: data.features().clone(), targets: data.targets().clone() };
-        let reports = self
-            .builder()
-            .check(params, &batch, elements, |s, inputs| self.learning(s, inputs, data.examples()))?;
+        let examples = data.examples();
+        let reports = self.steps.check(params, &batch, elements, |s, x| self.learning(s, x, examples))?;
         *params = std::mem::take(params).with_names(&names);
         let report = reports.into_iter().next().map(|(_, report)| report);
         report.ok_or_else(|| Error::argument("Trainer::check", "there is no goal"))
@@ -376,7 +290,7 @@ impl<M, L> Trainer<M, L> {
         M: Layer,
         L: Loss,
     {
-        Evaluator::new(&self.model, &self.loss, self.made_at, self.precision)
+        Evaluator::new(&self.model, &self.loss, self.made_at, self.steps.width())
     }
 }
 
@@ -391,7 +305,7 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
     ) -> Result<()> {
         let (stored, given) = ("the parameters were trained on", "the training data have");
         params.names().agree("Trainer", [stored, given], train.names())?;
-        if self.precision == Precision::F32 {
+        if self.steps.width() == Precision::F32 {
             train.check_range()?;
         }
         if let Some(dev) = dev {
@@ -401,16 +315,20 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
             let batch = train.first(self.batch.min(train.examples()));
             evaluator.trace(&Graph::new(), params, &batch, train)?;
         }
+        if self.accumulate > 1 {
+            self.is_mean(params, train)?;
+        }
         dev.map_or(Ok(()), |dev| evaluator.prepare(params, dev))
     }
 
-    fn builder(&self) -> StepBuilder {
-        let builder = Step::builder().seed(self.seed).precision(self.precision).anomaly(self.anomaly);
-        let builder = builder.draw_missing(self.draw_missing).observed_by(self.observer.clone());
-        builder.called("Trainer", &["features", "targets"], self.made_at)
-    }
-
     fn sound(&self) -> Result<()> {
+        if self.accumulate == 0 {
+            return Err(Error::argument("Trainer::accumulate", "a step needs at least one batch"));
+        }
+        if let Some(factor) = self.spike.filter(|factor| factor.is_nan() || *factor <= 1.0) {
+            let why = format!("a spike is {factor} times what is usual; the factor is above 1");
+            return Err(Error::argument("Trainer::stop_at_spikes", why));
+        }
         let fault = self.optimiser.fault().or_else(|| self.penalty.fault());
         fault.map_or(Ok(()), |why| Err(Error::argument("Trainer", why)))
     }
@@ -434,9 +352,9 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
 
 /// What a doctor asks.
 impl<M: Layer, L: Loss> Trainer<M, L> {
-    /// Epochs, batch size, seed.
-    pub(crate) fn course(&self) -> (usize, usize, u64) {
-        (self.epochs, self.batch, self.seed)
+    /// How many epochs.
+    pub(crate) fn course(&self) -> usize {
+        self.epochs
     }
 
     pub(crate) fn probe(&self) -> crate::doctor::Probe<'_, M, L> {

@@ -63,12 +63,13 @@ impl Dataset {
 /// to it, so a plain `for` loop allocates for the first batch only. A batch that is kept stays as it is.
 #[derive(Clone)]
 pub struct Batches<'d> {
-    data: &'d Dataset,
-    order: Vec<usize>,
-    size: usize,
-    remainder: Remainder,
-    next: usize,
-    buffer: Option<Batch>,
+    pub(super) data: &'d Dataset,
+    pub(super) order: Vec<usize>,
+    pub(super) size: usize,
+    pub(super) remainder: Remainder,
+    /// The first of `order` that is not in a batch yet.
+    pub(super) next: usize,
+    pub(super) buffer: Option<Batch>,
 }
 
 impl Batches<'_> {

@@ -1,7 +1,5 @@
 //! A doctor beside a trainer.
 
-use chainrule_tensor::Key;
-
 use super::vitals::{self, Squash, Vitals};
 use super::{Doctor, Probe, Role};
 use crate::data::{Batch, Dataset};
@@ -39,75 +37,39 @@ impl Doctor {
         progress: &mut dyn Progress,
     ) -> Result<History> {
         self.data(train, dev)?;
-        let (epochs, size, seed) = trainer.course();
-        let names = params.names().or(train.names());
-        let shuffle = Key::new(seed).named("shuffle");
-        let (mut history, mut evaluator) = (History::new(), trainer.evaluator());
         let mut watch = Watch::new(self, trainer);
-        let mut steps: Vec<Step> = Vec::new();
-        let mut number = 0;
-        progress.begin(epochs);
-        for epoch in 1..=epochs {
-            let mut total = 0.0;
-            let batches = train.batches(size)?.shuffled(shuffle.at(epoch as u64));
-            let of = batches.len();
-            for (i, batch) in batches.enumerate() {
-                turn_to(trainer, &mut steps, params, &batch, train.examples())?;
-                watch.before(number, &batch, &steps[0])?;
-                let loss = steps[0].run(&batch)?;
-                watch.after(number, loss);
-                if !loss.is_finite() {
-                    return Err(Error::Diverged { epoch, batch: i + 1, loss });
+        let mut run = trainer.start(params.clone(), train, dev)?;
+        progress.begin(trainer.course());
+        let ended = loop {
+            let number = run.taken();
+            match run.step_seen(&mut |number, batch, step| watch.before(number, batch, step)) {
+                Ok(Some(stepped)) => {
+                    watch.after(number, stepped.loss);
+                    progress.batch(stepped.batch, stepped.batches);
+                    if stepped.is_last() {
+                        let loss = |name| run.history().last(name).map(|(_, loss)| loss);
+                        watch.doctor.epoch(loss("train loss").unwrap_or(f64::NAN), loss("dev loss"));
+                        progress.epoch(stepped.epoch, run.history());
+                    }
                 }
-                total += loss * batch.features.shape()[0] as f64;
-                number += 1;
-                progress.batch(i + 1, of);
-            }
-            if let Some(step) = steps.first() {
-                let trained = step.params();
-                if let Some(name) = trained.not_finite() {
-                    return Err(Error::Overshot { epoch, parameter: name.into() });
-                }
-                *params = trained.with_names(&names);
-            }
-            let mean = total / train.examples() as f64;
-            history.record(epoch, "train loss", mean);
-            let measured = dev.map(|dev| evaluator.run(params, dev)).transpose()?;
-            watch.doctor.epoch(mean, measured.as_ref().map(|m| m.loss));
-            if let (Some(measured), Some(dev)) = (measured, dev) {
-                history.record(epoch, "dev loss", measured.loss);
-                if dev.classes().is_some() && measured.classes.size() > 0 {
-                    history.record(epoch, "dev accuracy", measured.accuracy(dev.targets())?);
+                Ok(None) => break Ok(()),
+                Err(error) => {
+                    if let Error::Diverged { loss, .. } | Error::Spiked { loss, .. } = error {
+                        watch.after(number, loss);
+                    }
+                    break Err(error);
                 }
             }
-            progress.epoch(epoch, &history);
-        }
+        };
+        let last = watch.last.take();
+        *params = run.best().map_or(run.params(), |(_, _, best)| best).clone();
+        ended?;
         progress.finish();
-        if let Some(batch) = watch.last.take() {
+        if let Some(batch) = last {
             trainer.probe().try_out(self, params, &batch)?;
         }
-        Ok(history)
+        Ok(run.into_history())
     }
-}
-
-/// Puts the step for this batch's size first, with the state of the one that was first.
-fn turn_to<M: Layer, L: Loss>(
-    trainer: &Trainer<M, L>,
-    steps: &mut Vec<Step>,
-    params: &Params,
-    batch: &Batch,
-    examples: usize,
-) -> Result<()> {
-    let next = match steps.iter().position(|s| s.examples() == batch.features.shape()[0]) {
-        Some(0) => return Ok(()),
-        Some(i) => steps.remove(i),
-        None => trainer.step(params.clone(), batch, examples)?,
-    };
-    steps.insert(0, next);
-    if let [next, before, ..] = &mut steps[..] {
-        next.set_state(&before.state())?;
-    }
-    Ok(())
 }
 
 /// Looks at steps that are about to be taken.

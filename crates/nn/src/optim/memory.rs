@@ -13,6 +13,7 @@ pub struct Memory<'g> {
     /// How many optimisers stand before the present one.
     place: usize,
     slots: Vec<(Var<'g>, Var<'g>)>,
+    averages: Vec<(String, usize)>,
     dials: Vec<(Dial, Var<'g>)>,
 }
 
@@ -46,6 +47,13 @@ impl<'g> Memory<'g> {
         new
     }
 
+    /// Remembers an average of `parameter`, which a step gives under that name.
+    #[track_caller]
+    pub(super) fn average(&mut self, parameter: &Parameter<'g>, next: impl FnOnce(Var<'g>) -> Var<'g>) {
+        self.averages.push((parameter.path.clone(), self.slots.len()));
+        let _kept = self.remember(parameter, "average", next);
+    }
+
     /// What `dial` says, as a value of the graph.
     pub(super) fn dialled(&mut self, dial: &Dial) -> Var<'g> {
         if let Some((_, var)) = self.dials.iter().find(|(known, _)| known.is(dial)) {
@@ -73,6 +81,8 @@ pub struct Updates<'g> {
     /// What the host may change between steps: each is an argument of the plan, with the value that
     /// [`Dial::get`] has.
     pub dials: Vec<(Dial, Var<'g>)>,
+    /// Averages of parameters: the path, and where it is among what the optimiser remembers.
+    pub averages: Vec<(String, usize)>,
 }
 
 /// What `optimiser` makes of `parameters` with these gradients in step number `step`, a real that counts from 1.
@@ -102,7 +112,8 @@ pub fn updates<'g>(
     parameters: &[Parameter<'g>],
     gradients: Vec<Var<'g>>,
 ) -> Updates<'g> {
-    let mut memory = Memory { graph: step.graph(), step, place: 0, slots: Vec::new(), dials: Vec::new() };
+    let (slots, averages, dials) = (Vec::new(), Vec::new(), Vec::new());
+    let mut memory = Memory { graph: step.graph(), step, place: 0, slots, averages, dials };
     let mut steps = optimiser.steps(&mut memory, parameters, gradients);
     if steps.len() != parameters.len() {
         let why = format!("it gives {} steps for {} parameters", steps.len(), parameters.len());
@@ -114,5 +125,6 @@ pub fn updates<'g>(
         (p.value, p.value - step)
     });
     let next: Vec<_> = next.collect();
-    Updates { state: next.into_iter().chain(memory.slots).collect(), dials: memory.dials }
+    let state = next.into_iter().chain(memory.slots).collect();
+    Updates { state, dials: memory.dials, averages: memory.averages }
 }

@@ -181,7 +181,7 @@ impl Dial {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 
-    pub(super) fn is(&self, other: &Dial) -> bool {
+    pub(crate) fn is(&self, other: &Dial) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }

@@ -21,15 +21,19 @@ pub fn learning_curves(history: &History) -> Result<Picture> {
         });
         panels[at].1.add(place, points);
     }
-    // A series of nothing but NaN has no axis; the others are still worth seeing.
-    panels.retain(|(_, panel)| panel.check().is_ok());
+    side_by_side("learning_curves", panels.into_iter().map(|(_, panel)| panel).collect())
+}
+
+/// Some plots in one picture. One of nothing but NaN has no axis; the others are still worth seeing.
+pub(crate) fn side_by_side(op: &'static str, mut panels: Vec<LinePlot>) -> Result<Picture> {
+    panels.retain(|panel| panel.check().is_ok());
     if panels.is_empty() {
-        return Err(Error::Empty { op: "learning_curves", what: "series" });
+        return Err(Error::Empty { op, what: "series" });
     }
     let (width, height) = (480, 360);
-    Picture::draw("learning_curves", (width * panels.len() as i32, height), |canvas| {
+    Picture::draw(op, (width * panels.len() as i32, height), |canvas| {
         let areas = canvas.split_evenly((1, panels.len()));
-        panels.iter().zip(&areas).try_for_each(|((_, panel), area)| panel.paint(area))
+        panels.iter().zip(&areas).try_for_each(|(panel, area)| panel.paint(area))
     })
 }
 

@@ -41,17 +41,27 @@ pub struct LinePlot {
     x: String,
     y: String,
     lines: Vec<(String, Vec<(f64, f64)>)>,
+    /// The lines of which only the points are shown.
+    loose: Vec<usize>,
     scale: Scale,
 }
 
 impl LinePlot {
     /// A plot without lines; `x` and `y` label the axes.
     pub fn new(title: impl Into<String>, x: impl Into<String>, y: impl Into<String>) -> Self {
-        LinePlot { title: title.into(), x: x.into(), y: y.into(), lines: Vec::new(), scale: Scale::Linear }
+        let (lines, loose) = (Vec::new(), Vec::new());
+        LinePlot { title: title.into(), x: x.into(), y: y.into(), lines, loose, scale: Scale::Linear }
     }
 
     /// With one more line, drawn through `points` (x, y) in their order.
     pub fn line(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.add(name, points);
+        self
+    }
+
+    /// With points that no line joins.
+    pub fn points(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.loose.push(self.lines.len());
         self.add(name, points);
         self
     }
@@ -135,8 +145,11 @@ impl LinePlot {
         for (i, (_, points)) in self.lines.iter().enumerate() {
             for run in points.split(|p| !self.shows(*p)).filter(|run| !run.is_empty()) {
                 let run = run.iter().map(|p| (x.place(p.0), y.place(p.1)));
-                chart.draw_series(LineSeries::new(run.clone(), stroke(i)))?;
-                if points.len() <= MARKED {
+                let loose = self.loose.contains(&i);
+                if !loose {
+                    chart.draw_series(LineSeries::new(run.clone(), stroke(i)))?;
+                }
+                if loose || points.len() <= MARKED {
                     chart.draw_series(run.map(|p| Circle::new(p, fine(3), stroke(i).filled())))?;
                 }
             }

@@ -1,5 +1,6 @@
 //! A step is recorded, checked and compiled.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -7,6 +8,7 @@ use chainrule_graph::check::{Checker, Report};
 use chainrule_graph::{ErrorKind, Graph, Kind, Precision, Var};
 use chainrule_tensor::{DType, Tensor};
 
+use super::parts::Parts;
 use super::{Goal, Inputs, Learning, Step, Turned};
 use crate::digest;
 use crate::error::{Error, Result};
@@ -21,6 +23,7 @@ pub struct StepBuilder {
     precision: Precision,
     anomaly: bool,
     draw_missing: bool,
+    in_parts: bool,
     observer: Option<Rc<dyn Observer>>,
     op: &'static str,
     names: &'static [&'static str],
@@ -45,7 +48,7 @@ pub struct StepGoal<'g> {
     pub loss: Var<'g>,
     /// The parameters that learn from it, before the step.
     pub parameters: Vec<Parameter<'g>>,
-    /// Their gradients, in the same order.
+    /// Their gradients, in the same order; of a step that comes in parts the sum so far.
     pub gradients: Vec<Var<'g>>,
     /// Their values after the step, in the same order.
     pub after: Vec<Var<'g>>,
@@ -90,6 +93,7 @@ impl StepBuilder {
             precision: Precision::F32,
             anomaly: false,
             draw_missing: false,
+            in_parts: false,
             observer: None,
             op: "Step",
             names: &[],
@@ -122,14 +126,48 @@ impl StepBuilder {
         self
     }
 
-    /// Shows the step to `observer`.
-    pub fn observe(self, observer: impl Observer + 'static) -> Self {
-        self.observed_by(Some(Rc::new(observer)))
+    /// Takes the examples of a step in parts, each by a [`Step::part`], where memory does not hold the step of all at once.
+    /// The gradients of the parts are added in the order of the parts, each times its share of the examples, and with the
+    /// last part the optimiser gets the sum: where the loss is a mean over examples, that of all. So the bits are those of one
+    /// step that has all examples and sums over them part by part; against a step that sums over all in one go, rounding
+    /// differs, by some units in the last place.
+    ///
+    /// The parts of a step are numbered in the key of what is random, so each draws its own dropout. What a layer
+    /// [remembers](Scope::remember) of a batch, as running statistics, would be that of the parts: that is an error.
+    ///
+    /// ```
+    /// use chainrule_nn::{Goal, Init, Learning, Params, Sgd, Step};
+    /// use chainrule_tensor::Tensor;
+    /// let (five, three) = (Tensor::from([1.0_f32, 2.0, 3.0, 4.0, 5.0]), Tensor::from([6.0_f32, 7.0, 8.0]));
+    /// let of = |examples: &Tensor| {
+    ///     Step::builder().in_parts(true).record(Params::new(), &[examples.clone()], |s, x| {
+    ///         let w = s.param("w", [], Init::Zeros);
+    ///         Learning::of(Goal::new("loss", (w - x[0]).square().mean(..), Sgd::new(0.5)))
+    ///     })
+    /// };
+    /// let (mut first, mut second) = (of(&five)?, of(&three)?);
+    /// first.part(&[five], 5.0 / 8.0, false)?;
+    /// second.set_state(&first.state())?;
+    /// second.part(&[three], 3.0 / 8.0, true)?;
+    /// assert_eq!(second.params().get("w"), Some(&Tensor::from(4.5_f32))); // the mean of all eight
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_parts(mut self, on: bool) -> Self {
+        self.in_parts = on;
+        self
     }
 
-    pub(crate) fn observed_by(mut self, observer: Option<Rc<dyn Observer>>) -> Self {
-        self.observer = observer;
-        self
+    /// Shows the step to `observer`.
+    pub fn observe(self, observer: impl Observer + 'static) -> Self {
+        StepBuilder { observer: Some(Rc::new(observer)), ..self }
+    }
+
+    pub(crate) fn width(&self) -> Precision {
+        self.precision
+    }
+
+    pub(crate) fn seeded(&self) -> u64 {
+        self.seed
     }
 
     /// What errors call it and its inputs, and whose line they have.
@@ -161,24 +199,42 @@ impl StepBuilder {
         let takes: Vec<Var<'_>> =
             examples.iter().enumerate().map(|(i, x)| input(&graph, self.op, &name(i), x, self.at)).collect();
         // Seed and number of the step: the key of everything random, and the optimisers' clock.
-        let clock = graph.leaf("clock", Tensor::from([self.seed as i64, 0]));
-        let ticked = clock + graph.constant(Tensor::from([0_i64, 1]));
+        let parts = self.in_parts.then(|| Parts::new(&graph));
+        let start: &[i64] = if parts.is_some() { &[0, 0] } else { &[0] };
+        let clock = graph.leaf("clock", Tensor::from([&[self.seed as i64], start].concat()));
+        let ticked = match &parts {
+            Some(parts) => parts.tick(clock),
+            None => clock + graph.constant(Tensor::from([0_i64, 1])),
+        };
         let scope = Scope::with_key(&graph, params, Mode::Train, self.seed, clock);
         let learning = formula(&scope, &takes);
         self.sound(&learning, &given, &scope)?;
 
-        let number = ticked.slice(0, 1..2).reshape([]).real();
+        let number = match &parts {
+            Some(_) => (clock.slice(0, 1..2) + 1).reshape([]).real(),
+            None => ticked.slice(0, 1..2).reshape([]).real(),
+        };
         let mut next: Vec<(String, Var<'_>)> = Vec::new();
         let (mut memory, mut dials, mut goals) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sums, mut averages) = (Vec::new(), Vec::new());
         for goal in &learning.goals {
             let parameters = learns(&learning, goal, &scope);
-            let gradients = self.gradients(goal, &parameters)?;
+            let mut gradients = self.gradients(goal, &parameters)?;
             let _passed = graph.passed_at(goal.optimiser_at);
-            let Updates { state, dials: turned } =
+            if let Some(parts) = &parts {
+                let (totals, kept) = parts.sum(&parameters, &gradients);
+                gradients = totals;
+                sums.extend(parameters.iter().map(|p| format!("sum:{}", p.path)).zip(kept));
+            }
+            let Updates { mut state, dials: turned, averages: of } =
                 optim::updates(&*goal.optimiser, number, &parameters, gradients.clone());
+            if let Some(parts) = &parts {
+                state.iter_mut().for_each(|(before, after)| *after = parts.at_the_end(*before, *after));
+            }
             let (learnt, kept) = state.split_at(parameters.len().min(state.len()));
             let after: Vec<Var<'_>> = learnt.iter().map(|(_, after)| *after).collect();
             next.extend(parameters.iter().map(|p| p.path.clone()).zip(after.iter().copied()));
+            averages.extend(of.into_iter().map(|(path, slot)| (path, memory.len() + slot)));
             memory.extend_from_slice(kept);
             dials.extend(turned);
             goals.push(StepGoal { name: goal.name.clone(), loss: goal.loss, parameters, gradients, after });
@@ -194,6 +250,7 @@ impl StepBuilder {
         }
         let paths: Vec<String> = scope.asked().into_iter().map(|(path, _)| path).collect();
         updates.extend_from_slice(&memory);
+        updates.extend(sums.iter().map(|(_, sum)| *sum));
         updates.push((clock, ticked));
         let program = program(&graph, &updates, &goals);
 
@@ -204,14 +261,25 @@ impl StepBuilder {
             outputs.extend(observer.record(&Observed { scope: &scope, inputs: &takes, goals }));
         }
         let (names, values): (Vec<String>, Vec<Var<'_>>) = outputs.into_iter().unzip();
-        let takes: Vec<Var<'_>> = takes.into_iter().chain(dials.iter().map(|(_, v)| *v)).collect();
+        let told = parts.iter().flat_map(|parts| [parts.share, parts.last]);
+        let takes: Vec<Var<'_>> =
+            takes.into_iter().chain(dials.iter().map(|(_, v)| *v)).chain(told).collect();
         let compiler = graph.compiler(&takes, &values).state(&updates).precision(self.precision);
         let compiled = compiler.anomaly(self.anomaly).build()?;
         // Paths have no colon.
-        let memory = (0..memory.len()).map(|i| format!("optimiser:{i}")).chain(["clock:".into()]).collect();
+        // Of several averages of a parameter the last has the name.
+        let averages: BTreeMap<String, usize> = averages.into_iter().collect();
+        let named = |i: usize| {
+            let average = averages.iter().find(|(_, slot)| **slot == i);
+            average.map_or_else(|| format!("optimiser:{i}"), |(path, _)| format!("{AVERAGE}{path}"))
+        };
+        let memory: Vec<String> = (0..memory.len()).map(named).collect();
+        let sums = sums.into_iter().map(|(name, _)| name);
+        let memory = memory.into_iter().chain(sums).chain(["clock:".into()]).collect();
         let dials = dials.into_iter().map(|(dial, _)| Turned::new(dial, self.precision)).collect();
         let examples = examples.first().and_then(|x| x.shape().first().copied()).unwrap_or(0);
-        Ok(Step { compiled, examples, paths, memory, names, last: Vec::new(), dials, program })
+        let (last, in_parts) = (Vec::new(), self.in_parts);
+        Ok(Step { compiled, examples, paths, memory, names, last, dials, program, in_parts })
     }
 
     /// Checks the gradient of each goal's loss against numeric differences in f64, for up to `elements` elements of each
@@ -256,6 +324,15 @@ impl StepBuilder {
             goal.loss.checked()?;
         }
         if let Some(why) = learning.goals.iter().find_map(|goal| goal.optimiser.fault()) {
+            return Err(Error::argument(self.op, why));
+        }
+        if self.in_parts
+            && let Some(Remembered { path, .. }) = scope.remembered().first()
+        {
+            let why = format!(
+                "`{path}` is made of a whole batch, and the examples come in parts: use a layer without statistics of \
+                 the batch (LayerNorm, GroupNorm), or take the examples of a step at once"
+            );
             return Err(Error::argument(self.op, why));
         }
         self.fit(given, &scope.asked())?;
@@ -348,6 +425,9 @@ impl StepBuilder {
         }
     }
 }
+
+/// What the name of an average in the state begins with, before its parameter's path.
+pub(super) const AVERAGE: &str = "average:";
 
 /// The parameters that learn from a goal.
 fn learns<'g>(learning: &Learning<'g>, goal: &Goal<'g>, scope: &Scope<'g>) -> Vec<Parameter<'g>> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::run::At;
 use crate::History;
-use crate::data::Dataset;
+use crate::data::{Augment, Dataset};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::params::Params;
@@ -59,6 +59,8 @@ pub struct Checkpoints {
 pub(super) struct Marks {
     seed: u64,
     batch: usize,
+    /// How many batches make a step.
+    accumulate: usize,
     program: String,
     data: String,
     start: String,
@@ -84,7 +86,7 @@ impl Checkpoints {
         Checkpoints { folder: folder.into(), every: 0, keep: 2 }
     }
 
-    /// Also after every so many steps.
+    /// Also after every so many batches, within steps of [several](crate::Trainer::accumulate), too.
     pub fn every(mut self, steps: u64) -> Self {
         self.every = steps;
         self
@@ -150,8 +152,9 @@ impl Checkpoints {
         best.for_each(|(name, value)| add("best", name, value));
         let run = json!({
             "epoch": at.epoch, "batch": at.batch, "steps": at.steps, "total": hex(at.total),
-            "seed": marks.seed, "batch size": marks.batch, "program": marks.program, "data": marks.data,
+            "seed": marks.seed, "batch size": marks.batch, "batches a step": marks.accumulate, "program": marks.program, "data": marks.data,
             "start": marks.start, "dials": step.dials().into_iter().map(hex).collect::<Vec<_>>(),
+            "recent": at.recent.iter().copied().map(hex).collect::<Vec<_>>(),
             "best": at.best.as_ref().map(|(epoch, value, _)| json!([epoch, hex(*value)])),
         });
         let mut notes = BTreeMap::from([
@@ -169,8 +172,9 @@ impl Checkpoints {
 impl Marks {
     pub(super) fn of(
         seed: u64,
-        batch: usize,
+        [batch, accumulate]: [usize; 2],
         step: &Step,
+        augment: Option<&Augment>,
         data: [Option<&Dataset>; 2],
         start: &Params,
     ) -> Self {
@@ -180,7 +184,9 @@ impl Marks {
         };
         let data: Vec<String> = data.into_iter().flatten().map(of).collect();
         let (data, start) = (digest::of_text(&data.join(" ")), digest::of(start.iter()));
-        Marks { seed, batch, program: digest::of_text(step.program()), data, start }
+        let augment = augment.map_or_else(String::new, |augment| format!("{augment:?}"));
+        let program = digest::of_text(&(step.program().to_owned() + &augment));
+        Marks { seed, batch, accumulate, program, data, start }
     }
 }
 
@@ -224,16 +230,20 @@ fn read(path: &Path, marks: &Marks) -> Result<Saved> {
     };
     compare("seed", marks.seed, number("seed")?);
     compare("batch size", marks.batch as u64, number("batch size")?);
-    let same_seed = number("seed")? == marks.seed && number("batch size")? == marks.batch as u64;
+    compare("number of batches a step", marks.accumulate as u64, number("batches a step")?);
+    let same_seed = changed.is_empty();
     if word("data")? != marks.data {
         changed.push("the data are others".into());
     }
     if word("start")? != marks.start {
         changed.push("the parameters that it started from are others".into());
     }
-    // Another seed or batch size is another program, too.
+    // What these change is another program, too.
     if same_seed && word("program")? != marks.program {
-        changed.push("the program computes something else: model, loss, penalty, optimiser or rates".into());
+        changed.push(
+            "the program computes something else: model, loss, penalty, optimiser, rates or augmentation"
+                .into(),
+        );
     }
     if !changed.is_empty() {
         let why = format!("{}; go on with what it was, or save into another folder", changed.join("; "));
@@ -254,22 +264,21 @@ fn read(path: &Path, marks: &Marks) -> Result<Saved> {
             Some((epoch, value, part("best").into_iter().collect()))
         }
     };
-    let dials = run["dials"].as_array().ok_or_else(|| lacking("dials"))?;
+    let reals = |key: &str| -> Result<Vec<f64>> {
+        let values = run[key].as_array().ok_or_else(|| lacking(key))?;
+        values.iter().map(|value| real(value).ok_or_else(|| lacking(key))).collect()
+    };
     let at = At {
         epoch: number("epoch")? as usize,
         batch: number("batch")? as usize,
         steps: number("steps")?,
         total: real(&run["total"]).ok_or_else(|| lacking("total"))?,
+        recent: reals("recent")?,
         params: part("epoch").into_iter().collect(),
         history: History::from_csv(&note(&notes, HISTORY)?, &source)?,
         best,
     };
-    Ok(Saved {
-        at,
-        state: part("now").into_iter().collect(),
-        dials: dials.iter().map(|d| real(d).ok_or_else(|| lacking("dials"))).collect::<Result<_>>()?,
-        source,
-    })
+    Ok(Saved { at, state: part("now").into_iter().collect(), dials: reals("dials")?, source })
 }
 
 /// The bits of a number.

@@ -4,15 +4,15 @@ use chainrule_graph::ErrorKind;
 use chainrule_tensor::Key;
 
 use super::checkpoint::{self, Saved};
-use super::{Evaluator, Loss, Trainer};
-use crate::data::{Batches, Dataset, Names};
+use super::{Checkpoints, Evaluator, Loss, Trainer};
+use crate::data::{Batch, Dataset, Feed, Names};
 use crate::error::{Error, Result};
 use crate::params::Params;
 use crate::step::Step;
 use crate::{History, Layer};
 
 /// A training under way; made by [`Trainer::start`]. As an iterator it gives an epoch at a time; [`step`](Run::step) takes a
-/// single step. After an error, or the last epoch, or a stop for want of better parameters, it is over.
+/// single step. After an error, or the last epoch, or a stop that was asked for or for want of better parameters, it is over.
 pub struct Run<'t, M, L> {
     trainer: &'t Trainer<M, L>,
     evaluator: Evaluator<'t, M, L>,
@@ -22,7 +22,7 @@ pub struct Run<'t, M, L> {
     /// The step that is in use first.
     steps: Vec<Step>,
     /// What is left of the present epoch.
-    batches: Option<Batches<'t>>,
+    batches: Option<Feed<'t>>,
     marks: Option<checkpoint::Marks>,
     pub(super) at: At,
     over: bool,
@@ -37,8 +37,10 @@ pub(super) struct At {
     pub(super) batch: usize,
     /// The sum of their losses, each times its examples.
     pub(super) total: f64,
-    /// Steps in all.
+    /// Batches in all.
     pub(super) steps: u64,
+    /// The losses of the last batches, where spikes end a run.
+    pub(super) recent: Vec<f64>,
     /// At the end of the last whole epoch.
     pub(super) params: Params,
     pub(super) history: History,
@@ -46,7 +48,13 @@ pub(super) struct At {
     pub(super) best: Option<(usize, f64, Params)>,
 }
 
-/// A step that a run has taken.
+/// What looks at a step before it is taken.
+pub(crate) type Before<'a> = &'a mut dyn FnMut(usize, &Batch, &Step) -> Result<()>;
+
+/// How many batches tell what loss is usual.
+const RECENT: usize = 10;
+
+/// A step that a run has taken, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stepped {
     /// The epoch, from 1.
@@ -57,6 +65,9 @@ pub struct Stepped {
     pub batches: usize,
     /// The loss before the step, penalty included.
     pub loss: f64,
+    /// Whether parameters have changed with it: always, unless a step takes several batches
+    /// ([`Trainer::accumulate`]) and this was not the last of them.
+    pub updates: bool,
 }
 
 impl Stepped {
@@ -95,13 +106,14 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
         let (steps, batches, marks, over) = (Vec::new(), None, None, false);
         let mut run = Run { trainer, evaluator, train, dev, names, steps, batches, marks, at, over };
         if let Some(checkpoints) = &trainer.checkpoints {
-            let first = run.batches(0)?.next();
+            let first = run.batches(0, 0)?.next();
             let Some(first) = first else { return Ok(run) };
-            run.turn_to(&first)?;
+            run.turn_to(&first?)?;
             let marks = checkpoint::Marks::of(
-                trainer.seed,
-                trainer.batch,
+                trainer.steps.seeded(),
+                [trainer.batch, trainer.accumulate],
                 &run.steps[0],
+                trainer.augment.as_ref(),
                 [Some(train), dev],
                 &run.at.params,
             );
@@ -120,7 +132,8 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
         Ok(run)
     }
 
-    /// The parameters at the end of the last whole epoch, or those that were given.
+    /// The parameters at the end of the last whole epoch, or those that were given. If the optimiser keeps
+    /// [averages](crate::optim::Average), these.
     pub fn params(&self) -> &Params {
         &self.at.params
     }
@@ -141,8 +154,13 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
     }
 
     /// The compiled step that was used last: what it tells, its parameters within the epoch.
-    pub fn last(&self) -> Option<&Step> {
+    pub fn latest(&self) -> Option<&Step> {
         self.steps.first()
+    }
+
+    /// How many batches there were.
+    pub(crate) fn taken(&self) -> usize {
+        self.at.steps as usize
     }
 
     /// Takes a step, and, if the epoch ends with it, measures; `None` if the run is over.
@@ -150,26 +168,42 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
     /// # Errors
     /// As [`Trainer::fit`].
     pub fn step(&mut self) -> Result<Option<Stepped>> {
+        self.step_seen(&mut |_, _, _| Ok(()))
+    }
+
+    /// As [`step`](Run::step); `before` sees how many batches there were before, the batch, and the step that is about to run.
+    pub(crate) fn step_seen(&mut self, before: Before<'_>) -> Result<Option<Stepped>> {
         if self.over || self.at.epoch >= self.trainer.epochs {
             return Ok(None);
         }
-        let stepped = self.advance();
+        if self.trainer.stop.is_asked() {
+            self.over = true;
+            self.save()?;
+            return Ok(None);
+        }
+        let stepped = self.advance(before);
         self.over |= stepped.is_err();
         stepped.map(Some)
     }
 
-    fn advance(&mut self) -> Result<Stepped> {
+    fn advance(&mut self, before: Before<'_>) -> Result<Stepped> {
         let (epoch, number) = (self.at.epoch + 1, self.at.batch + 1);
         let mut batches = match self.batches.take() {
             Some(batches) => batches,
-            None => self.batches(self.at.batch)?,
+            None => self.batches(self.at.batch, self.trainer.ahead)?,
         };
         let batch =
-            batches.next().ok_or_else(|| Error::argument("Run::step", "the epoch has no batch left"))?;
+            batches.next().ok_or_else(|| Error::argument("Run::step", "the epoch has no batch left"))??;
         let of = self.at.batch + 1 + batches.len();
         self.batches = Some(batches);
         self.turn_to(&batch)?;
-        let loss = self.steps[0].run(&batch).map_err(|error| match error {
+        let examples = batch.features.shape()[0];
+        let (share, updates) = self.trainer.place(self.at.batch, examples, self.train.examples());
+        let step = &mut self.steps[0];
+        before(self.at.steps as usize, &batch, step)?;
+        let loss =
+            if self.trainer.accumulate > 1 { step.part(&batch, share, updates) } else { step.run(&batch) };
+        let loss = loss.map_err(|error| match error {
             Error::Graph(error) if matches!(error.kind(), ErrorKind::NonFinite { .. }) => {
                 Error::Anomaly { epoch, batch: number, error }
             }
@@ -178,19 +212,40 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
         if !loss.is_finite() {
             return Err(Error::Diverged { epoch, batch: number, loss });
         }
-        self.at.total += loss * batch.features.shape()[0] as f64;
+        self.stop_at_spike(epoch, number, loss)?;
+        self.at.total += loss * examples as f64;
         self.at.batch = number;
         self.at.steps += 1;
-        let stepped = Stepped { epoch, batch: number, batches: of, loss };
+        let stepped = Stepped { epoch, batch: number, batches: of, loss, updates };
         if stepped.is_last() {
             self.end_epoch(epoch)?;
         }
-        if let (Some(checkpoints), Some(marks)) = (&self.trainer.checkpoints, &self.marks)
-            && (stepped.is_last() || checkpoints.is_due(self.at.steps))
-        {
-            checkpoints.write(marks, &self.at, &self.steps[0])?;
+        let due = |checkpoints: &Checkpoints| stepped.is_last() || checkpoints.is_due(self.at.steps);
+        if self.trainer.checkpoints.as_ref().is_some_and(due) {
+            self.save()?;
         }
         Ok(stepped)
+    }
+
+    /// Writes a checkpoint, if there is a place for it and a step to be saved.
+    fn save(&self) -> Result<()> {
+        match (&self.trainer.checkpoints, &self.marks, self.steps.first()) {
+            (Some(checkpoints), Some(marks), Some(step)) => checkpoints.write(marks, &self.at, step),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a loss that is far above those of the batches before.
+    fn stop_at_spike(&mut self, epoch: usize, batch: usize, loss: f64) -> Result<()> {
+        let Some(factor) = self.trainer.spike else { return Ok(()) };
+        let recent = &mut self.at.recent;
+        let usual = recent.iter().map(|loss| loss.abs()).sum::<f64>() / recent.len().max(1) as f64;
+        if recent.len() == RECENT && loss > factor * usual {
+            return Err(Error::Spiked { epoch, batch, loss, usual });
+        }
+        recent.push(loss);
+        recent.drain(..recent.len().saturating_sub(RECENT));
+        Ok(())
     }
 
     fn end_epoch(&mut self, epoch: usize) -> Result<()> {
@@ -198,8 +253,9 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
         if let Some(name) = trained.not_finite() {
             return Err(Error::Overshot { epoch, parameter: name.into() });
         }
+        let given = self.steps[0].averages().unwrap_or(trained);
         let at = &mut self.at;
-        at.params = trained.with_names(&self.names);
+        at.params = given.with_names(&self.names);
         at.history.record(epoch, "train loss", at.total / self.train.examples() as f64);
         (at.epoch, at.batch, at.total) = (epoch, 0, 0.0);
         self.batches = None;
@@ -227,13 +283,15 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
     }
 
     /// The batches of the present epoch, from `number` (from 0) on.
-    fn batches(&self, number: usize) -> Result<Batches<'t>> {
-        let shuffle = Key::new(self.trainer.seed).named("shuffle").at(self.at.epoch as u64 + 1);
-        Ok(self.train.batches(self.trainer.batch)?.shuffled(shuffle).from(number))
+    fn batches(&self, number: usize, ahead: usize) -> Result<Feed<'t>> {
+        let key = |name| Key::new(self.trainer.steps.seeded()).named(name).at(self.at.epoch as u64 + 1);
+        let batches = self.train.batches(self.trainer.batch)?.shuffled(key("shuffle")).from(number);
+        let augment = self.trainer.augment.as_ref().map(|augment| (augment, key("augment")));
+        batches.feed(augment, ahead)
     }
 
     /// Puts the step for this batch's size first, with the state of the one that was first.
-    fn turn_to(&mut self, batch: &crate::data::Batch) -> Result<()> {
+    fn turn_to(&mut self, batch: &Batch) -> Result<()> {
         let fits = |s: &Step| s.examples() == batch.features.shape()[0];
         let next = match self.steps.iter().position(fits) {
             Some(0) => return Ok(()),
