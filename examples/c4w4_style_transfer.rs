@@ -4,12 +4,16 @@
 //!     cargo run --release --example c4w4_style_transfer
 
 mod images;
+mod lecture;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chainrule::data::Dataset;
 use chainrule::loss::softmax_cross_entropy;
+use chainrule::metric::Trials;
+use chainrule::plot::{Picture, image_sheet};
 use chainrule::prelude::*;
-use images::{Measured, covers, descended, draw, drawn, same, train};
+use images::{covers, descended, drawn, same};
+use lecture::train;
 
 const SIDE: usize = 24;
 const TEXTURES: [&str; 4] = ["lying stripes", "upright stripes", "checks", "dots"];
@@ -71,17 +75,18 @@ fn distances(params: &Params, of: &Tensor, image: &Tensor) -> Result<[f64; 2]> {
     Ok([content.value()?.cast(DType::F64).item()?, style.value()?.cast(DType::F64).item()?])
 }
 
-/// Prints what is found; fails if the lectures' claims do not hold.
-pub fn run(seeds: u64, steps: usize) -> Result<()> {
+/// Prints what is found, draws the last image; fails if the lectures' claims do not hold.
+pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
     println!(
         "claim: an image takes another one's style and keeps its own content, with the network left as it is\n"
     );
-    let [mut accuracy, mut style_left, mut content_lost] = [(); 3].map(|()| Measured::default());
+    let [mut accuracy, mut style_left, mut content_lost] = [(); 3].map(|()| Trials::default());
     let disc = |p: usize| covers(0, (p / SIDE) as f32 - 11.5, (p % SIDE) as f32 - 11.5, 8.0);
     let pixels = (0..SIDE * SIDE).map(|p| if disc(p) { 1.0 } else { -1.0 }).collect();
     let content = Tensor::from_vec::<f32>(pixels, [1, 1, SIDE, SIDE])?;
     let pixels = (0..SIDE * SIDE).map(|p| bright(1, (p / SIDE) as f32, (p % SIDE) as f32)).collect();
     let style = Tensor::from_vec::<f32>(pixels, [1, 1, SIDE, SIDE])?;
+    let mut picture = None;
     for seed in 0..seeds {
         let (learn, test) = (textures(240, Key::new(seed))?, textures(80, Key::new(seed).named("test"))?);
         let trainer = Trainer::new(network, softmax_cross_entropy).optimiser(Adam::new(0.005));
@@ -106,21 +111,19 @@ pub fn run(seeds: u64, steps: usize) -> Result<()> {
         )?;
         style_left.0.push(distances(&params, &style, &made)?[1] / far_style);
         content_lost.0.push(distances(&params, &content, &made)?[0] / far_content);
-        if seed + 1 == seeds {
-            let all = Tensor::concat(&[&content, &style, &made], 0)?;
-            let names = ["content", "style", "made"].map(String::from);
-            draw("c4w4_style_transfer", &all.reshape([3, SIDE as isize, SIDE as isize])?, &names, 3)?;
-        }
+        let all =
+            Tensor::concat(&[&content, &style, &made], 0)?.reshape([3, SIDE as isize, SIDE as isize])?;
+        picture = Some(image_sheet(&all, &["content", "style", "made"], 3)?);
     }
-    println!("({seeds} seeds) the network tells textures apart: {accuracy}");
-    println!("distance to the style, as a share of the content image's:  {style_left}");
-    println!("distance to the content, as a share of the style image's:  {content_lost}");
+    println!("({seeds} seeds) the network tells textures apart: {accuracy:.3}");
+    println!("distance to the style, as a share of the content image's:  {style_left:.3}");
+    println!("distance to the content, as a share of the style image's:  {content_lost:.3}");
     ensure!(style_left.mean() < 0.3, "the style is not taken: {style_left}");
     ensure!(content_lost.mean() < 0.7, "the content is lost: {content_lost}");
     println!("\nthe claim holds");
-    Ok(())
+    picture.context("no seeds")
 }
 
 fn main() -> Result<()> {
-    run(3, 200)
+    lecture::draw("c4w4_style_transfer", &run(3, 200)?)
 }

@@ -85,8 +85,16 @@ mod c4w1_edge_detection;
 mod c4w1_sizes;
 #[path = "../examples/c4w2_lenet.rs"]
 mod c4w2_lenet;
+#[path = "../examples/c4w3_yolo.rs"]
+mod c4w3_yolo;
+#[path = "../examples/c4w4_one_and_three_dimensions.rs"]
+mod c4w4_one_and_three_dimensions;
 #[path = "../examples/c4w4_style_transfer.rs"]
 mod c4w4_style_transfer;
+#[path = "../examples/c4w4_verification.rs"]
+mod c4w4_verification;
+#[path = "../examples/c4w4_what_a_net_sees.rs"]
+mod c4w4_what_a_net_sees;
 #[path = "../examples/c5w1_01_back_propagation_through_time.rs"]
 mod c5w1_01_back_propagation_through_time;
 #[path = "../examples/c5w1_02_vanishing_gradients.rs"]
@@ -155,7 +163,11 @@ claims! {
     c4w1_edge_detection(1, 80);
     c4w1_sizes(0, 0);
     c4w2_lenet(2, 20);
+    c4w3_yolo(1, 12);
+    c4w4_one_and_three_dimensions(1, 20);
     c4w4_style_transfer(1, 100);
+    c4w4_verification(1, 12);
+    c4w4_what_a_net_sees(1, 8);
     c5w1_01_back_propagation_through_time(3, 0);
     c5w1_02_vanishing_gradients(3, 0);
     c5w1_03_names(1, 6);

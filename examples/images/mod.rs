@@ -1,58 +1,13 @@
-//! What the programs of course 4 share: measurements over seeds, the digits as images, training.
+//! What the programs of course 4 share: the digits as images, rendered scenes of objects, boxes.
 
 #![allow(dead_code, unreachable_pub)]
 
-use std::fmt;
+use std::ops::RangeInclusive;
 
 use anyhow::Result;
 use chainrule::boxes::{iou, non_max_suppression};
 use chainrule::data::{self, Dataset};
 use chainrule::prelude::*;
-use chainrule::progress::Silent;
-
-/// What was measured with each seed.
-#[derive(Clone, Debug, Default)]
-pub struct Measured(pub Vec<f64>);
-
-/// Student's t of 95 % for 1, 2, … degrees of freedom.
-const T95: [f64; 9] = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26];
-
-impl Measured {
-    pub fn mean(&self) -> f64 {
-        self.0.iter().sum::<f64>() / self.0.len() as f64
-    }
-
-    /// Half the width of the mean's 95 % interval.
-    pub fn half(&self) -> f64 {
-        let (n, mean) = (self.0.len(), self.mean());
-        let variance = self.0.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n as f64 - 1.0);
-        T95.get(n.wrapping_sub(2)).copied().unwrap_or(2.2) * (variance / n as f64).sqrt()
-    }
-
-    /// By how much each seed's value exceeds that of `other`.
-    pub fn above(&self, other: &Measured) -> Measured {
-        Measured(self.0.iter().zip(&other.0).map(|(a, b)| a - b).collect())
-    }
-
-    /// Whether a claim that this is above 0 holds.
-    pub fn verdict(&self) -> &'static str {
-        match (self.mean() - self.half(), self.mean() + self.half()) {
-            (low, _) if low > 0.0 => "the claim holds",
-            (_, high) if high < 0.0 => "the claim does NOT hold: it is the other way round",
-            _ => "not decided: the interval holds 0",
-        }
-    }
-}
-
-impl fmt::Display for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = f.precision().unwrap_or(3);
-        if self.0.len() < 2 {
-            return write!(f, "{:.digits$} (one seed)", self.mean());
-        }
-        write!(f, "{:.digits$} ± {:.digits$}", self.mean(), self.half())
-    }
-}
 
 /// As large as its input.
 pub fn same() -> Slide {
@@ -82,13 +37,6 @@ pub fn few_of_each(data: &Dataset, n: usize) -> Result<[Dataset; 2]> {
     Ok([data.select(&some)?, data.select(&others)?])
 }
 
-/// Parameters, drawn and trained.
-pub fn train<M: Layer, L: Loss>(trainer: &Trainer<M, L>, data: &Dataset) -> Result<Params> {
-    let mut params = Params::new();
-    trainer.fit(&mut params, data, None, &mut Silent)?;
-    Ok(params)
-}
-
 /// What a model makes of images, outside training.
 pub fn outputs(model: &impl Layer, params: &Params, x: &Tensor) -> Result<Tensor> {
     let g = Graph::new();
@@ -116,15 +64,6 @@ where
         image = (&image - &(d * &Tensor::from(by).cast(d.dtype()))?)?;
     }
     Ok(image)
-}
-
-/// Writes images (n, height, width) to `out/`.
-pub fn draw(name: &str, images: &Tensor, captions: &[String], columns: usize) -> Result<()> {
-    std::fs::create_dir_all("out")?;
-    let file = format!("out/{name}.svg");
-    chainrule::plot::image_sheet(images, captions, columns)?.write(&file)?;
-    println!("picture: {file}");
-    Ok(())
 }
 
 /// The kinds of objects in rendered scenes.
@@ -168,4 +107,115 @@ pub fn hits(truth: &[Object], found: &[Object]) -> Result<usize> {
 
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// Pictures of objects on a noisy ground, and what is where in them.
+pub struct Scenes {
+    /// (n, 1, side, side).
+    pub images: Tensor,
+    pub objects: Vec<Vec<Object>>,
+    /// (n, side, side): 0 for the ground, 1 + kind for an object.
+    pub masks: Tensor,
+}
+
+/// How often a place is drawn for an object before it is left out.
+const TRIES: usize = 8;
+
+/// Scenes with so many objects of any kind each; their boxes do not meet.
+pub fn scenes(n: usize, side: usize, count: RangeInclusive<usize>, key: Key) -> Result<Scenes> {
+    let noise = Tensor::normal(key.named("noise"), [n, side, side], 0.0, 0.15, DType::F32)?;
+    let (mut pixels, mut masks) = (noise.to_vec::<f32>()?, vec![0_i64; n * side * side]);
+    let spread = count.end() - count.start() + 1;
+    let each = 2 + 3 * TRIES;
+    let numbers = drawn(key.named("objects"), &[n, 1 + each * count.end()])?;
+    let mut objects = Vec::new();
+    for (i, u) in numbers.chunks(1 + each * count.end()).enumerate() {
+        let mut there: Vec<Object> = Vec::new();
+        let wanted = count.start() + ((u[0] * spread as f32) as usize).min(spread - 1);
+        for u in u[1..].chunks(each).take(wanted) {
+            let kind = ((u[0] * SHAPES.len() as f32) as usize).min(SHAPES.len() - 1);
+            let bright = 0.6 + 0.4 * u[1];
+            let places = u[2..].chunks(3).map(|u| {
+                let reach = 3.5 + 4.0 * u[0];
+                [u[1], u[2]].map(|u| reach + u * (side as f32 - 1.0 - 2.0 * reach)).map(|at| (at, reach))
+            });
+            for [(y, reach), (x, _)] in places {
+                let long = if kind == 1 { 0.85 * reach } else { reach };
+                // A pixel is a square around its middle.
+                let corners = [x - long, y - long, x + long + 1.0, y + long + 1.0].map(f64::from);
+                let object = Object { corners, class: kind, score: 1.0 };
+                let apart = |other: &Object| {
+                    (0..2).any(|a| corners[a + 2] < other.corners[a] || other.corners[a + 2] < corners[a])
+                };
+                if there.iter().all(apart) {
+                    for p in 0..side * side {
+                        if covers(kind, (p / side) as f32 - y, (p % side) as f32 - x, reach) {
+                            pixels[i * side * side + p] += bright;
+                            masks[i * side * side + p] = 1 + kind as i64;
+                        }
+                    }
+                    there.push(object);
+                    break;
+                }
+            }
+        }
+        objects.push(there);
+    }
+    let images = Tensor::from_vec(pixels, [n, 1, side, side])?;
+    Ok(Scenes { images, objects, masks: Tensor::from_vec(masks, [n, side, side])? })
+}
+
+/// Bars, upright and lying, full and hollow, (n, 1, side, side); in a third of the places two cross with one middle.
+pub fn bars(n: usize, side: usize, key: Key) -> Result<(Tensor, Vec<Vec<Object>>)> {
+    let noise = Tensor::normal(key.named("noise"), [n, side * side], 0.0, 0.1, DType::F32)?;
+    let (mut pixels, mut truth) = (noise.to_vec::<f32>()?, Vec::new());
+    let numbers = drawn(key.named("bars"), &[n, 4 * 12])?;
+    for (u, image) in numbers.chunks(48).zip(pixels.chunks_mut(side * side)) {
+        let mut there = Vec::new();
+        for (quarter, u) in u.chunks(12).enumerate().filter(|(_, u)| u[0] < 0.6) {
+            let corner = [side / 2 * (quarter % 2), side / 2 * (quarter / 2)];
+            let middle =
+                [0, 1].map(|a| (corner[a] + side / 4 - 1) as f64 + f64::from(u[1 + a] * 3.0).floor());
+            let upright = [u[3] < 0.67, u[3] > 0.33];
+            for (i, _) in upright.iter().enumerate().filter(|(_, there)| **there) {
+                let u = &u[4 + 4 * i..];
+                let (long, wide) = (5.0 + f64::from(u[0] * 2.0), 2.0 + f64::from(u[1]));
+                let half = if i == 0 { [wide, long] } else { [long, wide] };
+                let class = usize::from(u[2] < 0.5);
+                for (p, pixel) in image.iter_mut().enumerate() {
+                    // How far a pixel lies within the bar.
+                    let at = [(p % side) as f64 + 0.5, (p / side) as f64 + 0.5];
+                    let inside =
+                        (0..2).map(|a| half[a] - (at[a] - middle[a]).abs()).fold(f64::INFINITY, f64::min);
+                    if inside > 0.0 && (class == 0 || inside < 1.1) {
+                        *pixel += 0.5 + 0.3 * u[3];
+                    }
+                }
+                let [x, y] = middle;
+                let corners = [x - half[0], y - half[1], x + half[0], y + half[1]];
+                there.push(Object { corners, class, score: 1.0 });
+            }
+        }
+        truth.push(there);
+    }
+    Ok((Tensor::from_vec(pixels, [n, 1, side, side])?, truth))
+}
+
+/// Those that share their middle with another.
+pub fn crossed(there: &[Object]) -> Vec<Object> {
+    let middle = |o: &Object| [o.corners[0] + o.corners[2], o.corners[1] + o.corners[3]];
+    let shared = |o: &&Object| there.iter().filter(|other| middle(other) == middle(o)).count() > 1;
+    there.iter().filter(shared).copied().collect()
+}
+
+/// Draws the outline of a box into an image (side, side).
+pub fn outline(pixels: &mut [f32], side: usize, corners: [f64; 4], bright: f32) {
+    let [x0, y0, x1, y1] = corners.map(|c| (c.round().max(0.0) as usize).min(side - 1));
+    for (p, pixel) in pixels.iter_mut().enumerate() {
+        let (y, x) = (p / side, p % side);
+        let inside = (y0..=y1).contains(&y) && (x0..=x1).contains(&x);
+        if inside && (y == y0 || y == y1 || x == x0 || x == x1) {
+            *pixel = bright;
+        }
+    }
 }
