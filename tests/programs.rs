@@ -101,6 +101,8 @@ mod c5w1_01_back_propagation_through_time;
 mod c5w1_02_vanishing_gradients;
 #[path = "../examples/c5w1_03_names.rs"]
 mod c5w1_03_names;
+#[path = "../examples/c5w1_04_music.rs"]
+mod c5w1_04_music;
 #[path = "../examples/c5w2_01_word_vectors.rs"]
 mod c5w2_01_word_vectors;
 #[path = "../examples/c5w2_02_sentences.rs"]
@@ -109,10 +111,18 @@ mod c5w2_02_sentences;
 mod c5w3_03_beam_search;
 #[path = "../examples/c5w3_07_dates.rs"]
 mod c5w3_07_dates;
+#[path = "../examples/c5w3_09_speech.rs"]
+mod c5w3_09_speech;
+#[path = "../examples/c5w3_10_trigger_word.rs"]
+mod c5w3_10_trigger_word;
 #[path = "../examples/c5w4_01_self_attention.rs"]
 mod c5w4_01_self_attention;
+#[path = "../examples/c5w4_04_addition.rs"]
+mod c5w4_04_addition;
 #[path = "../examples/c5w4_05_tagging.rs"]
 mod c5w4_05_tagging;
+#[path = "../examples/c5w4_06_small_gpt.rs"]
+mod c5w4_06_small_gpt;
 
 macro_rules! claims {
     ($($name:ident($seeds:expr, $epochs:expr);)*) => {$(
@@ -171,10 +181,15 @@ claims! {
     c5w1_01_back_propagation_through_time(3, 0);
     c5w1_02_vanishing_gradients(3, 0);
     c5w1_03_names(1, 6);
+    c5w1_04_music(1, 400);
     c5w2_01_word_vectors(1, 300);
     c5w2_02_sentences(1, 200);
     c5w3_03_beam_search(1, 400);
     c5w3_07_dates(1, 800);
+    c5w3_09_speech(1, 400);
+    c5w3_10_trigger_word(1, 300);
     c5w4_01_self_attention(3, 0);
+    c5w4_04_addition(1, 700);
     c5w4_05_tagging(1, 400);
+    c5w4_06_small_gpt(1, 400);
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod sequences;
+pub mod sounds;
 pub mod words;
 
 use anyhow::{Context, Result};

@@ -1,5 +1,6 @@
 use chainrule_graph::{
-    Error, Function, Graph, Optimise, Precision, Var, check, hessian, hvp, jacobian, jvp, vjp, vmap,
+    Error, Function, Graph, Keep, Kind, Optimise, Precision, Scan, Var, check, hessian, hvp, jacobian, jvp,
+    vjp, vmap,
 };
 use chainrule_tensor::Tensor;
 
@@ -226,4 +227,35 @@ fn blocks_shorter_than_usual_give_the_same_bits() {
     let mut slow = g.compiler(&[x], &d).optimise(Optimise::NONE).build().expect("plans");
     let argument = [x.value().expect("bound")];
     assert_eq!(f.run(&argument).expect("runs"), slow.run(&argument).expect("runs"));
+}
+
+/// Nodes once a recurrent loop of so many steps is recorded, once it is differentiated, once more, and the plan's text.
+fn looped(length: usize, keep: Keep) -> (Vec<usize>, String) {
+    let g = Graph::new();
+    let (x, w) = (g.input("x", [length, 2, 3], Kind::Real), g.input("w", [3, 3], Kind::Real));
+    let h = g.constant(0.0).broadcast_to([2, 3]);
+    let (_, all) = Scan::new()
+        .keep(keep)
+        .run(&[h], &[x], |h, x| {
+            let h = (h[0].matmul(w) + x[0]).tanh();
+            Ok((vec![h], vec![h]))
+        })
+        .expect("a loop");
+    let mut nodes = vec![g.len()];
+    let once = all[0].square().sum(..).grad(&[w]).expect("connected")[0];
+    nodes.push(g.len());
+    let twice = once.square().sum(..).grad(&[x]).expect("connected")[0];
+    nodes.push(g.len());
+    let plan = g.compile(&[x, w], &[once, twice]).expect("plans").to_string();
+    (nodes, plan)
+}
+
+#[test]
+fn a_loop_of_any_length_records_differentiates_and_plans_the_same() {
+    for keep in [Keep::All, Keep::Every(10), Keep::SquareRoot] {
+        let ((nodes, plan), (more, longer)) = (looped(100, keep), looped(10_000, keep));
+        assert_eq!(nodes, more, "{keep:?}");
+        // Of the plans, too, only sizes differ.
+        assert_eq!(plan.lines().count(), longer.lines().count(), "{keep:?}: {plan}\n{longer}");
+    }
 }
