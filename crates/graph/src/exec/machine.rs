@@ -280,12 +280,12 @@ pub(crate) fn steps<E: Executor>(
 ) -> Result<()> {
     for (i, step) in plan.steps.iter().enumerate() {
         let Store { buffers, ready } = &mut *store;
-        let mut taken: SmallVec<[Held<E::Memory>; 8]> =
+        let mut taken: SmallVec<[Held<E::Memory>; 16]> =
             step.outputs.iter().map(|s| std::mem::replace(&mut buffers[s.buffer], Held::Absent)).collect();
         let done = {
             let inputs: SmallVec<[E::View<'_>; 16]> =
                 step.inputs.iter().map(|s| read(executor, buffers, *s, lent)).collect();
-            let mut outputs: SmallVec<[E::ViewMut<'_>; 8]> =
+            let mut outputs: SmallVec<[E::ViewMut<'_>; 16]> =
                 taken.iter_mut().zip(&step.outputs).map(|(held, s)| written(executor, held, *s)).collect();
             match (&step.call, &mut ready[i]) {
                 (Call::Loop(cycle), Ready::Plans(stores)) => {

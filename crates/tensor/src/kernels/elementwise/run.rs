@@ -38,7 +38,7 @@ impl Kernel {
     ) {
         assert!(inputs.len() == self.offsets.len(), "a buffer for each input");
         assert!(outputs.len() == self.outputs, "a buffer for each output");
-        let shared: SmallVec<[(Shared<T>, usize); 4]> = outputs
+        let shared: SmallVec<[(Shared<T>, usize); 16]> = outputs
             .iter_mut()
             .map(|output| {
                 let (start, len) = Shared::new(output);
