@@ -2,14 +2,23 @@
 //!
 //!     cargo run --release --example c4w2_residual
 
+mod images;
+mod lecture;
+
 use anyhow::{Context, Result, ensure};
+use chainrule::loss::softmax_cross_entropy;
+use chainrule::metric::Trials;
+use chainrule::plot::{LinePlot, Picture};
 use chainrule::prelude::*;
-use chainrule::{data, loss, progress::Silent};
+use chainrule::progress::Silent;
+use images::same;
+
+const DEPTHS: [usize; 3] = [4, 16, 32];
 
 /// A network of so many convolutions of 8 channels, with a shortcut over each two of them or without.
 fn network(convolutions: usize, residual: bool) -> impl Layer {
     layer(move |s, x| {
-        let conv = || Conv::new(8, [3, 3]).slide(Slide::new().padding(Padding::Same));
+        let conv = || Conv::new(8, [3, 3]).slide(same());
         let mut a = conv().forward(&s.at("first"), x).relu();
         for block in 0..convolutions / 2 {
             let (shortcut, s) = (a, s.at(&format!("block{block}")));
@@ -23,39 +32,35 @@ fn network(convolutions: usize, residual: bool) -> impl Layer {
     })
 }
 
-/// The loss of the last epoch on the training set.
-fn training_loss(model: impl Layer, train: &data::Dataset, seed: u64) -> Result<f64> {
-    let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Adam::new(0.003));
-    let trainer = trainer.epochs(10).batch_size(64).seed(seed);
-    let history = trainer.fit(&mut Params::new(), train, None, &mut Silent)?;
-    Ok(history.last("train loss").context("a loss")?.1)
+/// Prints the table, draws it; fails if the lectures' claims do not hold.
+pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
+    println!("claim: plain networks train worse the deeper they are, and shortcuts repair much of it\n");
+    println!("loss in training after {epochs} epochs ({seeds} seeds)");
+    println!("{:<10} {:>17} {:>17} {:>17}", "", "4 deep", "16 deep", "32 deep");
+    let digits = images::digits()?.select(&(0..600).collect::<Vec<_>>())?;
+    let mut plot = LinePlot::new("Training loss", "convolutions", "loss");
+    let mut found = Vec::new();
+    for (name, residual) in [("plain", false), ("residual", true)] {
+        let mut row = Vec::new();
+        for depth in DEPTHS {
+            row.push(Trials::over(0..seeds, |seed| -> Result<f64> {
+                let trainer = Trainer::new(network(depth, residual), softmax_cross_entropy);
+                let trainer = trainer.optimiser(Adam::new(0.003)).epochs(epochs).batch_size(64).seed(seed);
+                let history = trainer.fit(&mut Params::new(), &digits, None, &mut Silent)?;
+                Ok(history.last("train loss").context("a loss")?.1)
+            })?);
+        }
+        println!("{name:<10} {:>17.3} {:>17.3} {:>17.3}", row[0], row[1], row[2]);
+        plot = plot.line(name, DEPTHS.iter().zip(&row).map(|(d, t)| (*d as f64, t.mean())));
+        found.push(row);
+    }
+    let (plain, residual) = (&found[0], &found[1]);
+    ensure!(plain[2].mean() > plain[0].mean(), "depth did not harm the plain network");
+    ensure!(residual[2].mean() < plain[2].mean(), "shortcuts did not help the deep network");
+    println!("\nthe claim holds");
+    Ok(plot.draw()?)
 }
 
 fn main() -> Result<()> {
-    println!(
-        "claim: a plain network 32 convolutions deep trains worse than one 4 deep, and shortcuts repair much of it"
-    );
-    let few: Vec<usize> = (0..600).collect();
-    let digits = data::digits()?.reshape_examples(&[1, 8, 8])?.select(&few)?;
-    let depths = [4, 32];
-    println!("  {:<10} {:>10} {:>10}", "", "4 deep", "32 deep");
-    let mut means = Vec::new();
-    for (name, residual) in [("plain", false), ("residual", true)] {
-        let mut mean = [0.0; 2];
-        for seed in 0..3 {
-            let mut losses = [0.0; 2];
-            for (loss, depth) in losses.iter_mut().zip(depths) {
-                *loss = training_loss(network(depth, residual), &digits, seed)?;
-            }
-            println!("  {name:<10} {:>10.4} {:>10.4}  seed {seed}", losses[0], losses[1]);
-            mean = [mean[0] + losses[0] / 3.0, mean[1] + losses[1] / 3.0];
-        }
-        println!("  {name:<10} {:>10.4} {:>10.4}  mean", mean[0], mean[1]);
-        means.push(mean);
-    }
-    ensure!(means[0][1] > means[0][0], "depth did not harm the plain network");
-    ensure!(means[1][1] < means[0][1], "shortcuts did not help the deep network");
-    let gained = if means[1][1] < means[1][0] { "and gained" } else { "but did not gain" };
-    println!("held: with shortcuts the deep network learns, {gained} over the shallow one in so few steps");
-    Ok(())
+    lecture::draw("c4w2_residual", &run(3, 10)?)
 }

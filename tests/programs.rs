@@ -83,8 +83,20 @@ mod c3w2_09_end_to_end;
 mod c4w1_edge_detection;
 #[path = "../examples/c4w1_sizes.rs"]
 mod c4w1_sizes;
+#[path = "../examples/c4w2_cheaper_convolutions.rs"]
+mod c4w2_cheaper_convolutions;
 #[path = "../examples/c4w2_lenet.rs"]
 mod c4w2_lenet;
+#[path = "../examples/c4w2_residual.rs"]
+mod c4w2_residual;
+#[path = "../examples/c4w2_transfer.rs"]
+mod c4w2_transfer;
+#[path = "../examples/c4w3_localisation.rs"]
+mod c4w3_localisation;
+#[path = "../examples/c4w3_segmentation.rs"]
+mod c4w3_segmentation;
+#[path = "../examples/c4w3_sliding_windows.rs"]
+mod c4w3_sliding_windows;
 #[path = "../examples/c4w3_yolo.rs"]
 mod c4w3_yolo;
 #[path = "../examples/c4w4_one_and_three_dimensions.rs"]
@@ -172,7 +184,13 @@ claims! {
     c3w2_09_end_to_end(1, 200);
     c4w1_edge_detection(1, 80);
     c4w1_sizes(0, 0);
+    c4w2_cheaper_convolutions(2, 6);
     c4w2_lenet(2, 20);
+    c4w2_residual(1, 8);
+    c4w2_transfer(3, 8);
+    c4w3_localisation(1, 14);
+    c4w3_segmentation(1, 10);
+    c4w3_sliding_windows(1, 8);
     c4w3_yolo(1, 12);
     c4w4_one_and_three_dimensions(1, 20);
     c4w4_style_transfer(1, 100);
