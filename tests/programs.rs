@@ -83,6 +83,8 @@ mod c3w2_09_end_to_end;
 mod c4w1_edge_detection;
 #[path = "../examples/c4w1_sizes.rs"]
 mod c4w1_sizes;
+#[path = "../examples/c4w2_augmentation.rs"]
+mod c4w2_augmentation;
 #[path = "../examples/c4w2_cheaper_convolutions.rs"]
 mod c4w2_cheaper_convolutions;
 #[path = "../examples/c4w2_lenet.rs"]
@@ -184,6 +186,7 @@ claims! {
     c3w2_09_end_to_end(1, 200);
     c4w1_edge_detection(1, 80);
     c4w1_sizes(0, 0);
+    c4w2_augmentation(1, 12);
     c4w2_cheaper_convolutions(2, 6);
     c4w2_lenet(2, 20);
     c4w2_residual(1, 8);
