@@ -46,6 +46,95 @@ fn dependencies_point_one_way() {
     }
 }
 
+/// The rooms of the graph crate, and which others each may use. What a formula is made of stands first: those rooms know each
+/// other, the price of "one primitive, one file". Every other arrow goes back in this list.
+const ROOMS: &[(&str, &str)] = &[
+    ("body cache control copy error ir note origin precision prim repeat trim var walk", ""),
+    ("math", "language"),
+    ("rewrite", "language"),
+    ("diff", "language rewrite"),
+    ("exec", "language rewrite"),
+    ("plan", "language exec"),
+    ("text", "language rewrite diff"),
+    ("picture", "language rewrite exec"),
+    ("check", "language rewrite diff exec"),
+];
+
+/// Arrows that go forth, each with its reason.
+const FORTH: &[(&str, &str, &str)] = &[
+    ("ir", "diff", "a graph keeps what was derived from its bodies"),
+    ("prim", "diff", "calls have the derivatives of their bodies"),
+    ("prim", "exec", "a primitive says which call of a plan it is"),
+];
+
+#[test]
+fn arrows_between_rooms_of_the_graph_point_one_way() {
+    let src = root().join("crates/graph/src");
+    let language = ROOMS[0].0;
+    let mut unused: Vec<_> = FORTH.iter().collect();
+    let mut files = Vec::new();
+    rust_files(&src, &mut files);
+    for path in files.iter().filter(|p| !p.ends_with("lib.rs") && !p.ends_with("tests.rs")) {
+        let inside = path.strip_prefix(&src).expect("a file of the crate");
+        let first = inside.iter().next().expect("a name").to_string_lossy();
+        let room = first.trim_end_matches(".rs");
+        let found = ROOMS.iter().find(|(rooms, _)| rooms.split(' ').any(|r| r == room));
+        let (own, known) = found.unwrap_or_else(|| panic!("{} is in no room: list it", path.display()));
+        let text = fs::read_to_string(path).expect("UTF-8");
+        let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
+        let uses = code.flat_map(|l| l.split("crate::").skip(1));
+        let names =
+            uses.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""));
+        for other in names.filter(|n| n.starts_with(char::is_lowercase)) {
+            let of_language =
+                language.split(' ').any(|r| r == other) && (known.contains("language") || *own == language);
+            let fits = other == room || of_language || known.split(' ').any(|r| r == other);
+            let forth = FORTH.iter().find(|(from, to, _)| *from == room && *to == other);
+            assert!(
+                fits || forth.is_some(),
+                "{} uses crate::{other}, which {room} must not know",
+                path.display()
+            );
+            unused.retain(|arrow| Some(*arrow) != forth);
+        }
+    }
+    assert!(unused.is_empty(), "these arrows are gone, strike them from the list: {unused:?}");
+}
+
+#[test]
+fn files_named_in_the_documents_exist() {
+    fn all(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if path.is_dir() && !["target", ".git", "out"].contains(&&*name) {
+                all(&path, found);
+            } else {
+                found.push(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    let mut there = Vec::new();
+    all(&root(), &mut there);
+    let is_there = |name: &str| there.iter().any(|path| path.ends_with(&format!("/{name}")));
+    let mut named = 0;
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("a page");
+        // What stands in a block is a program or what it prints.
+        let prose = text.split("```").step_by(2);
+        for name in prose.flat_map(|part| part.split('`').skip(1).step_by(2)) {
+            let path = name.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+            let ending =
+                [".rs", ".py", ".txt", ".md", ".toml", ".csv", ".json"].iter().any(|e| name.ends_with(e));
+            if path && ending {
+                assert!(is_there(name), "{page} names `{name}`, which is not there");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "the files that the pages name, not {named}");
+}
+
 #[test]
 fn unsafe_code_is_in_the_kernels_alone() {
     for (path, text) in sources() {

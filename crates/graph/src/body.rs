@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::diff::copy::between;
+use crate::copy::between;
 use crate::error::Result;
 use crate::ir::{Args, Graph, Node, NodeId, Type};
 use crate::origin::{Origin, Phase};

@@ -15,11 +15,11 @@ use chainrule_tensor::{Shape, Tensor};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::cache::Cache;
 use crate::diff::derived::Derived;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::cache::Cache;
-use crate::exec::compile::Precision;
 use crate::origin::{Attribution, Origin, Phase};
+use crate::precision::Precision;
 use crate::prim::Op;
 use crate::prim::leaf::{Constant, Input, Poison, Scalar};
 use crate::repeat::Repeat;

@@ -42,8 +42,10 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod cache;
 pub mod check;
 mod control;
+mod copy;
 mod diff;
 mod error;
 mod exec;
@@ -53,14 +55,17 @@ mod note;
 mod origin;
 mod picture;
 pub mod plan;
+mod precision;
 mod prim;
 mod repeat;
+mod rewrite;
 mod text;
 mod trim;
 mod var;
 mod walk;
 
 pub use body::Body;
+pub use cache::Cache;
 pub use chainrule_tensor::kernels::Kind;
 pub use chainrule_tensor::kernels::order::Order;
 pub use control::{Keep, Scan, WhileLoop, call, cond, scan, while_loop};
@@ -70,8 +75,7 @@ pub use diff::jvp::jvp;
 pub use diff::transpose::vjp;
 pub use diff::vmap::vmap;
 pub use error::{Error, ErrorKind, Result};
-pub use exec::cache::Cache;
-pub use exec::compile::{Compiler, Optimise, Precision};
+pub use exec::compile::{Compiler, Optimise};
 pub use exec::compiled::Compiled;
 pub use exec::function::{Function, value_and_grad};
 pub use ir::{Args, Graph, Node, NodeId, Type};
@@ -82,6 +86,7 @@ pub use math::slide::{Padding, PerAxis, Slide};
 pub use math::systems::Triangular;
 pub use origin::{BlameGuard, Origin, PassedGuard, Phase, ScopeGuard};
 pub use picture::Picture;
+pub use precision::Precision;
 pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
 pub use text::equations::{Equation, Equations};

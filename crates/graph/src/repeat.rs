@@ -4,7 +4,7 @@
 use chainrule_tensor::Shape;
 use chainrule_tensor::kernels::Kind;
 
-use crate::diff::copy::between;
+use crate::copy::between;
 use crate::ir::{Graph, NodeId, Type};
 use crate::var::Var;
 

@@ -9,9 +9,9 @@ use chainrule_tensor::kernels::elementwise::Binary;
 use chainrule_tensor::{Shape, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::compile::Precision;
 use crate::ir::{Graph, NodeId, Type, type_of};
 use crate::origin::Origin;
+use crate::precision::Precision;
 use crate::prim::Op;
 
 /// A value in a graph: a reference to the graph and a position in it, so it is `Copy` and formulas read as

@@ -5,12 +5,16 @@
 
 use std::collections::BinaryHeap;
 
+use chainrule_tensor::Tensor;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::ir::{Node, NodeId};
+use crate::ir::{Graph, Node, NodeId};
 
 /// Something for each of some nodes; which nodes these are costs nothing in a graph of many more.
 pub(crate) type IdMap<T> = FxHashMap<NodeId, T>;
+
+/// Values of some nodes that are at hand.
+pub(crate) type Values = IdMap<Tensor>;
 
 /// Some nodes.
 pub(crate) type IdSet = FxHashSet<NodeId>;
@@ -18,6 +22,16 @@ pub(crate) type IdSet = FxHashSet<NodeId>;
 /// The nodes that `ends` are made of, these included, in order.
 pub(crate) fn made_of(nodes: &[Node], ends: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
     back(ends, |id| &nodes[id.index()].args)
+}
+
+/// The nodes that `wanted` depends on, in order, looking no further than those whose values are `known`.
+pub(crate) fn live(graph: &Graph, wanted: &[NodeId], known: &Values) -> Vec<NodeId> {
+    let inner = graph.inner.borrow();
+    let before = |id: NodeId| match known.contains_key(&id) {
+        true => &[][..],
+        false => &inner.nodes[id.index()].args[..],
+    };
+    back(wanted.iter().copied(), before)
 }
 
 /// The nodes that a way back from `ends` meets, these included, in order. It goes on from each to those that `before`

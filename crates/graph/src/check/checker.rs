@@ -8,14 +8,14 @@ use super::probe::{Probe, draw, reals, spread, stir, unravel, wide};
 use super::report::{Mode, Parameter, Report, Worst};
 use super::search;
 use super::verdict::{Fault, Kink, Verdict};
+use crate::copy::between;
 use crate::diff::broken::where_broken;
-use crate::diff::copy::between;
 use crate::diff::jvp::jvp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::compile::Precision;
-use crate::exec::expand::expand;
 use crate::ir::NodeId;
+use crate::precision::Precision;
 use crate::prim::Op;
+use crate::rewrite::expand::expand;
 use crate::var::Var;
 
 /// How a gradient is checked.

@@ -11,9 +11,9 @@ use super::measure::{Meter, Point};
 use super::probe::{Probe, draw, reals, stir};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
-use crate::exec::compile::Precision;
 use crate::exec::compiled::Compiled;
 use crate::ir::{Graph, Node, NodeId};
+use crate::precision::Precision;
 use crate::prim::Op;
 
 /// The operation that `node` is a result of.

@@ -10,10 +10,11 @@ use super::guess::{Finding, examine};
 use super::hypothesis::Hypothesis;
 use super::probe::{reals, unravel, wide};
 use super::replay::{Replay, Scene, operands, operation};
-use crate::diff::copy::between;
+use crate::copy::between;
 use crate::error::Result;
-use crate::exec::compile::{Optimise, Precision};
+use crate::exec::compile::Optimise;
 use crate::ir::{Graph, Node, NodeId, Type};
+use crate::precision::Precision;
 use crate::prim::Op;
 use crate::var::Var;
 

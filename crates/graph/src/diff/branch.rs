@@ -1,10 +1,10 @@
 //! A choice between formulas, differentiated and for many examples: each is a choice again.
 
 use super::derived::{batched_body, cotangent_body, tangent_body};
-use super::jvp::Mode;
 use crate::body::Body;
 use crate::error::Result;
 use crate::ir::{Graph, Type};
+use crate::prim::Mode;
 use crate::prim::branch::Branch;
 use crate::prim::call::spread;
 use crate::prim::rows::{Rows, choose};

@@ -3,9 +3,9 @@
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind};
-use crate::exec::expand::expand;
 use crate::ir::{Graph, NodeId};
 use crate::prim::{Op, Rule};
+use crate::rewrite::expand::expand;
 use crate::walk::{self, IdSet};
 
 /// The error for a variable `x` that `y` does not depend on differentiably.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chainrule_tensor::kernels::Kind;
 
-use super::jvp::{Mode, record_tangents};
+use super::jvp::record_tangents;
 use super::linearity::linear_since;
 use super::transpose::transpose;
 use super::vmap::batched;
@@ -12,6 +12,7 @@ use crate::body::Body;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Type};
 use crate::origin::Phase;
+use crate::prim::Mode;
 use crate::prim::call::Rule;
 use crate::var::Var;
 

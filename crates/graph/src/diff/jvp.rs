@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId};
 use crate::origin::{Origin, Phase};
-use crate::prim::{Rule, Site};
+use crate::prim::{Mode, Rule, Site};
 use crate::var::Var;
 use crate::walk::{self, IdMap, IdSet};
 
@@ -54,15 +54,6 @@ pub fn jvp<'g>(outputs: &[Var<'g>], inputs: &[Var<'g>], tangents: &[Var<'g>]) ->
         Ok(found.into_iter().map(Some).collect())
     };
     Ok(graph.trimmed(recorded)?.into_iter().flatten().collect())
-}
-
-/// What tangents are recorded for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Mode {
-    /// To be computed.
-    Forward,
-    /// To be transposed.
-    Reverse,
 }
 
 /// Fails unless `x`, which is what `role` says of the derivative, is real.

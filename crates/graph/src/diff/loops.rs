@@ -5,13 +5,13 @@ mod examples;
 use std::collections::HashMap;
 use std::panic::Location;
 
-use super::copy::between;
-use super::jvp::Mode;
 use super::transpose::transpose;
 use crate::body::{Body, Outline};
+use crate::copy::between;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::{Origin, Phase};
+use crate::prim::Mode;
 use crate::prim::loops::Loop;
 use crate::prim::rows::Rows;
 use crate::prim::{Op, Site, Structured};

@@ -7,7 +7,6 @@
 mod branch;
 pub(crate) mod broken;
 pub(crate) mod checkpoint;
-pub(crate) mod copy;
 mod custom;
 pub(crate) mod derived;
 pub(crate) mod grad;

@@ -11,7 +11,8 @@ use crate::prim::place::{is_padding, joined};
 use crate::prim::{Op, Rule, Site, Transpose};
 use crate::var::Var;
 
-use super::jvp::{Mode, record_tangents, refuse_discrete};
+use super::jvp::{record_tangents, refuse_discrete};
+use crate::prim::Mode;
 
 /// The cotangents of `inputs` for given `cotangents` of `outputs`: Σ over outputs of ctᵀ · ∂output/∂input.
 /// `None` for an input that no output depends on.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::Location;
 
-use super::copy::rerecord;
+use crate::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::Origin;

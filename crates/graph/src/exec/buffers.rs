@@ -7,12 +7,12 @@ use chainrule_tensor::kernels::Kind;
 
 use super::anomaly::LeafPlace;
 use super::call::Call;
-use super::compile::Precision;
 use super::fits;
 use super::lower::{Lowered, Source, VirtualStep};
 use super::plan::{Plan, Slot, Step};
 use super::verify;
 use crate::ir::Type;
+use crate::precision::Precision;
 
 const NEVER: usize = usize::MAX;
 

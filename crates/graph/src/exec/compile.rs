@@ -1,68 +1,17 @@
 //! What the user asks of the planner.
 
-use chainrule_tensor::DType;
-use chainrule_tensor::kernels::Kind;
-
 use super::compiled::Compiled;
-use super::expand::expand;
-use super::fold::Folded;
-use super::merge::merge;
 use super::plan::Plan;
-use super::rewrite::Rewritten;
 use super::{buffers, fold, fuse, lower, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
+use crate::precision::Precision;
 use crate::prim::Op;
-use crate::trim::Reals;
+use crate::rewrite::Rewritten;
+use crate::rewrite::expand::expand;
+use crate::rewrite::merge::merge;
 use crate::var::Var;
-use crate::walk::{IdMap, IdSet};
-
-/// The width that reals have when a graph runs. A graph itself knows only that they are real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// 32 bits: for training.
-    F32,
-    /// 64 bits: for checking.
-    F64,
-}
-
-impl Precision {
-    /// The dtype of a real at this width.
-    pub fn dtype(self) -> DType {
-        match self {
-            Precision::F32 => DType::F32,
-            Precision::F64 => DType::F64,
-        }
-    }
-
-    /// The dtype of a value of `kind` at this width of reals.
-    pub(crate) fn of_kind(self, kind: Kind) -> DType {
-        match kind {
-            Kind::Real => self.dtype(),
-            Kind::Int => DType::I64,
-            Kind::Truth => DType::Bool,
-        }
-    }
-
-    /// Bytes of a value of `kind` at this width of reals.
-    pub(crate) fn width(self, kind: Kind) -> usize {
-        self.of_kind(kind).size()
-    }
-
-    /// f32 if the reals among the values of leaves and constants are all f32 and there is one, else f64.
-    pub(crate) fn of_leaves(graph: &Graph) -> Precision {
-        match graph.inner.borrow().reals {
-            Reals { f32: 1.., f64: 0 } => Precision::F32,
-            _ => Precision::F64,
-        }
-    }
-
-    /// f32 if the reals among `given` are all f32 and there is one, else f64: nothing is narrowed unasked.
-    pub(crate) fn of(given: impl Iterator<Item = DType>) -> Precision {
-        let mut reals = given.filter(|d| d.is_real()).peekable();
-        if reals.peek().is_some() && reals.all(|d| d == DType::F32) { Precision::F32 } else { Precision::F64 }
-    }
-}
+use crate::walk::{self, IdMap, IdSet, Values};
 
 /// Which optimisations the planner makes; all by default. None of them changes a result by a bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +52,7 @@ pub struct Compiler<'g> {
     pub(crate) optimise: Optimise,
     pub(crate) anomaly: bool,
     /// Values that are at hand, at the precision of the plan.
-    pub(crate) known: Folded,
+    pub(crate) known: Values,
     /// What was wrong with the request; told when the plan is made.
     pub(crate) refused: Option<Error>,
 }
@@ -145,7 +94,7 @@ impl Graph {
             precision: Precision::of_leaves(self),
             optimise: Optimise::ALL,
             anomaly: false,
-            known: Folded::default(),
+            known: Values::default(),
             refused: self.admit("compile", &[outputs, inputs].concat()).err(),
         }
     }
@@ -232,7 +181,7 @@ impl Compiler<'_> {
             outputs: self.outputs.iter().map(now).collect(),
             state: self.state.iter().map(|(old, new)| (now(old), now(new))).collect(),
             // Values that are known are leaves by now.
-            known: Folded::default(),
+            known: Values::default(),
             refused: None,
             ..self
         };
@@ -248,10 +197,10 @@ impl Compiler<'_> {
     fn plan_plain(self) -> Result<Plan> {
         let graph = self.graph;
         let wanted: Vec<NodeId> = self.needed().collect();
-        let live = fuse::live(graph, &wanted, &self.known);
-        let mut folded = if self.optimise.fold { fold::fold(&self, &live)? } else { Folded::default() };
+        let live = walk::live(graph, &wanted, &self.known);
+        let mut folded = if self.optimise.fold { fold::fold(&self, &live)? } else { Values::default() };
         folded.extend(self.known.iter().map(|(id, value)| (*id, value.clone())));
-        let live = fuse::live(graph, &wanted, &folded);
+        let live = walk::live(graph, &wanted, &folded);
         folded.retain(|id, _| live.binary_search(id).is_ok());
         self.check_bound(&live)?;
         let order = fuse::schedule(&self, &live, &folded);

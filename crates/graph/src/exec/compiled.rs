@@ -4,11 +4,11 @@ use std::fmt;
 
 use chainrule_tensor::Tensor;
 
-use super::compile::Precision;
 use super::cpu::Cpu;
 use super::machine::Machine;
 use super::plan::Plan;
 use crate::error::Result;
+use crate::precision::Precision;
 
 /// A compiled function with its buffers: [`run`](Compiled::run) it as often as you like.
 ///

@@ -1,15 +1,12 @@
 //! Constant folding: what depends on constants only is computed at planning time.
 
-use chainrule_tensor::{Layout, Tensor};
+use chainrule_tensor::Layout;
 
 use super::compile::{Compiler, Optimise};
 use crate::error::Result;
 use crate::ir::{Node, NodeId};
 use crate::prim::{Lowering, Op};
-use crate::walk::{IdMap, IdSet};
-
-/// Values computed at planning time.
-pub(crate) type Folded = IdMap<Tensor>;
+use crate::walk::{IdSet, Values};
 
 /// A folded value may be this many elements; beyond, memory costs more than computing again.
 const LARGEST: usize = 1 << 20;
@@ -18,10 +15,10 @@ const LARGEST: usize = 1 << 20;
 const SMALL: usize = 1 << 10;
 
 /// Computes the nodes that depend on constants only and feed a node that does not.
-pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
+pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Values> {
     let frontier = frontier(compiler, live);
     if frontier.is_empty() {
-        return Ok(Folded::default());
+        return Ok(Values::default());
     }
     let compiler = Compiler {
         graph: compiler.graph,
@@ -36,7 +33,7 @@ pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Folded> {
     };
     let mut function = compiler.build()?;
     // What fails does so in the run, if it is carried out at all: it may stand in a branch that is never taken.
-    let Ok(values) = function.run(&[]) else { return Ok(Folded::default()) };
+    let Ok(values) = function.run(&[]) else { return Ok(Values::default()) };
     Ok(frontier.into_iter().zip(values.iter().cloned()).collect())
 }
 

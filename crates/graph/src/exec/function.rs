@@ -5,9 +5,9 @@ use std::panic::Location;
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Shape, Tensor};
 
-use super::cache::Cache;
-use super::compile::Precision;
 use super::compiled::Compiled;
+use crate::cache::Cache;
+use crate::precision::Precision;
 
 use crate::error::Result;
 use crate::ir::{Graph, type_of};

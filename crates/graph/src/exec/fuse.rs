@@ -7,10 +7,9 @@ use chainrule_tensor::Layout;
 use smallvec::SmallVec;
 
 use super::compile::Compiler;
-use super::fold::Folded;
-use crate::ir::{Graph, Node, NodeId, Type};
+use crate::ir::{Node, NodeId, Type};
 use crate::prim::{Lowering, Op};
-use crate::walk::{self, IdMap};
+use crate::walk::{IdMap, Values};
 
 /// A unit of work, in execution order.
 #[derive(Debug)]
@@ -21,16 +20,6 @@ pub(crate) enum Work {
     Kernel(NodeId),
     /// A node that is another layout over its argument's buffer.
     View(NodeId),
-}
-
-/// The nodes that `wanted` depends on, in order, looking no further than those whose values are `known`.
-pub(crate) fn live(graph: &Graph, wanted: &[NodeId], known: &Folded) -> Vec<NodeId> {
-    let inner = graph.inner.borrow();
-    let before = |id: NodeId| match known.contains_key(&id) {
-        true => &[][..],
-        false => &inner.nodes[id.index()].args[..],
-    };
-    walk::back(wanted.iter().copied(), before)
 }
 
 /// A group that waits for more kernels than this is cut.
@@ -52,7 +41,7 @@ enum Form {
 /// Elementwise neighbours are grouped by *stage*: the greatest number of other operations on any path from a
 /// leaf. A path that leaves a group passes such an operation, so it cannot come back into the same stage;
 /// groups therefore never wait for each other in a circle.
-pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Folded) -> Vec<Work> {
+pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Values) -> Vec<Work> {
     let inner = compiler.graph.inner.borrow();
     let part = Part::of(&inner.nodes, live, folded);
     let stage = part.stages(compiler);
@@ -122,7 +111,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn of(nodes: &'a [Node], live: &[NodeId], folded: &Folded) -> Self {
+    fn of(nodes: &'a [Node], live: &[NodeId], folded: &Values) -> Self {
         let at: IdMap<usize> = live.iter().copied().zip(0..).collect();
         let form = |id: &NodeId| {
             let node = &nodes[id.index()];

@@ -2,17 +2,17 @@
 
 use chainrule_tensor::Tensor;
 
-use super::compile::Precision;
-use super::fold::Folded;
 use crate::ir::{Graph, NodeId};
+use crate::precision::Precision;
 use crate::prim::Rule;
+use crate::walk::Values;
 
 /// A larger value is computed again rather than kept.
 const LARGEST: usize = 1 << 16;
 
 impl Graph {
     /// The values that were asked for last, at this precision.
-    pub(crate) fn known(&self, precision: Precision) -> Folded {
+    pub(crate) fn known(&self, precision: Precision) -> Values {
         let inner = self.inner.borrow();
         let same = inner.known.iter().filter(|((_, p), _)| *p == precision);
         same.map(|((id, _), value)| (*id, value.clone())).collect()

@@ -12,17 +12,17 @@ use chainrule_tensor::{Layout, Shape, Tensor};
 
 use super::anomaly::{Leaf, Watch};
 use super::call::Call;
-use super::compile::{Compiler, Optimise, Precision};
-use super::fold::Folded;
+use super::compile::{Compiler, Optimise};
 use super::fuse::Work;
 use super::operation::Operation;
 use super::verify;
 use crate::error::Result;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Origin;
+use crate::precision::Precision;
 use crate::prim::part::result_types;
 use crate::prim::{Lowering, Op};
-use crate::walk::{IdMap, IdSet};
+use crate::walk::{IdMap, IdSet, Values};
 
 /// A buffer that is written by one step, or given.
 #[derive(Clone, Debug)]
@@ -110,7 +110,7 @@ struct Lowerer<'a> {
 }
 
 /// Lowers the scheduled work.
-pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Folded) -> Result<Lowered> {
+pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> Result<Lowered> {
     let inner = compiler.graph.inner.borrow();
     let mut lowerer = Lowerer {
         nodes: &inner.nodes,

@@ -7,14 +7,12 @@
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
-pub(crate) mod cache;
 pub(crate) mod call;
 pub(crate) mod compile;
 pub(crate) mod compiled;
 pub(crate) mod cpu;
 pub(crate) mod elementwise;
 pub(crate) mod executor;
-pub(crate) mod expand;
 pub(crate) mod fits;
 pub(crate) mod fold;
 pub(crate) mod function;
@@ -22,10 +20,8 @@ pub(crate) mod fuse;
 pub(crate) mod known;
 pub(crate) mod lower;
 pub(crate) mod machine;
-pub(crate) mod merge;
 pub(crate) mod operation;
 pub(crate) mod plan;
-pub(crate) mod rewrite;
 pub(crate) mod rows;
 pub(crate) mod text;
 pub(crate) mod verify;

@@ -9,11 +9,11 @@ use chainrule_tensor::{DType, Tensor};
 
 use super::anomaly::Leaf;
 use super::call::Call;
-use super::compile::Precision;
 use super::lower::About;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Type, type_of};
 use crate::origin::Origin;
+use crate::precision::Precision;
 
 /// Part of a buffer, from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

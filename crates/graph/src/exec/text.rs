@@ -17,9 +17,9 @@ use chainrule_tensor::kernels::order::Order;
 use chainrule_tensor::{Layout, Tensor};
 
 use super::call::{Call, RowWork};
-use super::compile::Precision;
 use super::plan::{Plan, Slot};
 use super::within::{Cycle, Output};
+use crate::precision::Precision;
 use crate::prim::range::Range;
 use words::{kind, layout, list, place, scalar, shape};
 

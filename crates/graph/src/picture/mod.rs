@@ -25,11 +25,11 @@ mod svg;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::compile::Precision;
-use crate::exec::expand::expand;
-use crate::exec::rewrite::Rewritten;
 use crate::ir::{Graph, NodeId};
+use crate::precision::Precision;
 use crate::prim::Op;
+use crate::rewrite::Rewritten;
+use crate::rewrite::expand::expand;
 use crate::var::Var;
 
 /// A picture of a graph, made by [`Graph::picture`]; [`svg`](Picture::svg) draws it.

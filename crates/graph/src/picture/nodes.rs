@@ -11,9 +11,9 @@ use super::label::{self, Operand};
 use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::compile::Precision;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Phase;
+use crate::precision::Precision;
 use crate::prim::Op;
 use crate::walk;
 

@@ -6,12 +6,12 @@ use chainrule_tensor::kernels::elementwise::Scalar;
 use super::label;
 use super::metrics::shortened;
 use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
-use crate::exec::compile::Precision;
 use crate::exec::compiled::Compiled;
 use crate::exec::operation::{Operand, Operation};
 use crate::exec::plan::{Plan, Slot, Step};
 use crate::ir::type_of;
 use crate::origin::{Origin, Phase};
+use crate::precision::Precision;
 
 impl Compiled {
     /// The plan as an SVG picture: arguments, states and constants on the left, then each step with the user's

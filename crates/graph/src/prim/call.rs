@@ -7,9 +7,9 @@ use super::rows::Rows;
 use super::{Carried, Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
 use crate::body::Body;
 use crate::diff::derived::{batched_body, batched_rule, cotangent_body, tangent_body};
-use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Type};
+use crate::prim::Mode;
 use crate::var::Var;
 
 /// The results of `body` for the arguments. The planner records the body in the place of the call, so a call costs

@@ -11,11 +11,11 @@ use super::rows::Rows;
 use super::{Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
 use crate::body::Body;
 use crate::diff::derived::cotangents_fit;
-use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::exec::call::Call;
 use crate::ir::{Graph, Type};
 use crate::origin::Phase;
+use crate::prim::Mode;
 use crate::var::Var;
 
 /// An operation that the primitives do not offer: how it is computed, and how it is differentiated.

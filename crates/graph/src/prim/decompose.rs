@@ -9,10 +9,10 @@ use chainrule_tensor::{Error as ShapeError, Layout, Shape};
 use super::rows::Rows;
 use super::solve::square;
 use super::{Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
-use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::call::Call;
 use crate::ir::Type;
+use crate::prim::Mode;
 use crate::var::Var;
 
 /// The factors of each matrix (…, m, n), in the order that [`Decomposition`] lists them.

@@ -47,7 +47,6 @@ use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
 
 use crate::body::Body;
-use crate::diff::jvp::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::exec::call::Call;
 use crate::exec::elementwise::Instruction;
@@ -81,6 +80,15 @@ impl Sample {
         let shapes = shapes.iter().map(|s| s.to_vec()).collect();
         Sample { name: name.into(), shapes, range, formula: std::rc::Rc::new(formula) }
     }
+}
+
+/// What tangents are recorded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Mode {
+    /// To be computed.
+    Forward,
+    /// To be transposed.
+    Reverse,
 }
 
 /// The operands and the result of a node whose derivative is being recorded: `y = op(x[0], x[1], …)`.

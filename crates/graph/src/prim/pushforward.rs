@@ -5,9 +5,9 @@ use chainrule_tensor::Layout;
 use super::{Derivative, Lowering, Primitive, Sample, Site, Structured};
 use crate::body::Body;
 use crate::diff::derived::tangent_of_vjp;
-use crate::diff::jvp::Mode;
 use crate::error::{ErrorKind, Result};
 use crate::ir::Type;
+use crate::prim::Mode;
 use crate::var::Var;
 
 /// J·t, where `rule` gives Jᵀ·ct. The arguments are the tangents of the arguments `varying`, then what the rule takes

@@ -8,10 +8,10 @@ use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 
 use crate::diff::transpose::vjp;
 use crate::error::Result;
-use crate::exec::expand::expand;
 use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::Origin;
 use crate::prim::Op;
+use crate::rewrite::expand::expand;
 use crate::var::Var;
 use crate::walk;
 

@@ -6,15 +6,14 @@ use std::fmt;
 use chainrule_tensor::Layout;
 
 use crate::error::Result;
-use crate::exec::compile::Precision;
-use crate::exec::expand::expand;
-use crate::exec::fold::Folded;
-use crate::exec::merge::merge;
 use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::{Origin, Phase};
+use crate::precision::Precision;
 use crate::prim::{Lowering, Op};
+use crate::rewrite::expand::expand;
+use crate::rewrite::merge::merge;
 use crate::var::Var;
-use crate::walk;
+use crate::walk::{self, Values};
 
 /// A value of the forward pass that the backward pass reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +61,7 @@ impl Graph {
     pub fn saved_for_backward(&self, outputs: &[Var<'_>], precision: Precision) -> Result<Saved> {
         self.admit("saved_for_backward", outputs)?;
         let wanted: Vec<NodeId> = outputs.iter().map(|v| v.id).collect();
-        let nothing = Folded::default();
+        let nothing = Values::default();
         // As in a plan, a loop and the one that its derivative has made of it are one.
         let Some(plain) = expand(self, &wanted, &nothing, |_| true) else {
             return Ok(self.merged(&wanted, precision));
@@ -72,7 +71,7 @@ impl Graph {
     }
 
     fn merged(&self, wanted: &[NodeId], precision: Precision) -> Saved {
-        match merge(self, wanted, &Folded::default()) {
+        match merge(self, wanted, &Values::default()) {
             Some(merged) => {
                 let wanted: Vec<NodeId> = wanted.iter().map(|id| merged.place(*id)).collect();
                 merged.graph.saved(&wanted, precision)

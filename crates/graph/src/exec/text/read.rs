@@ -17,13 +17,13 @@ use super::words::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::call::{Call, RowStep, RowWork};
-use crate::exec::compile::Precision;
 use crate::exec::fits;
 use crate::exec::lower::About;
 use crate::exec::plan::{Plan, Slot, Step};
 use crate::exec::within::{Choice, Cycle, Output};
 use crate::ir::Type;
 use crate::origin::Origin;
+use crate::precision::Precision;
 use crate::prim::range::Range;
 
 impl Plan {

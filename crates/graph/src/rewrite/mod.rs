@@ -1,11 +1,12 @@
-//! Graphs made from graphs: what a rewriting of the planner's leaves behind.
+//! Graphs made from graphs before they are planned or read: formulas in the place of calls, one loop in that of several.
+
+pub(crate) mod expand;
+pub(crate) mod merge;
 
 use crate::ir::{Graph, Node, NodeId};
 use crate::prim::Op;
 use crate::var::Var;
-use crate::walk::IdMap;
-
-use super::fold::Folded;
+use crate::walk::{IdMap, Values};
 
 /// A graph that computes what another one does, and where the nodes asked for are in it.
 pub(crate) struct Rewritten {
@@ -30,7 +31,7 @@ impl Rewritten {
 pub(crate) fn rewrite(
     graph: &Graph,
     order: &[NodeId],
-    known: &Folded,
+    known: &Values,
     replaced: impl for<'g> Fn(&'g Graph, NodeId, &Node, &dyn Fn(NodeId) -> Var<'g>) -> Option<Vec<Var<'g>>>,
 ) -> Rewritten {
     let inner = graph.inner.borrow();

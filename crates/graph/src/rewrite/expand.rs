@@ -5,16 +5,15 @@ use crate::ir::{Graph, NodeId};
 use crate::prim::Op;
 use crate::var::Var;
 
-use super::fold::Folded;
-use super::fuse::live;
-use super::rewrite::{Rewritten, args_of, copied, rewrite};
+use super::{Rewritten, args_of, copied, rewrite};
+use crate::walk::{Values, live};
 
 /// The part of `graph` that `wanted` depend on, with each call that `opened` takes replaced by the formula that it
 /// calls, and each value that is `known` by a leaf; `None` if there is no such call. Equal values become one, as when they are recorded.
 pub(crate) fn expand(
     graph: &Graph,
     wanted: &[NodeId],
-    known: &Folded,
+    known: &Values,
     opened: impl Fn(&Op) -> bool,
 ) -> Option<Rewritten> {
     let is_opened = |op: &Op| matches!(op, Op::Call(_)) && opened(op);

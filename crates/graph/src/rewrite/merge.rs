@@ -7,11 +7,9 @@ use crate::ir::{Args, Graph, Node, NodeId};
 use crate::prim::Op;
 use crate::prim::loops::{Loop, LoopArgs};
 use crate::var::Var;
-use crate::walk::IdMap;
+use crate::walk::{IdMap, Values, live};
 
-use super::fold::Folded;
-use super::fuse::live;
-use super::rewrite::{Rewritten, rewrite};
+use super::{Rewritten, rewrite};
 
 /// One loop in place of several, and which of its results are those of each.
 struct Merged {
@@ -42,7 +40,7 @@ impl Course {
 
 /// The part of `graph` that `wanted` depend on, with one loop for all that carry the same values over the same slices;
 /// `None` if there are no such loops.
-pub(crate) fn merge(graph: &Graph, wanted: &[NodeId], known: &Folded) -> Option<Rewritten> {
+pub(crate) fn merge(graph: &Graph, wanted: &[NodeId], known: &Values) -> Option<Rewritten> {
     let order = live(graph, wanted, known);
     let merged = found(graph, &order, known);
     if merged.is_empty() {
@@ -60,7 +58,7 @@ pub(crate) fn merge(graph: &Graph, wanted: &[NodeId], known: &Folded) -> Option<
     }))
 }
 
-fn found(graph: &Graph, order: &[NodeId], known: &Folded) -> Vec<Merged> {
+fn found(graph: &Graph, order: &[NodeId], known: &Values) -> Vec<Merged> {
     let inner = graph.inner.borrow();
     let mut courses: FxHashMap<Course, Vec<(NodeId, &Node, &Loop)>> = FxHashMap::default();
     for id in order.iter().filter(|id| !known.contains_key(id)) {
