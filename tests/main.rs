@@ -30,6 +30,8 @@ mod models;
 mod names;
 /// What the prelude brings into scope gets in nobody's way.
 mod prelude;
+/// Reports are sound pages that show what they say.
+mod report;
 /// Several seeds, and the search for hyperparameters.
 mod search;
 /// Layers, losses and searches of sequences: lengths, masks, caches, states.

@@ -28,7 +28,7 @@ use plotters::prelude::*;
 use crate::{Error, Result};
 
 pub use curves::learning_curves;
-pub(crate) use curves::side_by_side;
+pub(crate) use curves::{panels, side_by_side};
 pub use line::LinePlot;
 pub use sheet::image_sheet;
 

@@ -1,12 +1,14 @@
 //! The report of a run: one HTML file that needs nothing else, readable on a phone, in the dark and from the keyboard.
 
+mod sections;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::doctor::{Chart, Doctor, Role};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metric::Confusion;
-use crate::plot::{LinePlot, Picture, learning_curves};
+use crate::plot::{LinePlot, Picture, panels};
 use crate::{History, Summary};
 
 /// A report, section by section. It holds its drawings itself, and no script.
@@ -49,7 +51,7 @@ impl Report {
             )
         };
         let rows: String = facts.into_iter().map(row).collect();
-        self.section(title, format!("<div class=\"wide\"><table>{rows}</table></div>"))
+        self.section(title, scrolling(title, &format!("<table>{rows}</table>")))
     }
 
     /// Learning curves.
@@ -57,8 +59,11 @@ impl Report {
     /// # Errors
     /// A history without numbers.
     pub fn history(self, history: &History) -> Result<Self> {
-        let curves = figure(&learning_curves(history)?, "learning curves");
-        Ok(self.section("Learning curves", curves))
+        let plots: Vec<LinePlot> = panels(history).into_iter().filter(|plot| plot.check().is_ok()).collect();
+        if plots.is_empty() {
+            return Err(Error::Empty { op: "Report::history", what: "series" });
+        }
+        Ok(self.section("Learning curves", grid(&plots, "learning curves")?))
     }
 
     /// Findings, and gradients, updates and weights of each layer over the steps.
@@ -90,7 +95,7 @@ impl Report {
         let losses: Vec<(f64, f64)> = losses.filter(|(_, loss)| *loss > 0.0 && loss.is_finite()).collect();
         if losses.len() > 1 {
             let plot = LinePlot::new("loss of each step", "step", "loss").line("loss", losses).log_y();
-            report = report.section("Loss by steps", figure(&plot.draw()?, "loss of each step"));
+            report = report.section("Loss by steps", plot.figure("loss of each step")?);
         }
         for (title, what, role) in [
             ("Gradients", "root mean square of the gradient", Role::Gradient),
@@ -99,7 +104,7 @@ impl Report {
         ] {
             let plot = by_layer(chart, role, what);
             if let Some(plot) = plot {
-                report = report.section(title, figure(&plot.draw()?, what));
+                report = report.section(title, plot.figure(what)?);
             }
         }
         Ok(report)
@@ -121,17 +126,15 @@ impl Report {
             rows.push_str("</tr>");
         }
         let accuracy = confusion.accuracy();
-        let table = format!(
-            "<p>Rows are labels, columns predictions. Accuracy {accuracy:.4} of {}.</p>\
-             <div class=\"wide\"><table><tr><td></td>{head}</tr>{rows}</table></div>",
-            confusion.total()
-        );
-        self.section("Confusion", table)
+        let table = scrolling("confusion", &format!("<table><tr><td></td>{head}</tr>{rows}</table>"));
+        let total = confusion.total();
+        let what = format!("<p>Rows are labels, columns predictions. Accuracy {accuracy:.4} of {total}.</p>");
+        self.section("Confusion", what + &table)
     }
 
     /// The model as a table.
     pub fn summary(self, summary: &Summary) -> Self {
-        self.section("Model", format!("<pre class=\"wide\">{}</pre>", text(&summary.to_string())))
+        self.section("Model", scrolling("model", &format!("<pre>{}</pre>", text(&summary.to_string()))))
     }
 
     /// A drawing: worst examples, a graph, anything.
@@ -157,7 +160,8 @@ impl Report {
         format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
-             <style>{STYLE}</style></head><body><h1>{title}</h1><nav>{links}</nav><main>{body}</main></body></html>\n"
+             <style>{STYLE}</style></head><body><a class=\"skip\" href=\"#s0\">To the first section</a>\
+             <h1>{title}</h1><nav aria-label=\"sections\">{links}</nav><main>{body}</main></body></html>\n"
         )
     }
 
@@ -171,11 +175,19 @@ impl Report {
 }
 
 const STYLE: &str = "\
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}\
-svg{max-width:100%;height:auto;background:#fff;border-radius:.3rem}figure{margin:0}nav a{display:inline-block;padding:.2rem .4rem}\
-table{border-collapse:collapse}th,td{padding:.2rem .6rem;border-bottom:1px solid #8884;text-align:left}\
-.wide{overflow-x:auto}.cell{background:rgb(70 130 200/calc(var(--s)*.7));text-align:right}\
-a:focus-visible{outline:3px solid #48c}code{overflow-wrap:anywhere}";
+:root{color-scheme:light dark;--line:#8886;--soft:#8881}*{box-sizing:border-box}\
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem;overflow-wrap:break-word}\
+h1{line-height:1.2;margin:.5rem 0}h2{margin:0 0 .6rem}section{padding:1rem 0;border-top:1px solid var(--line)}\
+nav{display:flex;flex-wrap:wrap;gap:.3rem;margin:.8rem 0}nav a{padding:.25rem .6rem;border:1px solid var(--line);border-radius:1rem;text-decoration:none}\
+nav a:hover{background:var(--soft)}figure{margin:0}svg{display:block;max-width:100%;height:auto;background:#fff;border-radius:.3rem}\
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem}\
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
+th[scope=row]{white-space:nowrap}td{overflow-wrap:anywhere;min-width:3rem}.wide{overflow-x:auto}pre{margin:0;font-size:.85rem}\
+.cell{background:rgb(70 130 200/calc(var(--s)*.7));text-align:right}li{margin:.4rem 0}code{overflow-wrap:anywhere}\
+a:focus-visible,.wide:focus-visible{outline:3px solid #48c;outline-offset:2px}\
+.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:Canvas;padding:.4rem}\
+@media(prefers-color-scheme:dark){.plot svg{filter:invert(.92) hue-rotate(180deg)}}\
+@media print{nav,.skip{display:none}section{break-inside:avoid}}";
 
 /// A line for each weight; updates are shown in shares of the weight.
 fn by_layer(chart: &Chart, role: Role, what: &str) -> Option<LinePlot> {
@@ -199,6 +211,22 @@ fn by_layer(chart: &Chart, role: Role, what: &str) -> Option<LinePlot> {
 
 fn figure(picture: &Picture, what: &str) -> String {
     format!("<figure role=\"img\" aria-label=\"{}\">{}</figure>", text(what), picture.svg())
+}
+
+/// A figure of lines, whose colours may be turned round in the dark.
+fn plotted(picture: &Picture, what: &str) -> String {
+    format!("<figure class=\"plot\" role=\"img\" aria-label=\"{}\">{}</figure>", text(what), picture.svg())
+}
+
+/// Plots beside each other where there is room.
+fn grid(plots: &[LinePlot], what: &str) -> Result<String> {
+    let figures = plots.iter().map(|plot| plot.figure(what)).collect::<Result<String>>()?;
+    Ok(format!("<div class=\"grid\">{figures}</div>"))
+}
+
+/// What may be wider than the page: it scrolls by itself, from the keyboard too.
+fn scrolling(what: &str, html: &str) -> String {
+    format!("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{html}</div>", text(what))
 }
 
 /// Text that no character of which is taken for a tag.

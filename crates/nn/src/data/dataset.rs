@@ -106,6 +106,21 @@ impl Dataset {
         Ok(Dataset { features, targets, names })
     }
 
+    /// SHA-256 of all numbers with their types and shapes, and of the names: data with the same are the same.
+    ///
+    /// ```
+    /// use chainrule_nn::data::iris;
+    /// let (iris, first) = (iris()?, iris()?.select(&[0, 1])?);
+    /// assert_eq!(iris.fingerprint(), iris.clone().fingerprint());
+    /// assert_ne!(iris.fingerprint(), first.fingerprint());
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    pub fn fingerprint(&self) -> String {
+        let names = crate::digest::of_text(&format!("{:?}", self.names));
+        let values = crate::digest::of([("features", &self.features), ("targets", &self.targets)]);
+        crate::digest::of_text(&(values + &names))
+    }
+
     /// The number of examples, m: at least 1.
     pub fn examples(&self) -> usize {
         self.features.shape()[0]

@@ -11,6 +11,11 @@ use crate::{Error, History, Result};
 /// # Errors
 /// [`Error::Empty`] if there is no finite number to show.
 pub fn learning_curves(history: &History) -> Result<Picture> {
+    side_by_side("learning_curves", panels(history))
+}
+
+/// A plot for each quantity.
+pub(crate) fn panels(history: &History) -> Vec<LinePlot> {
     let mut panels: Vec<(&str, LinePlot)> = Vec::new();
     for name in history.names() {
         let points = history.series(name).iter().map(|(epoch, value)| (*epoch as f64, *value));
@@ -21,7 +26,7 @@ pub fn learning_curves(history: &History) -> Result<Picture> {
         });
         panels[at].1.add(place, points);
     }
-    side_by_side("learning_curves", panels.into_iter().map(|(_, panel)| panel).collect())
+    panels.into_iter().map(|(_, panel)| panel).collect()
 }
 
 /// Some plots in one picture. One of nothing but NaN has no axis; the others are still worth seeing.

@@ -84,7 +84,12 @@ impl LinePlot {
         Picture::draw("LinePlot", (640, 400), |area| self.paint(area))
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn draw_at(&self, size: (i32, i32)) -> Result<Picture> {
+        self.check()?;
+        Picture::draw("LinePlot", size, |area| self.paint(area))
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
         let visible = self.lines.iter().any(|(_, points)| points.iter().any(|p| self.shows(*p)));
         if visible { Ok(()) } else { Err(Error::Empty { op: "LinePlot", what: "lines" }) }
     }

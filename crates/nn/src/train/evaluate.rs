@@ -118,6 +118,25 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         })
     }
 
+    /// The loss of each example by itself, in order: the greatest are worth a look.
+    ///
+    /// ```
+    /// use chainrule_nn::{Linear, Params, Trainer, data::iris, loss, progress::Silent};
+    /// let (iris, mut params) = (iris()?, Params::new());
+    /// let trainer = Trainer::new(Linear::new(3), loss::softmax_cross_entropy).epochs(2);
+    /// trainer.fit(&mut params, &iris, None, &mut Silent)?;
+    /// let losses = trainer.evaluator().losses(&params, &iris)?;
+    /// let mean = losses.iter().sum::<f64>() / 150.0;
+    /// assert!((mean - trainer.evaluator().run(&params, &iris)?.loss).abs() < 1e-6);
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Evaluator::run).
+    pub fn losses(&mut self, params: &Params, data: &Dataset) -> Result<Vec<f64>> {
+        (0..data.examples()).map(|i| Ok(self.run(params, &data.select(&[i])?)?.loss)).collect()
+    }
+
     /// The share of labels whose class is predicted right; see [`Evaluation::classes`].
     ///
     /// # Errors
