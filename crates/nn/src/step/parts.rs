@@ -42,7 +42,7 @@ impl<'g> Parts<'g> {
             let zeros = Tensor::full(parameter.value.shape(), 0.0_f32);
             let before = self.share.graph().leaf(&format!("{}.sum", parameter.path), zeros);
             let total = before + *gradient * self.share;
-            (total, (before, self.last.select(total * 0.0, total)))
+            (total, (before, self.last.select(total.like(0.0), total)))
         };
         parameters.iter().zip(gradients).map(sum).unzip()
     }
