@@ -39,14 +39,19 @@ fn main() -> Result<()> {
     println!("{}", doctor.advice());
     ensure!(doctor.findings().is_empty(), "a healthy run");
 
-    let classes = trainer.evaluator().run(&params, &scaled_dev)?.classes;
+    let mut evaluator = trainer.evaluator();
+    let classes = evaluator.run(&params, &scaled_dev)?.classes;
+    let losses = evaluator.losses(&params, &scaled_dev)?;
     let names = scaled_dev.classes().context("wine has classes")?.clone();
     let confusion = Confusion::new(&classes, scaled_dev.targets(), names)?;
     let report = Report::new("Wine")
         .facts("Configuration", [("epochs", "20"), ("batch", "32"), ("optimiser", "Adam, 0.001")])
+        .data("Training data", &scaled)
         .history(&history)?
         .doctor(&doctor)?
         .confusion(&confusion)
+        .worst(&scaled_dev, &losses, &classes, 5)?
+        .histograms(&params)?
         .summary(&Summary::of(&model, &params, [13])?);
     std::fs::create_dir_all("out")?;
     report.write("out/doctor.html")?;

@@ -126,7 +126,8 @@ impl Report {
                 text(label),
                 text(guess)
             );
-            captions.push(format!("{row}: {label}, not {guess}"));
+            let wrong = if label == guess { String::new() } else { format!(", not {guess}") };
+            captions.push(format!("{row}: {label}{wrong}"));
         }
         let mut html = super::scrolling("worst examples", &format!("<table>{table}</table>"));
         let shape = data.example_shape();
