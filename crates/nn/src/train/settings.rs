@@ -65,7 +65,7 @@ impl<M, L> Trainer<M, L> {
 
     /// Takes a step for each `batches` batches, of the mean over all their examples: the step of a batch that would be so many
     /// times larger, in the memory of one. The last step of an epoch may have fewer batches, and the last batch fewer
-    /// examples; each example counts the same. See [`StepBuilder::in_parts`] for the bits.
+    /// examples; each example counts the same. See [`StepBuilder::in_parts`](crate::StepBuilder::in_parts) for the bits.
     ///
     /// That holds for losses that are means over examples. A layer or a loss in which examples mix, as statistics of the
     /// batch or a mean by class weights do, is refused: layers that remember by name, others by a few examples of the training
@@ -103,8 +103,8 @@ impl<M, L> Trainer<M, L> {
         self
     }
 
-    /// Anomaly mode: training stops with [`Error::Anomaly`] at the first operation, forward or backward, that makes a
-    /// NaN or an infinity. Slow; costs nothing when off.
+    /// Anomaly mode: training stops with [`Error::Anomaly`](crate::Error::Anomaly) at the first operation, forward or
+    /// backward, that makes a NaN or an infinity. Slow; costs nothing when off.
     pub fn anomaly(mut self, on: bool) -> Self {
         self.steps = self.steps.anomaly(on);
         self
