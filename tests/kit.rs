@@ -1,25 +1,11 @@
-use chainrule::data::{Dataset, Standardize, iris, two_samples};
+use chainrule::data::{Dataset, two_samples};
 use chainrule::loss::softmax_cross_entropy;
 use chainrule::nn::{Error, Stop};
 use chainrule::optim::{Average, Dial, Lbfgs, Optimiser};
 use chainrule::prelude::*;
 use chainrule::progress::Silent;
 
-fn flowers() -> Dataset {
-    let data = iris().expect("embedded");
-    Standardize::fit(&data).and_then(|s| s.apply(&data)).expect("finite")
-}
-
-fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
-    let h = Linear::new(16).forward(&s.at("hidden"), x).relu();
-    let h = Dropout::keep(0.8).forward(&s.at("drop"), h);
-    Linear::new(3).forward(&s.at("output"), h)
-}
-
-fn bytes(params: &Params) -> Vec<(String, Vec<u32>)> {
-    let of = |t: &Tensor| t.to_vec::<f32>().expect("f32").into_iter().map(f32::to_bits).collect();
-    params.iter().map(|(path, t)| (path.to_owned(), of(t))).collect()
-}
+use crate::training::{bits, flowers, model};
 
 #[test]
 fn looking_for_a_rate_leaves_model_randomness_data_and_dial_as_they_were() {
@@ -39,16 +25,16 @@ fn looking_for_a_rate_leaves_model_randomness_data_and_dial_as_they_were() {
     };
     let fresh = fit(Params::new(), trainer());
     let (searching, params) = (trainer(), fit(Params::new(), trainer()));
-    let copy = bytes(&params);
+    let copy = bits(&params);
     let found = searching.find_rate(&rate, 1e-5..100.0, &params, &data).expect("rates");
     assert!(
         found == searching.find_rate(&rate, 1e-5..100.0, &params, &data).expect("rates"),
         "the same each time"
     );
     assert_eq!(rate.get().to_bits(), 0.02_f64.to_bits());
-    assert_eq!(bytes(&params), copy);
+    assert_eq!(bits(&params), copy);
     assert!(data == before);
-    assert_eq!(bytes(&fit(Params::new(), searching)), bytes(&fresh));
+    assert_eq!(bits(&fit(Params::new(), searching)), bits(&fresh));
     assert!(found.tried.len() <= 100 && found.tried.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(found.plot().draw().is_ok());
     // From nothing learnt there is something to find.
@@ -95,7 +81,7 @@ fn averages_are_measured_saved_and_resumed() {
     let averaging = trainer();
     let mut run = averaging.start(Params::new(), &train, None).expect("starts");
     while run.step().expect("runs").is_some() {}
-    assert_eq!(bytes(&run.latest().expect("a step").params()), bytes(&last));
+    assert_eq!(bits(&run.latest().expect("a step").params()), bits(&last));
     // A run that is taken up again at each step has the same averages.
     for _ in 0..28 {
         let resumed = trainer().checkpoints(Checkpoints::to(folder.path()).every(1));
@@ -105,7 +91,7 @@ fn averages_are_measured_saved_and_resumed() {
     let resumed = trainer().checkpoints(Checkpoints::to(folder.path()));
     let mut again = Params::new();
     resumed.fit(&mut again, &train, Some(&dev), &mut Silent).expect("is over");
-    assert_eq!(bytes(&again), bytes(&params));
+    assert_eq!(bits(&again), bits(&params));
 }
 
 #[test]
@@ -203,7 +189,7 @@ fn a_run_that_is_asked_to_end_saves_and_goes_on_later() {
     }
     let mut again = Params::new();
     trainer(part.path()).fit(&mut again, &data, None, &mut Silent).expect("goes on");
-    assert_eq!(bytes(&again), bytes(&end));
+    assert_eq!(bits(&again), bits(&end));
     let last =
         |folder: &std::path::Path| std::fs::read(folder.join("step-0000000020.safetensors")).expect("saved");
     assert!(last(whole.path()) == last(part.path()));

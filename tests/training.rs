@@ -5,18 +5,18 @@ use chainrule::prelude::*;
 use chainrule::progress::Silent;
 use chainrule::tensor::kernels::threads::set_threads;
 
-fn flowers() -> Dataset {
+pub(crate) fn flowers() -> Dataset {
     let data = iris().expect("embedded");
     Standardize::fit(&data).and_then(|s| s.apply(&data)).expect("finite")
 }
 
-fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+pub(crate) fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
     let h = Linear::new(16).forward(&s.at("hidden"), x).relu();
     let h = Dropout::keep(0.8).forward(&s.at("drop"), h);
     Linear::new(3).forward(&s.at("output"), h)
 }
 
-fn bits(params: &Params) -> Vec<(String, Vec<u32>)> {
+pub(crate) fn bits(params: &Params) -> Vec<(String, Vec<u32>)> {
     let of = |t: &Tensor| t.to_vec::<f32>().expect("f32").into_iter().map(f32::to_bits).collect();
     params.iter().map(|(path, t)| (path.to_string(), of(t))).collect()
 }

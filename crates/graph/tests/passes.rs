@@ -47,6 +47,18 @@ pub(crate) const STEPS: &[Step] = &[
     |x, y| x.t().exp().sum(keep(-2)).t() + y,
 ];
 
+/// `x`, its sine, and what each of [`STEPS`] makes of two values before it.
+pub(crate) fn recorded<'g>(
+    x: Var<'g>,
+    steps: &[(usize, prop::sample::Index, prop::sample::Index)],
+) -> Vec<Var<'g>> {
+    let mut pool = vec![x, x.sin()];
+    for (step, i, o) in steps {
+        pool.push(STEPS[*step](*i.get(&pool), *o.get(&pool)));
+    }
+    pool
+}
+
 /// Of rows that are few or many, short or long.
 pub(crate) fn shapes() -> impl Strategy<Value = [usize; 3]> {
     prop::sample::select(vec![[3, 7, 100], [1, 1, 1500], [1, 3, 3000], [40, 10, 4], [1, 400, 9], [5, 1, 300]])
@@ -65,11 +77,7 @@ proptest! {
     ) {
         let g = Graph::new();
         let x = g.input("x", [a, b, c], Kind::Real);
-        let mut pool = vec![x, x.sin()];
-        for (step, i, o) in &steps {
-            let y = STEPS[*step](*i.get(&pool), *o.get(&pool));
-            pool.push(y);
-        }
+        let pool = recorded(x, &steps);
         let y = pool[pool.len() - 1];
         let mut outputs = vec![y.sum(last), pool[2]];
         if gradient {

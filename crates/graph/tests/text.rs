@@ -6,7 +6,7 @@ use chainrule_tensor::{DType, Key, Tensor};
 use proptest::prelude::*;
 
 use crate::golden::{PROGRAMS, golden};
-use crate::passes::{STEPS, shapes};
+use crate::passes::{STEPS, recorded, shapes};
 use crate::rules::{each_sample, leaves, same_bits, weighted};
 
 /// Reads what is printed, and has the plan in the text run.
@@ -108,11 +108,7 @@ proptest! {
     ) {
         let g = Graph::new();
         let x = g.input("x", [a, b, c], Kind::Real);
-        let mut pool = vec![x, x.sin()];
-        for (step, i, o) in &steps {
-            let y = STEPS[*step](*i.get(&pool), *o.get(&pool));
-            pool.push(y);
-        }
+        let pool = recorded(x, &steps);
         let y = pool[pool.len() - 1];
         let mut outputs = vec![y, y.sum(0)];
         outputs.extend(y.cos().sum(..).grad_or_zeros(&[x]).expect("differentiates"));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::Plain;
 use crate::golden::{PROGRAMS, golden};
-use crate::passes::{STEPS, shapes};
+use crate::passes::{recorded, shapes};
 use crate::rules::{each_sample, leaves, weighted};
 
 /// The greatest difference of two values, relative to the greatest number among them; infinite where one is finite and the
@@ -71,7 +71,7 @@ fn a_dozen_programs_are_what_nested_loops_make_of_them() {
     }
 }
 
-/// Those of [`STEPS`] without kinks and jumps, beside which a rounding of another kernel's would choose the other side, and
+/// Those of [`STEPS`](crate::passes::STEPS) without kinks and jumps, beside which a rounding of another kernel's would choose the other side, and
 /// without sums and powers that would make it great.
 const SMOOTH: &[usize] = &[1, 2, 3, 4, 6];
 
@@ -86,11 +86,7 @@ proptest! {
     ) {
         let g = Graph::new();
         let x = g.input("x", [a, b, c], Kind::Real);
-        let mut pool = vec![x, x.sin()];
-        for (step, i, o) in &steps {
-            let y = STEPS[*step](*i.get(&pool), *o.get(&pool));
-            pool.push(y);
-        }
+        let pool = recorded(x, &steps);
         let y = pool[pool.len() - 1];
         let mut outputs = vec![y, y.sum(0)];
         outputs.extend(y.cos().sum(..).grad_or_zeros(&[x]).expect("differentiates"));
