@@ -5,12 +5,15 @@
 //! cargo test -p chainrule-tensor --test all umath -- --nocapture NumPy's tables of accuracy
 //! ```
 //!
-//! The answers lie in `data/`, so nothing but the Rust toolchain is needed.
+//! The answers lie in `data/`, so nothing but the Rust toolchain is needed. The script that asked for them stands beside the
+//! test and says how it is run; `torch_loading.py` is also the proof that PyTorch reads what is saved here.
 
 /// Norms and decompositions, according to PyTorch.
 mod factors;
 /// Values and derivatives of random programs, according to JAX.
 mod jax;
+/// Files between PyTorch and here.
+mod loading;
 /// Programs with loops and choices, according to JAX.
 mod loops;
 /// Losses, according to PyTorch.

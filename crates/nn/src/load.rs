@@ -52,7 +52,7 @@ impl Renaming {
         self
     }
 
-    /// Turns the matrix that comes to `path`, or those at the place `path` and below it, over in any case.
+    /// Turns the matrix that comes to `path`, or those at the place `path` and below it, over in any case; vectors stay.
     pub fn transpose(mut self, path: &str) -> Self {
         self.transposed.push(path.into());
         self
@@ -111,7 +111,7 @@ fn fitted(value: &Tensor, own: &Tensor, turn: bool) -> Result<(Tensor, bool), St
         return Err(format!("is {}, the file has {}", own.dtype(), value.dtype()));
     }
     let cast = |value: Tensor| if own.dtype() == DType::Bool { value } else { value.cast(own.dtype()) };
-    if found == wanted && !turn {
+    if found == wanted && !(turn && found.len() == 2) {
         return Ok((cast(value.clone()), false));
     }
     if over {
@@ -170,11 +170,17 @@ mod tests {
         let saved = of(&[
             ("net.a.weight", &[5, 4]),
             ("net.b.weight", &[3, 3]),
+            ("net.b.bias", &[3]),
             ("other", &[2]),
             ("net.a.bias", &[4]),
         ]);
-        let mut params =
-            zero(&[("a.weight", &[4, 5]), ("b.weight", &[3, 3]), ("a.bias", &[5]), ("c.bias", &[1])]);
+        let mut params = zero(&[
+            ("a.weight", &[4, 5]),
+            ("b.weight", &[3, 3]),
+            ("b.bias", &[3]),
+            ("a.bias", &[5]),
+            ("c.bias", &[1]),
+        ]);
         let report = Renaming::new().prefix("net", "").transpose("b").load(&saved, &mut params);
         assert_eq!(report.transposed, ["a.weight", "b.weight"]);
         assert_eq!(report.missing, ["a.bias", "c.bias"]);
@@ -189,6 +195,7 @@ mod tests {
             assert!(text.contains(words), "{text}");
         }
         assert_eq!(params.get("a.bias"), Some(&Tensor::zeros([5], DType::F32)));
+        assert_eq!(params.get("b.bias"), Some(&Tensor::ones([3], DType::F32)));
         // A rule is for whole words of a path, and the first that fits is taken.
         let rules = Renaming::new().prefix("net.a", "x").prefix("net", "y").prefix("", "z");
         let names = ["net.a.weight", "net.ab", "net", "w"].map(|given| rules.name(given));
