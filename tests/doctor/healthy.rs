@@ -1,11 +1,11 @@
-//! Healthy runs of ten kinds: no alarm.
+//! Healthy runs of many kinds: no alarm.
 
 use chainrule::doctor::Finding;
 use chainrule::loss;
 use chainrule::nn::data::{self, Dataset, Standardize};
 use chainrule::prelude::*;
 
-use super::{Mlp, attended, clouds, easy, relu, seeds, sigmoid, tanh};
+use super::{Mlp, attended, clouds, dataset, easy, relu, seeds, sigmoid, tanh};
 
 type Kind = (&'static str, fn(u64) -> Vec<Finding>);
 
@@ -20,6 +20,10 @@ const KINDS: &[Kind] = &[
     ("wine, sigmoid, momentum", wine),
     ("regression", regression),
     ("residual blocks", residual),
+    ("digits, penalty, gradient descent", penalised),
+    ("sequences, LSTM", sequences),
+    ("autoencoder, sigmoid", autoencoder),
+    ("tokens, embedding and attention", tokens),
 ];
 
 #[test]
@@ -30,7 +34,7 @@ fn healthy_runs_raise_no_alarm() {
         if only.as_ref().is_some_and(|only| name != only) {
             continue;
         }
-        for seed in seeds("CHAINRULE_DOCTOR_HEALTHY", 1) {
+        for seed in seeds("CHAINRULE_DOCTOR_HEALTHY", 3) {
             runs += 1;
             let found = run(seed);
             if !found.is_empty() {
@@ -142,4 +146,55 @@ fn residual(seed: u64) -> Vec<Finding> {
     let [train, dev] = easy(seed).split_stratified([0.8, 0.2], Key::new(seed)).unwrap();
     let trainer = Trainer::new(model, loss::softmax_cross_entropy).epochs(10).batch_size(32);
     attended(trainer.seed(seed), &train, Some(&dev))
+}
+
+fn penalised(seed: u64) -> Vec<Finding> {
+    let (train, dev) = some_digits(seed);
+    let model = layer(|s, x| Mlp::new(&[32, 32, 10], relu).forward(s, x.reshape([-1, 64])));
+    let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Momentum::new(0.02));
+    attended(trainer.penalty(Penalty::l2(1.0)).epochs(8).seed(seed), &train, Some(&dev))
+}
+
+/// Whether the mean of the first column is above 0.
+fn sequences(seed: u64) -> Vec<Finding> {
+    let x =
+        Tensor::normal(Key::new(seed), [300 * 24], 0.0, 1.0, DType::F32).unwrap().to_vec::<f32>().unwrap();
+    let y = x.chunks(24).map(|row| i64::from(row.iter().step_by(2).sum::<f32>() > 0.0)).collect();
+    let data = dataset(x, y, 2).reshape_examples(&[12, 2]).unwrap();
+    let [train, dev] = data.split_stratified([0.8, 0.2], Key::new(seed)).unwrap();
+    let model = layer(|s, x| {
+        let h = Recurrent::lstm(12).forward(&s.at("reader"), x);
+        Linear::new(2).init(Init::Xavier).forward(&s.at("output"), h.slice(1, 11..12).reshape([-1, 12]))
+    });
+    let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Adam::new(0.01));
+    attended(trainer.epochs(12).batch_size(32).seed(seed), &train, Some(&dev))
+}
+
+fn autoencoder(seed: u64) -> Vec<Finding> {
+    let (train, _) = some_digits(seed);
+    let x = train.features().reshape([-1, 64]).unwrap();
+    let data = Dataset::regression(x.clone(), x).unwrap();
+    let model = layer(|s, x| {
+        let code = Linear::new(12).forward(&s.at("in"), x).relu();
+        Linear::new(64).init(Init::Xavier).forward(&s.at("out"), code).sigmoid()
+    });
+    let trainer = Trainer::new(model, loss::mean_squared_error).optimiser(Adam::new(0.005));
+    attended(trainer.epochs(10).seed(seed), &data, None)
+}
+
+/// Whether token 3 is among ten.
+fn tokens(seed: u64) -> Vec<Finding> {
+    let draws = Tensor::uniform(Key::new(seed), [400, 10], 0.0..15.0, DType::F32).unwrap();
+    let x: Vec<i64> = draws.to_vec::<f32>().unwrap().iter().map(|u| *u as i64).collect();
+    let y: Vec<i64> = x.chunks(10).map(|row| i64::from(row.contains(&3))).collect();
+    let x = Tensor::from_vec(x, [400, 10]).unwrap();
+    let data = Dataset::classification(x, Tensor::from(y), 2).unwrap();
+    let [train, dev] = data.split_stratified([0.8, 0.2], Key::new(seed)).unwrap();
+    let model = layer(|s, x| {
+        let x = Embedding::new(15, 16).forward(&s.at("words"), x);
+        let h = MultiHead::new(2).forward(&s.at("attention"), x).max(1);
+        Linear::new(2).init(Init::Xavier).forward(&s.at("output"), h)
+    });
+    let trainer = Trainer::new(model, loss::softmax_cross_entropy).optimiser(Adam::new(0.005));
+    attended(trainer.epochs(12).batch_size(32).seed(seed), &train, Some(&dev))
 }

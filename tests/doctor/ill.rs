@@ -58,7 +58,7 @@ fn each_illness_is_named() {
         if only.as_ref().is_some_and(|only| format!("{illness:?}") != *only) {
             continue;
         }
-        let seeds = seeds("CHAINRULE_DOCTOR_SEEDS", 1);
+        let seeds = seeds("CHAINRULE_DOCTOR_SEEDS", 3);
         let all = seeds.end as f64;
         let (mut named, mut alone, mut wrong) = (0, 0, Vec::new());
         for seed in seeds {

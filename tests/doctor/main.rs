@@ -1,6 +1,6 @@
 //! The doctor: each illness has a run that has it and is named; healthy runs raise no alarm.
 //!
-//! `CHAINRULE_DOCTOR_SEEDS` sets the seeds of each illness (1), `CHAINRULE_DOCTOR_HEALTHY` those of each healthy kind (1).
+//! `CHAINRULE_DOCTOR_SEEDS` sets the seeds of each illness (3), `CHAINRULE_DOCTOR_HEALTHY` those of each healthy kind (3).
 
 mod healthy;
 mod ill;

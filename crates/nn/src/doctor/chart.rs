@@ -62,8 +62,8 @@ pub struct Chart {
     pub(super) entropy_of: Option<usize>,
     pub(super) data: Option<DataFacts>,
     pub(super) shared_rows: Option<(usize, usize)>,
-    /// For each batch seen, the entropy of its labels.
-    pub(super) label_entropies: Vec<f64>,
+    /// For each batch seen, how many labels it has, and their entropy.
+    pub(super) label_entropies: Vec<(usize, f64)>,
     pub(super) errors: Option<Errors>,
 }
 
@@ -114,7 +114,7 @@ impl Chart {
 
     pub(super) fn see_labels(&mut self, targets: &Tensor) -> Result<()> {
         if targets.dtype() == DType::I64 && targets.shape().len() == 1 && targets.size() >= 8 {
-            self.label_entropies.push(entropy(&counts(&targets.to_vec::<i64>()?)));
+            self.label_entropies.push((targets.size(), entropy(&counts(&targets.to_vec::<i64>()?))));
         }
         Ok(())
     }

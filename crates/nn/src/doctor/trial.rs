@@ -13,7 +13,7 @@ use crate::{Adam, Layer, Loss, Trainer, layer, loss};
 
 /// Outputs that differ less, relative to their size, are equal but for rounding.
 const EQUAL: f64 = 1e-5;
-/// The loss in use over that in training, beyond half a nat (TheDeepChecker: a difference of 0.5).
+/// The loss in use over that in training, and beyond it (TheDeepChecker: a difference of 0.5, whatever the loss is).
 const MODES: (f64, f64) = (2.0, 0.5);
 /// How many examples are to be learnt by heart, in how many epochs of one batch, and what may be left of the loss.
 const BY_HEART: (usize, usize, f64) = (16, 400, 0.1);
@@ -49,7 +49,7 @@ impl<M: Layer, L: Loss> Probe<'_, M, L> {
             doctor.found(Finding::new(Illness::ExamplesMix, mixed, measured));
         }
         let (_, training) = self.run(params, &batch.features, &batch.targets, Mode::Train)?;
-        if used > MODES.0 * training + MODES.1 {
+        if used > MODES.0 * training && used > training + MODES.1 {
             let measured = format!("the loss of one batch is {training:.3} in training and {used:.3} in use");
             doctor.found(Finding::new(Illness::ModesDiffer, used / training, measured));
         }

@@ -16,10 +16,8 @@ pub enum Squash {
     Sigmoid,
 }
 
-/// |tanh z| beyond which a unit counts as saturated: |z| > 3.8, a slope below 0.002.
-///
-/// Published detectors take |z| > 5 (DeepDiagnosis) to 9.5 (SageMaker), where nothing is left of the gradient for long.
-const SATURATED: f64 = 0.999;
+/// |tanh z| beyond which a unit counts as saturated: |z| > 5, as DeepDiagnosis has it; the slope is below 0.0002 there.
+const SATURATED: f64 = 0.999_909;
 
 /// What is measured of one tensor.
 ///

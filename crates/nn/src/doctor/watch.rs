@@ -82,11 +82,23 @@ struct Watch<'a, M, L> {
     /// The step that was looked at last, the parameters before it, and its loss without penalty.
     looked: Option<(usize, Params, f64)>,
     last: Option<Batch>,
+    /// The examples of the first batch, and whether the batch that is under way has as many.
+    usual: Option<usize>,
+    whole: bool,
 }
 
 impl<'a, M: Layer, L: Loss> Watch<'a, M, L> {
     fn new(doctor: &'a mut Doctor, trainer: &'a Trainer<M, L>) -> Self {
-        Watch { doctor, trainer, probe: trainer.probe(), due: false, looked: None, last: None }
+        Watch {
+            doctor,
+            trainer,
+            probe: trainer.probe(),
+            due: false,
+            looked: None,
+            last: None,
+            usual: None,
+            whole: true,
+        }
     }
 
     fn before(&mut self, number: usize, batch: &Batch, step: &Step) -> Result<()> {
@@ -100,6 +112,8 @@ impl<'a, M: Layer, L: Loss> Watch<'a, M, L> {
                 }
             }
         }
+        let examples = batch.features.shape().first().copied().unwrap_or(0);
+        self.whole = *self.usual.get_or_insert(examples) == examples;
         self.due |= self.doctor.looks_at(number);
         if self.due && self.probe.fits(batch) {
             self.due = false;
@@ -114,7 +128,10 @@ impl<'a, M: Layer, L: Loss> Watch<'a, M, L> {
     }
 
     fn after(&mut self, number: usize, loss: f64) {
-        self.doctor.loss(number, loss);
+        // The rest at the end of an epoch is a few examples, and its mean differs as theirs do.
+        if self.whole || !loss.is_finite() {
+            self.doctor.loss(number, loss);
+        }
         if let Some((looked, _, alone)) = &self.looked
             && *looked == number
             && self.trainer.is_penalised()

@@ -15,7 +15,7 @@ const CONSTANT_SHARE: f64 = 0.25;
 const TABLE: usize = 32;
 /// The share of the smallest class, in equal shares (cleanlab: 0.1).
 const SHARE: f64 = 0.1;
-/// The mean entropy of the labels in a batch, of that of all labels, if examples are shuffled well above.
+/// The mean entropy of the labels in a batch, of that of batches drawn at random.
 const ORDER: f64 = 0.5;
 /// The share of dev rows that are training rows; iris has 3 equal rows of 150.
 const SHARED: f64 = 0.1;
@@ -88,14 +88,51 @@ fn labels(facts: &DataFacts, found: &mut Vec<Finding>) {
 
 fn order(chart: &Chart, facts: &DataFacts, found: &mut Vec<Finding>) {
     let total = facts.counts.iter().sum::<usize>() as f64;
-    let shares = facts.counts.iter().filter(|n| **n > 0).map(|n| *n as f64 / total);
-    let whole: f64 = shares.map(|p| -p * p.ln()).sum();
-    if chart.label_entropies.len() < 4 || whole < 0.1 {
+    let shares: Vec<f64> = facts.counts.iter().filter(|n| **n > 0).map(|n| *n as f64 / total).collect();
+    let whole: f64 = shares.iter().map(|p| -p * p.ln()).sum();
+    let batches = &chart.label_entropies;
+    // Batches at random have a little less than all labels; the sum below is only for those that are suspect.
+    if batches.len() < 4 || whole < 0.1 || mean_of(batches, |b| b.1) >= ORDER * whole {
         return;
     }
-    let share = mean(&chart.label_entropies) / whole;
+    let share = mean_of(batches, |b| b.1) / mean_of(batches, |b| at_random(b.0, &shares));
     if share < ORDER {
-        let measured = format!("labels of a batch have {:.0} % of the entropy of all labels", 100.0 * share);
+        let measured =
+            format!("labels of a batch have {:.0} % of the entropy of random batches", 100.0 * share);
         found.push(Finding::new(Illness::LabelsInOrder, share, measured));
+    }
+}
+
+fn mean_of(batches: &[(usize, f64)], of: impl Fn(&(usize, f64)) -> f64) -> f64 {
+    mean(&batches.iter().map(of).collect::<Vec<f64>>())
+}
+
+/// The mean entropy of the labels of `n` examples that are drawn at random: of each class there are j by the binomial law.
+fn at_random(n: usize, shares: &[f64]) -> f64 {
+    let of = |p: f64| {
+        let (mut ln_chance, mut sum) = (n as f64 * (-p).ln_1p(), 0.0);
+        for j in 0..n {
+            // From the chance of j to that of j + 1.
+            ln_chance += ((n - j) as f64 / (j + 1) as f64).ln() + p.ln() - (-p).ln_1p();
+            let q = (j + 1) as f64 / n as f64;
+            sum -= ln_chance.exp() * q * q.ln();
+        }
+        sum
+    };
+    shares.iter().filter(|p| **p < 1.0).map(|p| of(*p)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_batches_have_the_entropy_of_the_binomial_law() {
+        // Two labels of one half: none differs in half of the cases, and else they are one each.
+        assert!((at_random(2, &[0.5, 0.5]) - 0.5 * 2.0_f64.ln()).abs() < 1e-12);
+        // Large batches have that of all labels, but for (K − 1) / 2n (Miller 1955).
+        let shares = [0.2, 0.3, 0.5];
+        let whole: f64 = shares.iter().map(|p: &f64| -p * p.ln()).sum();
+        assert!((at_random(1000, &shares) - whole + 2.0 / 2000.0).abs() < 1e-5);
     }
 }

@@ -7,6 +7,8 @@ use super::super::{Finding, Illness};
 const GAP: (f64, f64) = (0.03, 0.3);
 /// Dev loss over its lowest, after which training longer only harms.
 const RISEN: f64 = 1.5;
+/// In that many epochs one after the other.
+const EPOCHS: usize = 3;
 /// Dev loss over training loss, below which a dev set is too easy. Dropout makes the training loss larger, too.
 const TOO_GOOD: f64 = 0.3;
 
@@ -21,7 +23,9 @@ pub(super) fn judge(chart: &Chart, found: &mut Vec<Finding>) {
     }
     let (at, lowest) =
         dev.iter().enumerate().fold((0, f64::INFINITY), |a, b| if *b.1 < a.1 { (b.0, *b.1) } else { a });
-    if *last > RISEN * lowest && *last > 2.0 * train {
+    // One epoch may be an accident.
+    let lately = dev.iter().rev().take(EPOCHS).copied().fold(f64::INFINITY, f64::min);
+    if lately > RISEN * lowest && *last > 2.0 * train {
         let measured = format!(
             "the dev loss was {lowest:.3} in epoch {} and is {last:.3}, the training loss {train:.3}",
             at + 1

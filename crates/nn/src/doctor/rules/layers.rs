@@ -9,8 +9,9 @@ use super::median;
 const READINGS: usize = 3;
 /// The share of silent units of a layer (SageMaker: 0.5; a healthy layer of few units has some).
 const DEAD: f64 = 0.6;
-/// The share of saturated outputs of a layer (SageMaker, DeepDiagnosis, TheDeepChecker: 0.5).
-const SATURATED: f64 = 0.5;
+/// The share of saturated outputs of a layer (SageMaker, DeepDiagnosis, TheDeepChecker: 0.5; a healthy layer of few units that
+/// reads raw measures comes to that).
+const SATURATED: f64 = 0.66;
 /// First gradient over the largest, in root mean squares (AutoTrainer: 1e-3).
 const VANISHING: f64 = 1e-3;
 /// A gradient this much larger than the smallest of the other weights, and larger than the weights themselves.
@@ -45,7 +46,7 @@ pub(super) fn judge(chart: &Chart, found: &mut Vec<Finding>) {
     scale(chart, found);
 }
 
-/// An alarm for each layer whose `share` is above `limit` in some readings one after the other.
+/// An alarm for each layer whose `share` is above `limit` up to the end, through some readings: what heals by itself is none.
 fn lasting(
     chart: &Chart,
     role: Role,
@@ -56,8 +57,9 @@ fn lasting(
     found: &mut Vec<Finding>,
 ) {
     for (name, readings) in chart.of(role) {
-        let held = readings.windows(READINGS).find(|w| w.iter().all(|(_, v)| share(v) > limit));
-        if let Some(window) = held {
+        let held = readings.iter().rev().take_while(|(_, v)| share(v) > limit).count();
+        if held >= READINGS {
+            let window = &readings[readings.len() - held..];
             let value = window.iter().map(|(_, v)| share(v)).fold(1.0, f64::min);
             let measured = format!("{:.0} % of the {what} in `{name}`", 100.0 * value);
             let finding = Finding::new(illness, value, measured).of(name);
