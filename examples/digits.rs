@@ -2,6 +2,7 @@
 //!
 //!     cargo run --release --example digits
 //!     cargo run --release --example digits -- --data DIR        # IDX files in MNIST's format
+//!     cargo run --release --example digits -- --run DIR         # Ctrl-C saves there, and the same command goes on
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,10 +10,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use chainrule::data::{Dataset, Standardize, digits, mnist};
 use chainrule::metric::{Confusion, mistakes};
-use chainrule::nn::Evaluation;
+use chainrule::nn::{Evaluation, Stop};
 use chainrule::prelude::*;
 use chainrule::{loss, plot, progress};
 use clap::Parser;
+use signal_hook::consts::SIGINT;
 
 /// Trains a deep network on handwritten digits.
 #[derive(Parser)]
@@ -32,6 +34,9 @@ struct Options {
     /// Folder for the model and the pictures
     #[arg(long, value_name = "DIR", default_value = "out/digits")]
     out: PathBuf,
+    /// Folder of a run that may be interrupted: Ctrl-C saves and stops, and the same command goes on to the same bits
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
 }
 
 /// Hidden layers of ReLU with a little dropout, then one score per class.
@@ -94,12 +99,19 @@ fn main() -> Result<()> {
 
     let network =
         Network { hidden: options.hidden.iter().map(|n| *n as usize).collect(), classes: classes.count() };
-    let trainer = Trainer::new(network, loss::softmax_cross_entropy)
+    let stop = Stop::new();
+    let mut trainer = Trainer::new(network, loss::softmax_cross_entropy)
         .optimiser(Adam::new(0.001))
         .penalty(Penalty::l2(0.5))
         .epochs(options.epochs as usize)
         .batch_size(64)
-        .seed(options.seed);
+        .seed(options.seed)
+        .stop(&stop);
+    if let Some(folder) = &options.run {
+        signal_hook::flag::register_conditional_default(SIGINT, stop.flag())?; // a second Ctrl-C kills
+        signal_hook::flag::register(SIGINT, stop.flag())?;
+        trainer = trainer.checkpoints(Checkpoints::to(folder));
+    }
 
     let mut params = Params::new();
     let few: Vec<usize> = (0..16.min(train.examples())).collect();
@@ -110,6 +122,10 @@ fn main() -> Result<()> {
 
     let start = Instant::now();
     let history = trainer.fit(&mut params, &train, Some(&dev), &mut *progress::auto())?;
+    if let (Some(folder), true) = (&options.run, stop.is_asked()) {
+        println!("stopped, and saved in {}; the same command goes on", folder.display());
+        return Ok(());
+    }
     println!("trained {} epochs in {:.1} s", options.epochs, start.elapsed().as_secs_f64());
 
     let result = trainer.evaluator().run(&params, &test)?;

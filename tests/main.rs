@@ -16,6 +16,8 @@ mod cases;
 mod checkpoints;
 /// Mutated files: each reader accepts or refuses, and what it accepts can be used.
 mod fuzz;
+/// Ctrl-C saves and stops.
+mod interrupt;
 /// Averages of weights, the search for a rate, spikes, minima.
 mod kit;
 /// Layers: convolutions, normalisations with memory, sizes of the lectures, refusals.

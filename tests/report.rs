@@ -68,6 +68,8 @@ fn a_report_of_everything_is_one_sound_page() {
         .into_iter()
         .map(|x| 1.0 / (1.0 + (x - 15.0).exp()));
     ranking.add(&Tensor::from(score.collect::<Vec<f64>>()), cancer.targets()).expect("scores");
+    let first = few.batches(32).expect("batches").next().expect("a batch");
+    let step = trainer.step(params.clone(), &first, 200).expect("a plan");
     let report = Report::new("Digits & <others>")
         .facts("Configuration", [("rate", "0.01")])
         .data("Data", &few)
@@ -78,7 +80,10 @@ fn a_report_of_everything_is_one_sound_page() {
         .and_then(|r| r.worst(&images, &losses, &measured.classes, 12))
         .expect("sections")
         .confusion(&confusion)
-        .summary(&Summary::of(&Linear::new(10), &params, [64]).expect("a table"));
+        .summary(&Summary::of(&Linear::new(10), &params, [64]).expect("a table"))
+        .graph(&Linear::new(10), &params, [32, 64])
+        .expect("a drawing")
+        .plan("Plan of a step", step.plan());
     let html = report.html();
     sound(&html);
     for part in [
@@ -88,6 +93,8 @@ fn a_report_of_everything_is_one_sound_page() {
         "Reliability",
         "five",
         "multiply-adds",
+        "matmul",
+        &format!("{} bytes planned", step.plan().bytes()),
     ] {
         assert!(html.contains(part), "{part}");
     }

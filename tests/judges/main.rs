@@ -8,6 +8,8 @@
 //! The answers lie in `data/`, so nothing but the Rust toolchain is needed. The script that asked for them stands beside the
 //! test and says how it is run; `torch_loading.py` is also the proof that PyTorch reads what is saved here.
 
+/// Event files, according to TensorBoard.
+mod events;
 /// Norms and decompositions, according to PyTorch.
 mod factors;
 /// Values and derivatives of random programs, according to JAX.

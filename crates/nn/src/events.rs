@@ -1,5 +1,7 @@
 //! TensorBoard's event files.
 
+mod seen;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use chainrule_tensor::{DType, Tensor};
 
 use crate::error::{Error, Result};
 
-/// Writes what TensorBoard shows: scalars and histograms, by name and step.
+/// Writes what TensorBoard shows: scalars, histograms and images, by name and step, and the graph of a model.
 ///
 /// A file is a series of records, each a message in the form of Protocol Buffers with its length and CRC-32C checksums
 /// (TensorFlow's `event.proto` and `summary.proto`). What has been [flushed](Events::flush) is read while it grows.
@@ -118,8 +120,7 @@ impl Events {
         let (mut summary, mut event) = (Message::default(), Message::default());
         summary.bytes(1, &entry.0);
         event.double(1, now());
-        event.tag(2, 0);
-        event.varint(step as u64);
+        event.number(2, step as u64);
         event.bytes(5, &summary.0);
         self.record(&event.0)
     }
@@ -156,6 +157,11 @@ impl Message {
 
     fn tag(&mut self, field: u64, wire: u64) {
         self.varint(field << 3 | wire);
+    }
+
+    fn number(&mut self, field: u64, value: u64) {
+        self.tag(field, 0);
+        self.varint(value);
     }
 
     fn double(&mut self, field: u64, value: f64) {

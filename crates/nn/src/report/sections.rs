@@ -1,15 +1,18 @@
-//! What a report shows of data, metrics, parameters and several runs.
+//! What a report shows of data, metrics, parameters, models, plans and several runs.
 
 use std::fmt::Write as _;
+use std::panic::Location;
 
-use chainrule_tensor::{DType, Tensor};
+use chainrule_graph::{Compiled, Graph, Kind};
+use chainrule_tensor::{DType, Shape, Tensor};
 
-use super::{Report, grid, plotted, text};
+use super::{Report, grid, plotted, scrolling, text};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::metric::Ranking;
 use crate::plot::{LinePlot, image_sheet};
-use crate::{History, Params};
+use crate::scope::{Mode, Scope};
+use crate::{History, Layer, Params};
 
 /// Bars of a histogram, and weights that are shown.
 const BARS: usize = 40;
@@ -56,6 +59,32 @@ impl Report {
             );
         }
         Ok(self.section("Ranking", grid(&plots, "ranking")?))
+    }
+
+    /// The formula of a model for `inputs` of this shape, batch included: the outermost scopes are boxes within which each operation
+    /// stands with its shape and line, what is nested deeper is one box each.
+    ///
+    /// # Errors
+    /// Any error in the model, with the user's line.
+    #[track_caller]
+    pub fn graph(self, model: &impl Layer, params: &Params, inputs: impl Into<Shape>) -> Result<Self> {
+        let graph = Graph::new();
+        let x = graph.input("x", inputs, Kind::Real);
+        let passed = graph.passed_at(Location::caller());
+        let output = model.forward(&Scope::root(&graph, params.clone(), Mode::Train, 0), x);
+        output.checked()?;
+        drop(passed);
+        let svg = graph.picture(&[output]).depth(1).svg()?;
+        let figure = format!("<figure role=\"img\" aria-label=\"graph of the model\">{svg}</figure>");
+        Ok(self.section("Graph", scrolling("graph", &figure)))
+    }
+
+    /// A plan, such as that of a [step](crate::Step::plan): the bytes that it holds while it runs, and its steps.
+    pub fn plan(self, title: &str, plan: &Compiled) -> Self {
+        let steps = plan.to_string();
+        let facts = format!("<p>{} bytes planned.</p>", plan.bytes());
+        let listed = scrolling("steps of the plan", &format!("<pre>{}</pre>", text(&steps)));
+        self.section(title, format!("{facts}<details><summary>Steps</summary>{listed}</details>"))
     }
 
     /// How the elements of each parameter are spread, of the first twelve that are no single number.
