@@ -61,11 +61,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
             training.0.push(100.0 * evaluator.accuracy(&params, &data)?);
             test.0.push(100.0 * evaluator.accuracy(&params, &unseen)?);
             if seed == 0 {
-                views.push(evaluator.run(&params, &grid)?.classes.cast(DType::F32).reshape([
-                    1,
-                    side as isize,
-                    side as isize,
-                ])?);
+                views.push(evaluator.run(&params, &grid)?.classes.cast(DType::F32).reshape([1, side, side])?);
             }
         }
         let gap = training.minus(&test);

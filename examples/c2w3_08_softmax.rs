@@ -82,7 +82,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
                     Dataset::classification(grid.clone(), Tensor::zeros([side * side], DType::I64), classes)?;
                 let seen = trainer.evaluator().run(&params, &all)?.classes.cast(DType::F32);
                 let scale = Tensor::from(1.0_f32 / (classes - 1) as f32);
-                views.push((&seen * &scale)?.reshape([1, side as isize, side as isize])?);
+                views.push((&seen * &scale)?.reshape([1, side, side])?);
             }
         }
         println!("{classes:>7}   {accuracy:>28.1}   {:.4}", (classes as f64).ln());

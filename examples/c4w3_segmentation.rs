@@ -78,11 +78,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
             }
             found[5].0.push(table.mean_overlap());
             let first = |t: &Tensor, scale: f32| -> Result<Tensor> {
-                let t = t.slice(0, 0..4, 1)?.to_contiguous().cast(DType::F32).reshape([
-                    4,
-                    SIDE as isize,
-                    SIDE as isize,
-                ])?;
+                let t = t.slice(0, 0..4, 1)?.to_contiguous().cast(DType::F32).reshape([4, SIDE, SIDE])?;
                 Ok((t * Tensor::from(scale))?)
             };
             let rows = [first(test.features(), 1.0)?, first(test.targets(), 0.33)?, first(&classes, 0.33)?];

@@ -69,7 +69,7 @@ fn network(anchors: usize) -> impl Layer {
 
 /// Place, size and class count only where there is an object.
 fn cost<'g>(z: Var<'g>, y: Var<'g>) -> Var<'g> {
-    let split = |v: Var<'g>| v.reshape([v.dim(0) as isize, -1, NUMBERS as isize, (GRID * GRID) as isize]);
+    let split = |v: Var<'g>| v.reshape((v.dim(0), -1, NUMBERS, (GRID * GRID)));
     let (z, y) = (split(z), split(y));
     let part = |from: usize, to: usize| (z.slice(2, from..to), y.slice(2, from..to));
     let ((p, there), (place, at), (size, log), (scores, class)) =

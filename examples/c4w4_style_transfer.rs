@@ -57,7 +57,7 @@ fn network<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
 
 /// Which channels are bright together, wherever that is: (channels, channels) of (1, channels, height, width).
 fn gram(a: Var<'_>) -> Var<'_> {
-    let flat = a.reshape([a.dim(1) as isize, -1]);
+    let flat = a.reshape((a.dim(1), -1));
     flat.matmul(flat.t()) / flat.shape().size() as f64
 }
 
@@ -111,8 +111,7 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
         )?;
         style_left.0.push(distances(&params, &style, &made)?[1] / far_style);
         content_lost.0.push(distances(&params, &content, &made)?[0] / far_content);
-        let all =
-            Tensor::concat(&[&content, &style, &made], 0)?.reshape([3, SIDE as isize, SIDE as isize])?;
+        let all = Tensor::concat(&[&content, &style, &made], 0)?.reshape([3, SIDE, SIDE])?;
         picture = Some(image_sheet(&all, &["content", "style", "made"], 3)?);
     }
     println!("({seeds} seeds) the network tells textures apart: {accuracy:.3}");

@@ -43,8 +43,7 @@ fn network<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
 
 /// The score of each class at each position, whose mean is the class's score: (m, GRID · GRID, classes).
 fn class_activation<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
-    let a =
-        seen(s, x).permute([0, 2, 3, 1]).reshape([x.dim(0) as isize, (GRID * GRID) as isize, SEEN as isize]);
+    let a = seen(s, x).permute([0, 2, 3, 1]).reshape([x.dim(0), (GRID * GRID), SEEN]);
     Linear::new(SHAPES.len()).forward(&s.at("output"), a)
 }
 

@@ -94,12 +94,12 @@ fn drawn(data: &[Tensor], p: &Tensor) -> Result<Picture> {
     let said = data[1].max(1)?.to_vec::<f32>()?;
     for clip in (0..said.len()).filter(|c| said[*c] > 0.0).map(|c| c as isize).take(4) {
         let one = |x: &Tensor| -> Result<Tensor> { Ok(x.index_axis(0, clip)?) };
-        let bands = one(&data[0])?.reshape([STEPS as isize * 3, BANDS as isize])?.t()?.flip(0)?;
+        let bands = one(&data[0])?.reshape([STEPS * 3, BANDS])?.t()?.flip(0)?;
         let (low, high) = (bands.min(..)?.item::<f32>()?, bands.max(..)?.item::<f32>()?);
         let bands = (&(&bands - &Tensor::from(low))? * &Tensor::from(1.0 / (high - low)))?;
         let row = |x: Tensor, rows: usize| -> Result<Tensor> {
-            let wide = x.reshape([1, STEPS as isize, 1])?.broadcast_to([rows, STEPS, 3])?;
-            Ok(wide.reshape([rows as isize, STEPS as isize * 3])?)
+            let wide = x.reshape([1, STEPS, 1])?.broadcast_to([rows, STEPS, 3])?;
+            Ok(wide.reshape([rows, STEPS * 3])?)
         };
         let space = Tensor::zeros([1, STEPS * 3], DType::F32);
         let (wanted, said) = (row(one(&data[1])?, 2)?, row(one(p)?, 2)?);

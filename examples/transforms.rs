@@ -57,7 +57,7 @@ fn per_example<'g>(
         // One digit is a batch of one.
         softmax_cross_entropy(model(scope, e[0].insert_axis(0)), e[1].insert_axis(0)).grad(weights)
     })?;
-    let squares = each.iter().map(|d| d.reshape([test.examples() as isize, -1]).square().sum(1));
+    let squares = each.iter().map(|d| d.reshape((test.examples(), -1)).square().sum(1));
     let norm = squares.reduce(|a, b| a + b).context("there are parameters")?.sqrt();
     let (most, which) = norm.top_k(3, 0);
     let (label, predicted) = (y.take(0, which), logits.argmax(1).take(0, which));

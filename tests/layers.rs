@@ -15,7 +15,7 @@ fn close(a: &[f64], b: &[f64], by: f64) {
 /// The digits as images of one channel.
 fn images(n: usize) -> Dataset {
     let digits = data::digits().and_then(|d| d.select(&(0..n).collect::<Vec<_>>())).expect("embedded");
-    let x = digits.features().reshape([n as isize, 1, 8, 8]).expect("8 by 8");
+    let x = digits.features().reshape([n, 1, 8, 8]).expect("8 by 8");
     Dataset::classification(x, digits.targets().clone(), 10).expect("sound")
 }
 

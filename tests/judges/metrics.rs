@@ -59,7 +59,7 @@ fn values(kind: &str, x: &[f64], y: &[f64], cuts: &[usize]) -> Vec<f64> {
         }
         "top" => {
             let classes = x.len() / y.len();
-            let scores = Tensor::from(x).reshape([y.len() as isize, classes as isize]).expect("rows");
+            let scores = Tensor::from(x).reshape([y.len(), classes]).expect("rows");
             vec![top_k_accuracy(&scores, &integers(y), 2).expect("scores")]
         }
         "regression" => {

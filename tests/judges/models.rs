@@ -8,7 +8,7 @@ fn weighed<'g>(g: &'g Graph, t: Var<'g>) -> Var<'g> {
     let t = if t.rank() == 2 { t.t() } else { t };
     let n = t.shape().size();
     let cos = Tensor::from((0..n).map(|i| (i as f64).cos()).collect::<Vec<f64>>());
-    (t.reshape([n as isize]) * g.constant(cos)).sum(..)
+    (t.reshape([n]) * g.constant(cos)).sum(..)
 }
 
 fn filled(shape: &[usize], k: f64) -> Tensor {

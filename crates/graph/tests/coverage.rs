@@ -31,7 +31,7 @@ fn leaves<'g>(g: &'g Graph, sample: &Sample, lie: Lie, seed: u64) -> (Vec<Var<'g
         wide.reverse();
         let Some(first) = wide.first_mut() else {
             let pair = g.leaf(&name, draw(&sample.range, &[2], seed));
-            return (pair, pair.slice(0, 1..2).reshape([]));
+            return (pair, pair.slice(0, 1..2).reshape(()));
         };
         *first *= 2;
         let rank = wide.len() as isize;
@@ -109,7 +109,7 @@ fn batched(name: &str, sample: &Sample, lie: Lie) {
 fn view<'g>(x: Var<'g>, shape: &[usize], lie: Lie) -> Var<'g> {
     match (lie, shape) {
         (Lie::Contiguous, _) => x,
-        (Lie::Strided, []) => x.slice(0, 1..2).reshape([]),
+        (Lie::Strided, []) => x.slice(0, 1..2).reshape(()),
         (Lie::Strided, [.., n]) => {
             let turned = x.permute((0..shape.len() as isize).rev().collect::<Vec<_>>());
             turned.flip(-1).slice_step(-1, 0..2 * n, 2)

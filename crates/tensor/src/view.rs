@@ -4,11 +4,12 @@ use ndarray::{Axis, IxDyn};
 
 use crate::kernels::copy::copy;
 use crate::tensor::each;
-use crate::{ArrayD, Element, Error, Layout, Result, Shape, Tensor, shape};
+use crate::{ArrayD, Element, Error, Layout, Lengths, Result, Shape, Tensor, shape};
 
 impl Tensor {
     /// The same elements in row-major order under another shape; one length may be -1 and is computed. Shares the
-    /// elements if they lie in that order already.
+    /// elements if they lie in that order already. Lengths of which some are read off other values, and one is -1, are a
+    /// tuple: `(rows, -1)`.
     ///
     /// # Errors
     /// [`Error::Shape`] if the sizes differ or -1 cannot be filled in.
@@ -18,8 +19,8 @@ impl Tensor {
     /// assert_eq!(Tensor::arange(0..6).reshape([2, -1])?.shape(), [2, 3]);
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
-    pub fn reshape(&self, to: impl AsRef<[isize]>) -> Result<Tensor> {
-        self.with_shape("reshape", &shape::reshape(self.shape(), to.as_ref())?)
+    pub fn reshape(&self, to: impl Into<Lengths>) -> Result<Tensor> {
+        self.with_shape("reshape", &shape::reshape(self.shape(), to.into().as_slice())?)
     }
 
     /// The axes in a new order: axis `i` of the result is axis `axes[i]` of this. Shares the elements.

@@ -21,13 +21,13 @@ const HIDDEN: f64 = f64::NEG_INFINITY;
 /// (batch, time, heads · d) as (batch, heads, time, d).
 fn heads(x: Var<'_>, heads: i64) -> Var<'_> {
     let shape = x.shape();
-    x.reshape([shape[0] as isize, shape[1] as isize, heads as isize, -1]).permute([0, 2, 1, 3])
+    x.reshape((shape[0], shape[1], heads, -1)).permute([0, 2, 1, 3])
 }
 
 /// The reverse of [`heads`].
 fn joined(x: Var<'_>) -> Var<'_> {
     let shape = x.shape();
-    x.permute([0, 2, 1, 3]).reshape([shape[0] as isize, shape[2] as isize, -1])
+    x.permute([0, 2, 1, 3]).reshape((shape[0], shape[2], -1))
 }
 
 /// Each head of keys or values as often as it has queries to serve.
@@ -35,7 +35,7 @@ fn shared(x: Var<'_>, wanted: usize) -> Var<'_> {
     let shape = x.shape();
     let times = wanted / shape[1];
     let wide = x.insert_axis(2).broadcast_to([&shape[..2], &[times], &shape[2..]].concat());
-    wide.reshape([shape[0] as isize, wanted as isize, shape[2] as isize, shape[3] as isize])
+    wide.reshape([shape[0], wanted, shape[2], shape[3]])
 }
 
 /// Softmax along the last axis; a row with nothing but −∞ gives zeros.

@@ -68,7 +68,7 @@ fn batch<'g>(n: &Node<'g>) -> Vec<Var<'g>> {
 fn group<'g>(n: &Node<'g>) -> Var<'g> {
     let x = n.x(0);
     let groups = n.int_or("num_groups", 1) as isize;
-    let grouped = x.reshape([x.shape()[0] as isize, groups, -1]);
+    let grouped = x.reshape((x.shape()[0], groups, -1));
     standardised(grouped, &[2], epsilon(n)).reshape(lengths(x)) * by_channel(x, n.x(1))
         + by_channel(x, n.x(2))
 }

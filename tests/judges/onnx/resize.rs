@@ -81,7 +81,7 @@ fn resized<'g>(n: &Node<'g>, y: Var<'g>, axis: usize, line: &Line) -> Var<'g> {
     let mut order: Vec<isize> = (0..y.rank() as isize).collect();
     order.swap(axis, y.rank() - 1);
     let moved = y.permute(&order);
-    let flat = moved.reshape([-1, line.input as isize]).matmul(weights.t());
+    let flat = moved.reshape((-1, line.input)).matmul(weights.t());
     let beyond = n.g.constant(Tensor::from(outside));
     let flat = beyond.select(n.real_or("extrapolation_value", 0.0), flat);
     let mut shape: Vec<isize> = moved.shape().iter().map(|n| *n as isize).collect();

@@ -39,7 +39,7 @@ fn affine_grid<'g>(n: &Node<'g>) -> Var<'g> {
     };
     let mut places: Vec<Var<'g>> = (0..image.len()).rev().map(axis).collect();
     places.push(n.g.constant(1.0).broadcast_to(image));
-    let places = n.g.stack(&places, -1).reshape([-1, image.len() as isize + 1]);
+    let places = n.g.stack(&places, -1).reshape((-1, image.len() + 1));
     let grid = places.matmul(n.x(0).t());
     let shape = std::iter::once(size[0]).chain(image.iter().copied()).chain([image.len()]);
     grid.reshape(shape.map(|n| n as isize).collect::<Vec<_>>())
@@ -55,7 +55,7 @@ fn grid_sample<'g>(n: &Node<'g>) -> Var<'g> {
     let (x, grid) = (n.x(0), n.x(1));
     let shape = x.shape();
     let axes = x.rank() - 2;
-    let places = grid.reshape([shape[0] as isize, -1, axes as isize]);
+    let places = grid.reshape((shape[0], -1, axes));
     // Places name the last axis first.
     let weights = |i: usize| axis_weights(n, places.slice(2, axes - 1 - i..axes - i).sum(2), shape[2 + i]);
     let mut factors: Vec<Var<'g>> = (0..axes).map(weights).collect();
@@ -129,7 +129,7 @@ fn roi_align<'g>(n: &Node<'g>) -> Var<'g> {
         let at = edge(start) + span * ((n.g.iota([cells * samples], 0).real() + 0.5) * step);
         let seen = at.greater_equal(-1.0).minimum(at.less_equal(pixels as f64)).real();
         let weights = hat(at.clip(0.0, pixels as f64 - 1.0), pixels) * seen.insert_axis(-1);
-        weights.reshape([-1, cells as isize, samples as isize, pixels as isize]).mean(2)
+        weights.reshape((-1, cells, samples, pixels)).mean(2)
     };
     let shape = x.shape();
     let (rows, columns) = (weights(1, "output_height", shape[2]), weights(0, "output_width", shape[3]));
@@ -155,7 +155,7 @@ fn deformed<'g>(n: &Node<'g>) -> Var<'g> {
             let start = (tap[i] * window.dilations[i]) as f64 - window.pads[i].0 as f64;
             let home = n.g.iota(&out[2..], i as isize).real() * window.strides[i] as f64 + start;
             let moved = offsets.slice(2, k..k + 1).slice(3, i..i + 1).sum([2, 3]) + home;
-            hat(moved.reshape([shape[0] as isize, teams as isize, -1]), shape[2 + i])
+            hat(moved.reshape((shape[0], teams, -1)), shape[2 + i])
         };
         let image = x.reshape(sizes(&[shape[0], teams, channels, shape[2], shape[3]]));
         let read = n.g.einsum("ntph,ntpw,ntchw->ntcp", &[weights(0), weights(1), image]);

@@ -39,7 +39,7 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
         "Flatten" => {
             let axis = axis_of(x, n.axis_or(1));
             let rows: usize = x.shape()[..axis].iter().product();
-            x.reshape([rows as isize, -1])
+            x.reshape((rows, -1))
         }
         "Identity" => x,
         "Reshape" => x.reshape(target(n, x)),

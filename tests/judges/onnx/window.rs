@@ -140,7 +140,7 @@ pub(crate) fn product<'g>(columns: Var<'g>, kernels: Var<'g>, groups: usize) -> 
             (inputs * shape[2]) as isize,
             shape[3..].iter().product::<usize>() as isize,
         ]);
-        kernels.slice(0, i * outputs..(i + 1) * outputs).reshape([outputs as isize, -1]).matmul(rows)
+        kernels.slice(0, i * outputs..(i + 1) * outputs).reshape((outputs, -1)).matmul(rows)
     };
     let y = columns.graph().concat(&(0..groups).map(group).collect::<Vec<_>>(), 1);
     let windows = shape[3..].iter().map(|n| *n as isize);

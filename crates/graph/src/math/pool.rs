@@ -123,7 +123,7 @@ impl<'g> Var<'g> {
             let axis = axis as isize;
             let x = self.swap_axes(axis, -1);
             let lead: Vec<isize> = x.shape()[..own.len() - 1].iter().map(|n| *n as isize).collect();
-            let y = x.reshape([-1, columns as isize]).matmul(matrix.t());
+            let y = x.reshape((-1, columns)).matmul(matrix.t());
             Ok(y.reshape([&lead[..], &[rows as isize]].concat()).swap_axes(axis, -1))
         })
     }

@@ -1,6 +1,6 @@
 //! The same elements in the same order under another shape.
 
-use chainrule_tensor::{Error, Layout, Shape, shape};
+use chainrule_tensor::{Error, Layout, Lengths, Shape, shape};
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
@@ -15,10 +15,19 @@ pub struct Reshape {
 }
 
 impl<'g> Var<'g> {
-    /// The same elements in row-major order under another shape; one length may be -1 and is computed.
+    /// The same elements in row-major order under another shape; one length may be -1 and is computed. Lengths of which
+    /// some are read off other values, and one is -1, are a tuple.
+    ///
+    /// ```
+    /// # use chainrule_graph::{Graph, Kind};
+    /// let g = Graph::new();
+    /// let x = g.input("x", [2, 3, 4], Kind::Real);
+    /// assert_eq!(x.reshape([6, -1]).shape()[..], [6, 4]);
+    /// assert_eq!(x.reshape((x.dim(0), -1)).shape()[..], [2, 12]);
+    /// ```
     #[track_caller]
-    pub fn reshape(self, to: impl AsRef<[isize]>) -> Var<'g> {
-        self.shaped(|own| Ok(self.reshape_to(shape::reshape(&own, to.as_ref())?)))
+    pub fn reshape(self, to: impl Into<Lengths>) -> Var<'g> {
+        self.shaped(|own| Ok(self.reshape_to(shape::reshape(&own, to.into().as_slice())?)))
     }
 
     /// All axes in one.
@@ -88,7 +97,7 @@ impl Primitive for Reshape {
             Sample::new("reshape (2, 3) to (3, 2)", &[&[2, 3]], -2.0..2.0, |x| x[0].reshape([3, 2]).square()),
             Sample::new("reshape a transpose", &[&[2, 3]], -2.0..2.0, |x| x[0].t().reshape([-1]).square()),
             Sample::new("reshape of no elements", &[&[0, 3]], -2.0..2.0, |x| x[0].reshape([3, 0]).square()),
-            Sample::new("reshape (1,) to ()", &[&[1]], -2.0..2.0, |x| x[0].reshape([]).square()),
+            Sample::new("reshape (1,) to ()", &[&[1]], -2.0..2.0, |x| x[0].reshape(()).square()),
         ]
     }
 }

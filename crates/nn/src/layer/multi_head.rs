@@ -179,7 +179,7 @@ impl MultiHead {
         }
         let one = |name: &str, heads: usize, x: Var<'g>| {
             let y = self.linear(scope, name, heads * (size / self.heads), x);
-            y.reshape([y.dim(0) as isize, y.dim(1) as isize, heads as isize, -1]).swap_axes(1, 2)
+            y.reshape((y.dim(0), y.dim(1), heads, -1)).swap_axes(1, 2)
         };
         Ok([one("query", heads, x), one("key", shared, from), one("value", shared, from)])
     }
@@ -199,7 +199,7 @@ impl MultiHead {
         let attention = self.block.map_or(attention, |n| attention.blocks(n));
         let y = attention.of(q, k, v).swap_axes(1, 2);
         let size = q.dim(1) * q.dim(-1);
-        let y = y.reshape([y.dim(0) as isize, y.dim(1) as isize, size as isize]);
+        let y = y.reshape([y.dim(0), y.dim(1), size]);
         self.linear(scope, "output", size, y)
     }
 }

@@ -221,7 +221,7 @@ impl Layer for GroupNorm {
             return x.fail(error.operand("input", x.ty(), x.origin()));
         }
         let of_group: usize = shape.iter().skip(1).product::<usize>() / groups.max(1);
-        let rows = x.reshape([x.dim(0) as isize, groups as isize, of_group as isize]);
+        let rows = x.reshape([x.dim(0), groups, of_group]);
         let own: Vec<isize> = shape.iter().map(|n| *n as isize).collect();
         scaled_channels(scope, normalised(rows, -1, self.epsilon).reshape(own), channels)
     }

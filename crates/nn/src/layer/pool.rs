@@ -89,7 +89,7 @@ impl Layer for Flatten {
     #[track_caller]
     fn forward<'g>(&self, _: &Scope<'g>, x: Var<'g>) -> Var<'g> {
         let features = x.shape().iter().skip(1).product::<usize>();
-        x.reshape([x.dim(0) as isize, features as isize])
+        x.reshape([x.dim(0), features])
     }
 }
 

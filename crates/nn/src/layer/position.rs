@@ -26,7 +26,7 @@ pub fn sinusoidal(graph: &Graph, length: usize, size: usize) -> Var<'_> {
     let angles =
         angles(graph.iota([length, 1], 0).real(), 2.0 * graph.iota([pairs], 0).real(), 10_000.0, size);
     let both = graph.stack(&[angles.sin(), angles.cos()], -1);
-    both.reshape([length as isize, 2 * pairs as isize]).slice(-1, 0..size)
+    both.reshape([length, 2 * pairs]).slice(-1, 0..size)
 }
 
 /// position·base^(−i/size).

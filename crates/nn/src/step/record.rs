@@ -211,8 +211,8 @@ impl StepBuilder {
         self.sound(&learning, &given, &scope)?;
 
         let number = match &parts {
-            Some(_) => (clock.slice(0, 1..2) + 1).reshape([]).real(),
-            None => ticked.slice(0, 1..2).reshape([]).real(),
+            Some(_) => (clock.slice(0, 1..2) + 1).reshape(()).real(),
+            None => ticked.slice(0, 1..2).reshape(()).real(),
         };
         let mut next: Vec<(String, Var<'_>)> = Vec::new();
         let (mut memory, mut dials, mut goals) = (Vec::new(), Vec::new(), Vec::new());

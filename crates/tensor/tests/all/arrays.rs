@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn reshapes_keep_the_order(t in any_tensor()) {
         let shape: Vec<isize> = t.shape().iter().map(|n| *n as isize).collect();
-        let flat = t.reshape([t.size() as isize]).unwrap();
+        let flat = t.reshape([t.size()]).unwrap();
         prop_assert_eq!(flat.reshape(&shape).unwrap(), t.clone());
         prop_assert_eq!(flat.cast(DType::F64).to_vec::<f64>().unwrap(), t.cast(DType::F64).to_vec::<f64>().unwrap());
         let wrong = [t.size() as isize + 1];
