@@ -1,6 +1,7 @@
 //! One side of the comparison with other frameworks: does the work that it is told to, when it is told to.
 //!
 //!     cargo bench --bench peers -- list             # names
+//!     cargo bench --bench peers -- profile W5       # where its time goes, step by step
 //!     cargo bench --bench peers -- numbers W5 FILE  # what the work starts from, as an .npz file
 //!     cargo bench --bench peers -- serve W5         # then "start" and "time SECONDS" on standard input
 //!
@@ -66,6 +67,16 @@ fn main() -> Result<()> {
             all().iter().for_each(|w| println!("{}\t{}\t{}", w.name, w.task.words(), w.what));
             Ok(())
         }
-        _ => bail!("say `list`, `numbers WORKLOAD FILE` or `serve WORKLOAD`"),
+        Some("profile") => {
+            let work = find(words.get(1))?;
+            let profile = work.prepare()?.profile(20)?;
+            println!("{profile}");
+            let path = format!("out/profile-{}.svg", work.name);
+            std::fs::create_dir_all("out")?;
+            std::fs::write(&path, profile.svg())?;
+            println!("drawn in {path}");
+            Ok(())
+        }
+        _ => bail!("say `list`, `profile WORKLOAD`, `numbers WORKLOAD FILE` or `serve WORKLOAD`"),
     }
 }

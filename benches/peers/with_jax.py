@@ -24,7 +24,7 @@ def cross_entropy(logits, y):
 
 def logistic(p, x, y):
     z = layers(p, x, jnp.tanh)
-    return jnp.mean(jnp.maximum(z, 0) - y * z + jnp.log1p(jnp.exp(-jnp.abs(z))))
+    return jnp.mean(jax.nn.softplus(z) - y * z)
 
 
 def classifier(p, x, y, activation=jax.nn.relu):

@@ -1,6 +1,6 @@
 //! The work that is compared: its numbers, its loss, and what is asked of it, written as a user would.
 
-use chainrule::graph::{Compiled, Precision, hvp};
+use chainrule::graph::{Compiled, Precision, Profile, hvp};
 use chainrule::loss;
 use chainrule::nn::{Goal, Learning, Step};
 use chainrule::optim::{Adam, Momentum, Sgd};
@@ -286,6 +286,15 @@ impl Job {
         Ok(match self {
             Job::Step(step, data) => step.run(data)?,
             Job::Function(f, arguments) => f.run(arguments)?[0].item::<f64>()?,
+        })
+    }
+
+    /// Where the time goes.
+    #[allow(dead_code, reason = "the bench `steps` does not ask")]
+    pub(crate) fn profile(&mut self, runs: usize) -> anyhow::Result<Profile> {
+        Ok(match self {
+            Job::Step(step, data) => step.profile(data, runs)?,
+            Job::Function(f, arguments) => f.profile(arguments, runs)?,
         })
     }
 }

@@ -90,5 +90,6 @@ pub use precision::Precision;
 pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
 pub use text::equations::{Equation, Equations};
+pub use text::profile::{Profile, ProfiledStep};
 pub use text::saved::{Saved, SavedValue};
 pub use var::{Operand, OperandValue, Var};

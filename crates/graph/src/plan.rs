@@ -8,6 +8,7 @@ pub use crate::exec::cpu::{Cpu, Kernel, Memory};
 pub use crate::exec::executor::Executor;
 pub use crate::exec::machine::Machine;
 pub use crate::exec::plan::Plan;
+pub use crate::exec::timed::{Spent, Timed, TimedKernel};
 pub use crate::exec::within::{Choice, Cycle};
 pub use crate::prim::custom::Custom;
 pub use crate::prim::range::Range;

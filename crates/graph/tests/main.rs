@@ -34,6 +34,8 @@ mod plain;
 mod plans;
 /// Mistakes inside compositions and under rules of the user's stay errors.
 mod poison;
+/// Profiles count what runs, and leave alone what is measured.
+mod profile;
 /// Every primitive's samples: both modes, all plans, both widths.
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.

@@ -6,7 +6,7 @@ mod record;
 
 use std::collections::BTreeMap;
 
-use chainrule_graph::{Compiled, Precision};
+use chainrule_graph::{Compiled, Precision, Profile};
 use chainrule_tensor::Tensor;
 use smallvec::SmallVec;
 
@@ -139,20 +139,36 @@ impl Step {
 
     /// Runs the plan; a part has a share of the step's examples, and may be the last.
     fn replay(&mut self, inputs: &(impl Inputs + ?Sized), part: Option<(f64, bool)>) -> Result<f64> {
-        let precision = self.compiled.precision();
-        let given = inputs.tensors().into_iter();
-        let told = |(share, last): (f64, bool)| {
-            [Tensor::from(share).cast(precision.dtype()), Tensor::from(last)].into_iter()
-        };
-        let arguments: SmallVec<[Tensor; 4]> = given
-            .chain(self.dials.iter_mut().map(|dial| dial.now(precision)))
-            .chain(part.into_iter().flat_map(told))
-            .collect();
+        let arguments = self.arguments(inputs, part);
         self.last.clear();
         let outputs = self.compiled.run(&arguments)?;
         let loss = outputs[0].item::<f64>()?;
         self.last.extend_from_slice(&outputs[1..]);
         Ok(loss)
+    }
+
+    /// What the plan takes: inputs, the values of dials, and of a part its share and whether it is the last.
+    fn arguments(
+        &mut self,
+        inputs: &(impl Inputs + ?Sized),
+        part: Option<(f64, bool)>,
+    ) -> SmallVec<[Tensor; 4]> {
+        let precision = self.compiled.precision();
+        let told = |(share, last): (f64, bool)| {
+            [Tensor::from(share).cast(precision.dtype()), Tensor::from(last)].into_iter()
+        };
+        let given = inputs.tensors().into_iter();
+        let dials = self.dials.iter_mut().map(|dial| dial.now(precision));
+        given.chain(dials).chain(part.into_iter().flat_map(told)).collect()
+    }
+
+    /// Where the time of a step goes, measured over `runs` steps from here that are then forgotten: the state stays as it is.
+    ///
+    /// # Errors
+    /// As [`run`](Step::run).
+    pub fn profile(&mut self, inputs: &(impl Inputs + ?Sized), runs: usize) -> Result<Profile> {
+        let arguments = self.arguments(inputs, self.in_parts.then_some((1.0, true)));
+        Ok(self.compiled.profile(&arguments, runs)?)
     }
 
     /// What the last run gave by name, in the order in which it was asked for: further losses, then

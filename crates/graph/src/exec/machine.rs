@@ -84,6 +84,11 @@ impl<E: Executor> Machine<E> {
         &self.plan
     }
 
+    /// What carries it out.
+    pub fn executor(&self) -> &E {
+        &self.executor
+    }
+
     /// Bytes that runs work in, without arguments and constants.
     pub fn bytes(&self) -> usize {
         self.bytes

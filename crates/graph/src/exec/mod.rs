@@ -3,7 +3,8 @@
 //! In processing order: [`compile`] gathers what is wanted · [`fold`] computes what is constant · [`fuse`]
 //! groups elementwise nodes and orders the work · [`lower`] turns it into steps over virtual buffers ·
 //! [`rows`] makes one step of those over the same rows · [`buffers`] gives those steps real buffers, reused as soon as they
-//! are free. That makes a [`plan`] of [`call`]s, which is data. A [`machine`] replays it on an [`executor`]; [`cpu`] is one.
+//! are free. That makes a [`plan`] of [`call`]s, which is data. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
+//! [`timed`] another around it; [`work`] counts what a call is to do.
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
@@ -24,5 +25,7 @@ pub(crate) mod operation;
 pub(crate) mod plan;
 pub(crate) mod rows;
 pub(crate) mod text;
+pub(crate) mod timed;
 pub(crate) mod verify;
 pub(crate) mod within;
+pub(crate) mod work;

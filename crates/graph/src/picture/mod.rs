@@ -3,11 +3,12 @@
 //! `nodes` and `plan` say what is drawn (a `sketch`: boxes, frames, wires) · `bodies` draws what loops and
 //! choices carry out · `collapse` folds frames away ·
 //! `references` cuts wires that are too long · `cluster` finds the frames · `layers`, `order` and `heights` lay out one level · `place` puts the levels into
-//! each other (a `scene`) · `svg` writes.
+//! each other (a `scene`) · `svg` writes. `flame` draws a profile.
 
 mod bodies;
 mod cluster;
 mod collapse;
+mod flame;
 mod heights;
 mod label;
 mod layers;

@@ -43,7 +43,7 @@ const STYLE: &str = "<style>\n\
     </style>\n";
 
 /// Fill and border of boxes of a tone, and fill of frames.
-fn colours(tone: Tone) -> [&'static str; 3] {
+pub(super) fn colours(tone: Tone) -> [&'static str; 3] {
     match tone {
         Tone::Leaf => ["#f3f3f0", "#7c7c76", "#fafaf8"],
         Tone::Forward => ["#dbeafb", "#2f6fae", "#f3f8fd"],
@@ -183,7 +183,7 @@ fn write_tooltip(tooltip: &str, out: &mut String) -> fmt::Result {
 }
 
 /// Text as XML wants it; characters that XML does not allow are left out.
-fn escape(text: &str, out: &mut String) {
+pub(super) fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
