@@ -85,8 +85,8 @@ impl Layout {
         out
     }
 
-    /// `axis` as the `positions` of a window that moves by `stride`, and its `size` elements, `dilation` apart, as a new last
-    /// axis. Elements in several windows are there several times.
+    /// Two axes in place of `axis`: the `size` elements of a window, `dilation` apart, and its `positions`, `stride` apart.
+    /// Elements in several windows are there several times.
     ///
     /// # Panics
     /// If there is no such axis, or a window reaches beyond it.
@@ -103,11 +103,12 @@ impl Layout {
         let empty = positions == 0 || size == 0;
         assert!(empty || last < self.shape[axis], "windows reach beyond axis {axis} of {}", self.shape);
         let mut out = self.clone();
-        out.shape = self.shape.with(axis, positions).iter().copied().chain([size]).collect();
+        let whole = self.shape.with(axis, positions);
+        out.shape = [&whole[..axis], &[size], &whole[axis..]].concat().into();
         // Of a single one the step is never taken, and might be too long for a stride.
         let step = |count: usize, step: usize| if count > 1 { step as isize } else { 0 };
-        out.strides.push(self.strides[axis] * step(size, dilation));
         out.strides[axis] *= step(positions, stride);
+        out.strides.insert(axis, self.strides[axis] * step(size, dilation));
         out
     }
 

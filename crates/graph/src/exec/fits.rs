@@ -145,10 +145,11 @@ fn call(call: &Call, inputs: &[Value], outputs: &[Value]) -> Fits {
             fits(is(y, x.0, &[batch, n, inner]) && x.0 != Truth)
         }
         (Call::OverlapAdd(l), [x], [y]) => {
-            let ranges = [l.window.checked_mul(l.dilation), l.positions.checked_mul(l.stride)];
-            fits(
-                is(x, Real, &[l.outer, l.positions, l.inner, l.window]) && ranges.iter().all(Option::is_some),
-            )?;
+            let reach = |count: usize, step: usize| count.saturating_sub(1).checked_mul(step);
+            let ends = reach(l.window, l.dilation).zip(reach(l.positions, l.stride));
+            let last = ends.and_then(|(element, window)| element.checked_add(window));
+            let within = l.window == 0 || l.positions == 0 || last.is_some_and(|last| last < l.n);
+            fits(is(x, Real, &[l.outer, l.window, l.positions, l.inner]) && within)?;
             fits(is(y, Real, &[l.outer, l.n, l.inner]) && l.stride > 0)
         }
         (Call::CumSum { dims }, [x], [y]) => fits(is(x, x.0, dims) && x == y && x.0 != Truth),

@@ -152,7 +152,7 @@ fn attributes(call: &Call) -> String {
         Call::ScatterAdd(l) => format!("scatter_add {}", gather(l)),
         Call::OverlapAdd(l) => format!(
             "overlap_add {} {} {} {} {} {} {}",
-            l.outer, l.positions, l.inner, l.n, l.window, l.stride, l.dilation
+            l.outer, l.window, l.positions, l.inner, l.n, l.stride, l.dilation
         ),
         Call::CumSum { dims } => format!("cumsum {}", shape(dims)),
         Call::Recurrence { dims } => format!("recurrence {}", shape(dims)),

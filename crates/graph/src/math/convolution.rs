@@ -21,8 +21,8 @@ struct Sizes {
     along: Vec<Along>,
 }
 
-fn isizes(parts: &[&[usize]]) -> Vec<isize> {
-    parts.concat().into_iter().map(|n| n as isize).collect()
+fn joined(parts: &[&[usize]]) -> Vec<usize> {
+    parts.concat()
 }
 
 fn axes(parts: impl IntoIterator<Item = usize>) -> Vec<isize> {
@@ -135,33 +135,40 @@ impl Sizes {
         Ok(Sizes { batch: own[0], groups, inputs: given / groups, outputs, kernel: spatial.to_vec(), along })
     }
 
+    /// Whether each example has products of its own: matrices of channels by positions, in which neighbours on the image are
+    /// neighbours. Where there are few positions the batch joins them, since the kernel's gradient is a sum over what
+    /// each product makes.
+    fn by_example(&self, channels: usize, positions: &[usize]) -> bool {
+        channels <= positions.iter().product()
+    }
+
     #[track_caller]
     fn convolved<'g>(&self, x: Var<'g>, kernel: Var<'g>) -> Var<'g> {
         let Sizes { batch, groups, inputs, outputs, .. } = *self;
         let n = self.along.len();
         let padded = (0..n).fold(x, |x, i| x.pad(2 + i as isize, self.along[i].before, self.along[i].after));
         padded.shaped(|own| {
-            let x = padded.reshape(isizes(&[&[batch, groups, inputs], &own[2..]]));
-            let windows = (0..n).fold(x, |x, i| x.windows_of(3 + i, self.along[i].window));
+            let x = padded.reshape(joined(&[&[batch, groups, inputs], &own[2..]]));
+            let windows = (0..n).fold(x, |x, i| x.windows_of(3 + 2 * i, self.along[i].window));
             if windows.is_poisoned() {
                 return Ok(windows);
             }
-            let positions = windows.shape()[3..3 + n].to_vec();
-            let whole = isizes(&[&[batch, groups * outputs], &positions]);
-            if inputs == 1 {
-                // Products one by one: each channel has a kernel of its own, and a matrix of one row is none.
-                let kernel = kernel.reshape(isizes(&[&[groups, outputs], &vec![1; n], &self.kernel]));
-                let spread = [&[batch, groups, outputs], &windows.shape()[3..]].concat();
-                let products = windows.broadcast_to(spread) * kernel;
-                return Ok(products.sum(axes(3 + n..3 + 2 * n)).reshape(whole));
+            let (elements, places) = ((0..n).map(|i| 3 + 2 * i), (0..n).map(|i| 4 + 2 * i));
+            let positions: Vec<usize> = places.clone().map(|axis| windows.shape()[axis]).collect();
+            let all = positions.iter().product::<usize>();
+            let whole = joined(&[&[batch, groups * outputs], &positions]);
+            let terms = inputs * self.kernel.iter().product::<usize>();
+            let kernel = kernel.reshape(joined(&[&[groups, outputs, terms]]));
+            if self.by_example(outputs, &positions) {
+                // (groups, outputs, inputs · kernel) x (batch, groups, inputs · kernel, positions).
+                let order = [0, 1, 2].into_iter().chain(elements).chain(places);
+                let columns = windows.permute(axes(order)).reshape(joined(&[&[batch, groups, terms, all]]));
+                return Ok(kernel.matmul(columns).reshape(whole));
             }
             // (groups, batch · positions, inputs · kernel) x (groups, inputs · kernel, outputs).
-            let order = [1, 0].into_iter().chain(3..3 + n).chain([2]).chain(3 + n..3 + 2 * n);
-            let rows = batch * positions.iter().product::<usize>();
-            let terms = inputs * self.kernel.iter().product::<usize>();
-            let rows = windows.permute(axes(order)).reshape(isizes(&[&[groups, rows, terms]]));
-            let columns = kernel.reshape(isizes(&[&[groups, outputs, terms]])).t();
-            let y = rows.matmul(columns).reshape(isizes(&[&[groups, batch], &positions, &[outputs]]));
+            let order = [1, 0].into_iter().chain(places).chain([2]).chain(elements);
+            let rows = windows.permute(axes(order)).reshape(joined(&[&[groups, batch * all, terms]]));
+            let y = rows.matmul(kernel.t()).reshape(joined(&[&[groups, batch], &positions, &[outputs]]));
             Ok(y.permute(axes([1, 0, 2 + n].into_iter().chain(2..2 + n))).reshape(whole))
         })
     }
@@ -187,19 +194,27 @@ impl Sizes {
                 }
             }
         }
-        let rows = batch * positions.iter().product::<usize>();
+        let all = positions.iter().product::<usize>();
         let terms = outputs * self.kernel.iter().product::<usize>();
-        let x = x.reshape(isizes(&[&[batch, groups, inputs], &positions]));
-        let x = x
-            .permute(axes([1, 0].into_iter().chain(3..3 + n).chain([2])))
-            .reshape(isizes(&[&[groups, rows, inputs]]));
-        let y = x.matmul(kernel.reshape(isizes(&[&[groups, inputs, terms]])));
-        let y = y.reshape(isizes(&[&[groups, batch], &positions, &[outputs], &self.kernel]));
-        // (batch, groups, outputs, positions…, kernel…), the windows of the result.
-        let order = [1, 0, 2 + n].into_iter().chain(2..2 + n).chain(3 + n..3 + 2 * n);
-        let y =
-            y.permute(axes(order)).reshape(isizes(&[&[batch, groups * outputs], &positions, &self.kernel]));
-        let y = (0..n).rev().fold(y, |y, i| y.overlap_add_to(2 + i, self.along[i].window, lengths[i].0));
+        let kernel = kernel.reshape(joined(&[&[groups, inputs, terms]]));
+        let y = if self.by_example(inputs, &positions) {
+            let x = x.reshape(joined(&[&[batch, groups, inputs, all]]));
+            let y = kernel.t().matmul(x);
+            y.reshape(joined(&[&[batch, groups * outputs], &self.kernel, &positions]))
+        } else {
+            let x = x
+                .reshape(joined(&[&[batch, groups, inputs], &positions]))
+                .permute(axes([1, 0].into_iter().chain(3..3 + n).chain([2])))
+                .reshape(joined(&[&[groups, batch * all, inputs]]));
+            let y =
+                x.matmul(kernel).reshape(joined(&[&[groups, batch], &positions, &[outputs], &self.kernel]));
+            let order = [1, 0].into_iter().chain(2 + n..3 + 2 * n).chain(2..2 + n);
+            y.permute(axes(order)).reshape(joined(&[&[batch, groups * outputs], &self.kernel, &positions]))
+        };
+        // (batch, channels, kernel…, positions…), as the windows of the result lie.
+        let order = [0, 1].into_iter().chain((0..n).flat_map(|i| [2 + i, 2 + n + i]));
+        let y = y.permute(axes(order));
+        let y = (0..n).rev().fold(y, |y, i| y.overlap_add_to(2 + 2 * i, self.along[i].window, lengths[i].0));
         Ok((0..n).fold(y, |y, i| {
             let (whole, left) = lengths[i];
             let (start, end) = (self.along[i].before, self.along[i].before + left);

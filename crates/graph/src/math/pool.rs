@@ -159,11 +159,15 @@ impl<'g> Var<'g> {
             let padded = |x: Var<'g>, first: usize| {
                 along.iter().enumerate().fold(x, |x, (i, a)| x.pad((first + i) as isize, a.before, a.after))
             };
+            // The elements of windows are the first axes, so that what is pooled is pooled in long runs.
             let windows = |x: Var<'g>, first: usize| {
-                along
+                let windows = along
                     .iter()
                     .enumerate()
-                    .fold(x, |x, (i, a): (usize, &Along)| x.windows_of(first + i, a.window))
+                    .fold(x, |x, (i, a): (usize, &Along)| x.windows_of(first + 2 * i, a.window));
+                let elements = (0..n).map(|i| first + 2 * i);
+                let order = elements.chain(0..first).chain((0..n).map(|i| first + 2 * i + 1));
+                windows.permute(order.map(|a| a as isize).collect::<Vec<_>>())
             };
             let is_padded = along.iter().any(|a| a.before > 0 || a.after > 0);
             let inside = is_padded.then(|| padded(self.graph.constant(1.0).broadcast_to(&own[first..]), 0));
@@ -171,13 +175,12 @@ impl<'g> Var<'g> {
                 Some(inside) if around != 0.0 => inside.greater(0.0).select(padded(self, first), around),
                 _ => padded(self, first),
             };
-            let axes = (own.len()..own.len() + n).map(|a| a as isize).collect();
+            let axes = (0..n as isize).collect();
             let inside = inside.map(|inside| {
-                let lead = vec![1_isize; first];
                 let seen = windows(inside, 0);
-                seen.reshape(
-                    lead.into_iter().chain(seen.shape().iter().map(|n| *n as isize)).collect::<Vec<_>>(),
-                )
+                let shape = seen.shape();
+                let (elements, positions) = shape.split_at(n.min(shape.len()));
+                seen.reshape([elements, &vec![1; first], positions].concat())
             });
             Ok(pool(windows(whole, first), axes, inside))
         })

@@ -37,7 +37,8 @@ impl Window {
     }
 }
 
-/// Axis `axis` becomes the positions of a window, whose elements are a new last axis.
+/// Axis `axis` becomes two: the elements of a window, and its positions. Neighbours stay neighbours, so what is made of the
+/// windows is made of long runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Windows {
     axis: usize,
@@ -74,7 +75,9 @@ impl<'g> Var<'g> {
     pub fn windows(self, axis: isize, size: usize, stride: usize) -> Var<'g> {
         self.shaped(|own| {
             let axis = shape::axis("windows", axis, &own)?;
-            Ok(self.windows_of(axis, Window { size, stride, dilation: 1 }))
+            let windows = self.windows_of(axis, Window { size, stride, dilation: 1 });
+            let last = own.len();
+            Ok(windows.permute_to((0..=last).filter(|i| *i != axis).chain([axis]).collect()))
         })
     }
 
@@ -89,8 +92,15 @@ impl<'g> Var<'g> {
     pub fn overlap_add(self, axis: isize, n: usize, stride: usize) -> Var<'g> {
         self.shaped(|own| {
             let axis = shape::axis("overlap_add", axis, &own)?;
-            let size = own.last().copied().unwrap_or(0);
-            Ok(self.overlap_add_to(axis, Window { size, stride, dilation: 1 }, n))
+            let last = own.len() - 1;
+            if axis == last {
+                let why = format!(
+                    "axis {axis} holds the elements of the windows; their positions are an axis before"
+                );
+                return Err(Error::shape("overlap_add", [&own[..]], why));
+            }
+            let windows = self.permute_to((0..axis).chain([last]).chain(axis..last).collect());
+            Ok(windows.overlap_add_to(axis, Window { size: own[last], stride, dilation: 1 }, n))
         })
     }
 
@@ -123,7 +133,8 @@ impl Primitive for Windows {
             return Err(Error::shape("windows", [&own[..]], why).into());
         };
         let shape = own.with(self.axis, positions);
-        Ok(args[0].shaped(shape.iter().copied().chain([self.window.size]).collect::<Shape>()))
+        let (before, after) = shape.split_at(self.axis);
+        Ok(args[0].shaped(Shape::from([before, &[self.window.size], after].concat())))
     }
 
     fn derivative(&self) -> Derivative<Self> {
@@ -136,7 +147,7 @@ impl Primitive for Windows {
 
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
         let Window { size, stride, dilation } = self.window;
-        Lowering::View(Some(args[0].windows(self.axis, ty.shape[self.axis], stride, size, dilation)))
+        Lowering::View(Some(args[0].windows(self.axis, ty.shape[self.axis + 1], stride, size, dilation)))
     }
 
     fn samples() -> Vec<Sample> {
@@ -177,12 +188,12 @@ impl Primitive for OverlapAdd {
         }
         within("overlap_add", own, self.axis + 2)?;
         let positions = self.window.positions(self.n).filter(|n| *n > 0);
-        let fits = positions == Some(own[self.axis]) && own.last() == Some(&self.window.size);
+        let fits = own[self.axis] == self.window.size && positions == Some(own[self.axis + 1]);
         if !fits {
             let why = format!("these are not the windows of {}", self.attributes());
             return Err(Error::shape("overlap_add", [&own[..]], why).into());
         }
-        Ok(args[0].shaped(own.with(self.axis, self.n).without(own.len() - 1)))
+        Ok(args[0].shaped(own.without(self.axis).with(self.axis, self.n)))
     }
 
     fn derivative(&self) -> Derivative<Self> {
@@ -199,10 +210,10 @@ impl Primitive for OverlapAdd {
         let Window { size: window, stride, dilation } = self.window;
         Lowering::Kernel(Call::OverlapAdd(Lengths {
             outer: size(&shape[..self.axis]),
-            positions: shape[self.axis],
-            inner: size(&shape[self.axis + 1..shape.len() - 1]),
-            n: self.n,
             window,
+            positions: shape[self.axis + 1],
+            inner: size(&shape[self.axis + 2..]),
+            n: self.n,
             stride,
             dilation,
         }))
@@ -210,15 +221,15 @@ impl Primitive for OverlapAdd {
 
     fn samples() -> Vec<Sample> {
         let sample = |name: &str, s: &[usize], axis: usize, n: usize, stride: usize, dilation: usize| {
-            let window = Window { size: s[s.len() - 1], stride, dilation };
+            let window = Window { size: s[axis], stride, dilation };
             Sample::new(name, &[s], -2.0..2.0, move |x| x[0].overlap_add_to(axis, window, n).square())
         };
         vec![
             sample("overlap-add of (3, 3)", &[3, 3], 0, 5, 1, 1),
-            sample("overlap-add of (2, 2, 2) by 2", &[2, 2, 2], 1, 5, 2, 1),
-            sample("overlap-add of (3, 2, 2), dilated by 2", &[3, 2, 2], 0, 5, 1, 2),
-            sample("overlap-add with gaps (2, 1)", &[2, 1], 0, 4, 3, 1),
-            sample("overlap-add of no numbers (2, 0, 2)", &[2, 0, 2], 0, 3, 1, 1),
+            sample("overlap-add of (2, 3, 2) by 2", &[2, 3, 2], 1, 5, 2, 1),
+            sample("overlap-add of (2, 3, 2), dilated by 2", &[2, 3, 2], 0, 5, 1, 2),
+            sample("overlap-add with gaps (1, 2)", &[1, 2], 0, 4, 3, 1),
+            sample("overlap-add of no numbers (2, 2, 0)", &[2, 2, 0], 0, 3, 1, 1),
         ]
     }
 }

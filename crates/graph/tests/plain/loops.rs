@@ -166,9 +166,9 @@ pub(super) fn carry_out(
         }
         Call::OverlapAdd(l) => {
             let mut y = vec![0.0; len];
-            for index in indices(&[l.outer, l.positions, l.inner, l.window]) {
-                let [o, p, k, w] = index[..] else { unreachable!() };
-                let x = inputs[0][((o * l.positions + p) * l.inner + k) * l.window + w];
+            for index in indices(&[l.outer, l.window, l.positions, l.inner]) {
+                let [o, w, p, k] = index[..] else { unreachable!() };
+                let x = inputs[0][((o * l.window + w) * l.positions + p) * l.inner + k];
                 y[(o * l.n + p * l.stride + w * l.dilation) * l.inner + k] += real(x);
             }
             y.into_iter().map(Scalar::Real).collect()

@@ -212,12 +212,12 @@ impl<'t> Reader<'t> {
             ["iota"] => Call::Iota,
             ["gather", lengths @ ..] => Call::Gather(gather(lengths)?),
             ["scatter_add", lengths @ ..] => Call::ScatterAdd(gather(lengths)?),
-            ["overlap_add", o, p, i, n, w, s, d] => Call::OverlapAdd(windows::Lengths {
+            ["overlap_add", o, w, p, i, n, s, d] => Call::OverlapAdd(windows::Lengths {
                 outer: number(o)?,
+                window: number(w)?,
                 positions: number(p)?,
                 inner: number(i)?,
                 n: number(n)?,
-                window: number(w)?,
                 stride: number(s)?,
                 dilation: number(d)?,
             }),
