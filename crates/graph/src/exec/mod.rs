@@ -4,7 +4,7 @@
 //! groups elementwise nodes and orders the work · [`lower`] turns it into steps over virtual buffers ·
 //! [`rows`] makes one step of those over the same rows · [`buffers`] gives those steps real buffers, reused as soon as they
 //! are free. That makes a [`plan`] of [`call`]s, which is data. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
-//! [`timed`] another around it; [`work`] counts what a call is to do.
+//! [`timed`] another around it, by which [`profile`] says where the time goes; [`work`] counts what a call is to do.
 
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
@@ -23,6 +23,7 @@ pub(crate) mod lower;
 pub(crate) mod machine;
 pub(crate) mod operation;
 pub(crate) mod plan;
+pub(crate) mod profile;
 pub(crate) mod rows;
 pub(crate) mod text;
 pub(crate) mod timed;

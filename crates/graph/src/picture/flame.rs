@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::metrics::{shortened, width};
 use super::sketch::Tone;
 use super::svg::{colours, escape};
+use crate::exec::profile::{Profile, ProfiledStep, readable};
 use crate::origin::Phase;
-use crate::text::profile::{Profile, ProfiledStep, readable};
 
 const WIDE: f64 = 1200.0;
 const HIGH: f64 = 24.0;

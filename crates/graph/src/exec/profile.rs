@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use chainrule_tensor::Tensor;
 
+use super::compiled::Compiled;
+use super::cpu::Cpu;
+use super::executor::Executor;
+use super::machine::Machine;
+use super::plan::Plan;
+use super::timed::{Spent, Timed};
 use crate::error::Result;
-use crate::exec::compiled::Compiled;
-use crate::exec::cpu::Cpu;
-use crate::exec::executor::Executor;
-use crate::exec::machine::Machine;
-use crate::exec::plan::Plan;
-use crate::exec::timed::{Spent, Timed};
 use crate::origin::Origin;
 use crate::precision::Precision;
 
