@@ -5,6 +5,7 @@
 //! Absolute times mean little on a shared machine: compare only with what a peer gives for the same work in the same
 //! minutes, by medians; `benches/peers/compare.py` does.
 
+#[allow(dead_code, reason = "the comparison asks for more")]
 #[path = "peers/workloads.rs"]
 mod workloads;
 

@@ -290,7 +290,6 @@ impl Job {
     }
 
     /// Where the time goes.
-    #[allow(dead_code, reason = "the bench `steps` does not ask")]
     pub(crate) fn profile(&mut self, runs: usize) -> anyhow::Result<Profile> {
         Ok(match self {
             Job::Step(step, data) => step.profile(data, runs)?,
