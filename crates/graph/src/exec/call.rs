@@ -89,7 +89,12 @@ pub enum Call {
     /// The first input added into zeros at the places that the second names.
     ScatterAdd(Lengths),
     /// Windows added up where they overlap.
-    OverlapAdd(windows::Lengths),
+    OverlapAdd {
+        /// How the input lies.
+        x: Layout,
+        /// Along which axis, and how.
+        how: windows::Overlap,
+    },
     /// Running sums along the middle of three axes.
     CumSum {
         /// Their lengths.
@@ -209,7 +214,7 @@ impl Call {
             Call::Iota => "iota",
             Call::Gather(_) => "gather",
             Call::ScatterAdd(_) => "scatter_add",
-            Call::OverlapAdd(_) => "overlap_add",
+            Call::OverlapAdd { .. } => "overlap_add",
             Call::CumSum { .. } => "cumsum",
             Call::Recurrence { .. } => "recurrence",
             Call::ArgSort { .. } => "argsort",

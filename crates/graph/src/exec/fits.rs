@@ -144,13 +144,16 @@ fn call(call: &Call, inputs: &[Value], outputs: &[Value]) -> Fits {
             fits(is(x, x.0, &[batch, picked, inner]) && size(&[batch, picked]) == Some(*picks))?;
             fits(is(y, x.0, &[batch, n, inner]) && x.0 != Truth)
         }
-        (Call::OverlapAdd(l), [x], [y]) => {
+        (Call::OverlapAdd { x: from, how }, [x], [y]) => {
+            let Some([window, positions, inner @ ..]) = from.shape.get(how.axis..) else {
+                return fits(false);
+            };
             let reach = |count: usize, step: usize| count.saturating_sub(1).checked_mul(step);
-            let ends = reach(l.window, l.dilation).zip(reach(l.positions, l.stride));
-            let last = ends.and_then(|(element, window)| element.checked_add(window));
-            let within = l.window == 0 || l.positions == 0 || last.is_some_and(|last| last < l.n);
-            fits(is(x, Real, &[l.outer, l.window, l.positions, l.inner]) && within)?;
-            fits(is(y, Real, &[l.outer, l.n, l.inner]) && l.stride > 0)
+            let ends = reach(*window, how.dilation).zip(reach(*positions, how.stride));
+            let last = ends.and_then(|(element, position)| element.checked_add(position));
+            let within = *window == 0 || *positions == 0 || last.is_some_and(|last| last < how.n);
+            fits(x.0 == Real && lies_within(from, x.1) && within && how.stride > 0)?;
+            fits(is(y, Real, &[&from.shape[..how.axis], &[how.n], inner].concat()))
         }
         (Call::CumSum { dims }, [x], [y]) => fits(is(x, x.0, dims) && x == y && x.0 != Truth),
         (Call::Recurrence { dims }, [a, b], [y]) => {

@@ -150,10 +150,9 @@ fn attributes(call: &Call) -> String {
         Call::Iota => "iota".into(),
         Call::Gather(l) => format!("gather {}", gather(l)),
         Call::ScatterAdd(l) => format!("scatter_add {}", gather(l)),
-        Call::OverlapAdd(l) => format!(
-            "overlap_add {} {} {} {} {} {} {}",
-            l.outer, l.window, l.positions, l.inner, l.n, l.stride, l.dilation
-        ),
+        Call::OverlapAdd { x, how } => {
+            format!("overlap_add {} {} {} {} {}", layout(x), how.axis, how.n, how.stride, how.dilation)
+        }
         Call::CumSum { dims } => format!("cumsum {}", shape(dims)),
         Call::Recurrence { dims } => format!("recurrence {}", shape(dims)),
         Call::ArgSort { order, dims } => {

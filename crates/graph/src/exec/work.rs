@@ -26,7 +26,7 @@ impl Call {
             Call::Place { .. } | Call::InRange { .. } | Call::Iota | Call::Gather(_) => Some(0),
             Call::Uniform { .. }
             | Call::ScatterAdd(_)
-            | Call::OverlapAdd(_)
+            | Call::OverlapAdd { .. }
             | Call::ArgSort { .. }
             | Call::Solve { .. }
             | Call::Cholesky { .. }

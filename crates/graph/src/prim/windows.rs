@@ -1,7 +1,7 @@
 //! Windows over an axis, and their transpose, which adds them up where they overlap.
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::kernels::windows::Lengths;
+use chainrule_tensor::kernels::windows::Overlap;
 use chainrule_tensor::{Error, Layout, Shape, shape};
 
 use super::rows::Rows;
@@ -205,18 +205,13 @@ impl Primitive for OverlapAdd {
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
-        let shape = &args[0].shape;
-        let size = |axes: &[usize]| axes.iter().product::<usize>();
-        let Window { size: window, stride, dilation } = self.window;
-        Lowering::Kernel(Call::OverlapAdd(Lengths {
-            outer: size(&shape[..self.axis]),
-            window,
-            positions: shape[self.axis + 1],
-            inner: size(&shape[self.axis + 2..]),
-            n: self.n,
-            stride,
-            dilation,
-        }))
+        let Window { stride, dilation, .. } = self.window;
+        let how = Overlap { axis: self.axis, n: self.n, stride, dilation };
+        Lowering::Kernel(Call::OverlapAdd { x: args[0].clone(), how })
+    }
+
+    fn strided(&self) -> bool {
+        true
     }
 
     fn samples() -> Vec<Sample> {
@@ -230,6 +225,11 @@ impl Primitive for OverlapAdd {
             sample("overlap-add of (2, 3, 2), dilated by 2", &[2, 3, 2], 0, 5, 1, 2),
             sample("overlap-add with gaps (1, 2)", &[1, 2], 0, 4, 3, 1),
             sample("overlap-add of no numbers (2, 2, 0)", &[2, 2, 0], 0, 3, 1, 1),
+            Sample::new("overlap-add of a transpose (3, 4, 2)", &[&[3, 4, 2]], -2.0..2.0, |x| {
+                x[0].permute([2, 1, 0])
+                    .overlap_add_to(0, Window { size: 2, stride: 1, dilation: 1 }, 5)
+                    .square()
+            }),
         ]
     }
 }

@@ -164,12 +164,14 @@ pub(super) fn carry_out(
             }
             y
         }
-        Call::OverlapAdd(l) => {
+        Call::OverlapAdd { x, how } => {
             let mut y = vec![0.0; len];
-            for index in indices(&[l.outer, l.window, l.positions, l.inner]) {
-                let [o, w, p, k] = index[..] else { unreachable!() };
-                let x = inputs[0][((o * l.window + w) * l.positions + p) * l.inner + k];
-                y[(o * l.n + p * l.stride + w * l.dilation) * l.inner + k] += real(x);
+            let inner: usize = x.shape[how.axis + 2..].iter().product();
+            for (i, index) in indices(&x.shape).into_iter().enumerate() {
+                let (w, p) = (index[how.axis], index[how.axis + 1]);
+                let o = i / (inner * x.shape[how.axis] * x.shape[how.axis + 1]);
+                let to = (o * how.n + p * how.stride + w * how.dilation) * inner + i % inner;
+                y[to] += real(inputs[0][at(x, &index)]);
             }
             y.into_iter().map(Scalar::Real).collect()
         }

@@ -79,8 +79,8 @@ pub(super) fn run<T: Real>(
             };
             done.map_err(|outside| out_of_range("scatter_add", lengths.n, outside))?;
         }
-        (Call::OverlapAdd(lengths), [In::Real(x)], [Out::Real(y)]) => {
-            windows::overlap_add(x, *lengths, y);
+        (Call::OverlapAdd { x: from, how }, [In::Real(x)], [Out::Real(y)]) => {
+            windows::overlap_add(x, from, *how, y);
         }
         (Call::CumSum { dims }, [In::Real(x)], [Out::Real(y)]) => order::cumsum(x, *dims, y),
         (Call::CumSum { dims }, [In::Int(x)], [Out::Int(y)]) => order::cumsum(x, *dims, y),

@@ -212,15 +212,15 @@ impl<'t> Reader<'t> {
             ["iota"] => Call::Iota,
             ["gather", lengths @ ..] => Call::Gather(gather(lengths)?),
             ["scatter_add", lengths @ ..] => Call::ScatterAdd(gather(lengths)?),
-            ["overlap_add", o, w, p, i, n, s, d] => Call::OverlapAdd(windows::Lengths {
-                outer: number(o)?,
-                window: number(w)?,
-                positions: number(p)?,
-                inner: number(i)?,
-                n: number(n)?,
-                stride: number(s)?,
-                dilation: number(d)?,
-            }),
+            ["overlap_add", x, axis, n, stride, dilation] => Call::OverlapAdd {
+                x: read_layout(x)?,
+                how: windows::Overlap {
+                    axis: number(axis)?,
+                    n: number(n)?,
+                    stride: number(stride)?,
+                    dilation: number(dilation)?,
+                },
+            },
             ["cumsum", dims] => Call::CumSum { dims: read_dims(dims)? },
             ["recurrence", dims] => Call::Recurrence { dims: read_dims(dims)? },
             ["argsort", order, dims] => {
