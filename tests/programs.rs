@@ -137,6 +137,8 @@ mod c5w4_04_addition;
 mod c5w4_05_tagging;
 #[path = "../examples/c5w4_06_small_gpt.rs"]
 mod c5w4_06_small_gpt;
+#[path = "../examples/sixteen_bits.rs"]
+mod sixteen_bits;
 
 macro_rules! claims {
     ($($name:ident($seeds:expr, $epochs:expr);)*) => {$(
@@ -213,4 +215,5 @@ claims! {
     c5w4_04_addition(1, 700);
     c5w4_05_tagging(1, 400);
     c5w4_06_small_gpt(1, 400);
+    sixteen_bits(2, 20);
 }

@@ -1,6 +1,6 @@
 //! Every method of `Graph`, every transform, and rules and operations of the user's, right and wrong.
 
-use chainrule::graph::{Error, ErrorKind, Precision, Type};
+use chainrule::graph::{Error, ErrorKind, Mixed, Precision, Type};
 use chainrule::prelude::*;
 
 use crate::plans::affordable;
@@ -129,6 +129,11 @@ calls! { CALLS:
     accessors |w| {
         let g = w.g;
         if g.len() < 200 { assert!(!g.is_empty() && g.nodes().len() == g.len() && !format!("{g} {g:?}").is_empty()); }
+    };
+    mixed |w| {
+        let x = w.x();
+        let policy = Mixed::new(w.dice.pick(chainrule::tensor::Format::ALL)).ops(w.dice.pick(&[vec![], vec!["exp"], vec!["none"]]));
+        w.g.mixed(&policy, || Ok(x.exp())).unwrap_or(x)
     };
     check |w| {
         let (y, x) = (w.loss(), w.wrt());

@@ -218,6 +218,8 @@ calls! { OTHER:
     diagonal_at |w| { let k = w.dice.int(); w.x().diagonal_at(k) };
     diag |w| { let k = w.dice.int(); w.x().diag(k) };
     outer |w| { let x = w.x(); x.outer(w.beside(x)) };
+    expm |w| { let x = w.x(); if w.dice.once_in(2) { x.expm() } else { x.matmul(x.t()).expm() } };
+    round_to |w| { let format = w.dice.pick(chainrule::tensor::Format::ALL); w.x().round_to(format) };
     matrix_power |w| { let n = w.dice.int(); let x = w.x(); if w.dice.once_in(2) { x.matrix_power(n) } else { x.matmul(x.t()).matrix_power(n) } };
     tril |w| { let k = w.dice.int(); w.x().tril(k) };
     triu |w| { let k = w.dice.int(); w.x().triu(k) };

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use crate::cache::Cache;
 use crate::diff::derived::Derived;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mixed::Active;
 use crate::origin::{Attribution, Origin, Phase};
 use crate::precision::Precision;
 use crate::prim::Op;
@@ -115,6 +116,8 @@ pub(crate) struct Inner {
     pub(crate) repeats: Vec<Repeat>,
     /// How many recordings are going on that will not stay.
     pub(crate) scratches: usize,
+    /// What is rounded to 16 bits, the innermost last.
+    pub(crate) policies: Vec<Active>,
     /// How many tensors of reals of each width there are among leaves and constants.
     pub(crate) reals: Reals,
     /// An error of what gave a number in place of a value: the next way out reports it.
@@ -216,9 +219,19 @@ impl Graph {
         self.record(Op::Constant(Constant { value: Arc::new(value), ty }), &[])
     }
 
-    /// Records `op` applied to `args`: infers its type, or records a poisoned node that carries the error.
+    /// Records `op` applied to `args`, both rounded where a policy says so: infers its type, or records a poisoned node that
+    /// carries the error.
     #[track_caller]
     pub(crate) fn record<'g>(&'g self, op: Op, args: &[Var<'g>]) -> Var<'g> {
+        let Some(format) = self.narrows(&op, Location::caller()) else { return self.record_plain(op, args) };
+        let _line = self.blame_line(Location::caller());
+        let narrow = |x: &Var<'g>| if std::ptr::eq(x.graph, self) { self.narrowed(*x, format) } else { *x };
+        let args: SmallVec<[Var<'g>; 4]> = args.iter().map(narrow).collect();
+        self.narrowed(self.record_plain(op, &args), format)
+    }
+
+    #[track_caller]
+    fn record_plain<'g>(&'g self, op: Op, args: &[Var<'g>]) -> Var<'g> {
         let here = Location::caller();
         if let Some(foreign) = args.iter().find(|a| !std::ptr::eq(a.graph, self)) {
             let error = Error::new(ErrorKind::Graphs { op: op.name() });

@@ -4,7 +4,7 @@
 //! computed is left to an [`Executor`]. [`Cpu`] is the one that [`Compiled`](crate::Compiled) uses.
 
 pub use crate::exec::call::{Call, RowStep, RowWork};
-pub use crate::exec::cpu::{Cpu, Kernel, Memory};
+pub use crate::exec::cpu::{Cpu, Kernel, Memory, View, ViewMut};
 pub use crate::exec::executor::Executor;
 pub use crate::exec::machine::Machine;
 pub use crate::exec::plan::Plan;

@@ -16,6 +16,8 @@ mod costs;
 mod coverage;
 /// Errors carry the rule, the user's line, and the operands' lines.
 mod errors;
+/// The exponential of matrices.
+mod expm;
 /// Decompositions: what they are, and where they and their derivatives are not.
 mod factors;
 /// What the planner makes of a dozen programs.
@@ -40,6 +42,8 @@ mod profile;
 mod rules;
 /// What can be read of a graph: equations, and what backward keeps.
 mod seeing;
+/// Numbers of 16 bits: rounding, policies, memory.
+mod sixteen;
 /// Plans are read as they are printed.
 mod text;
 /// Transforms of formulas and of each other: vmap, Jacobians, custom rules.

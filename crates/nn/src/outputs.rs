@@ -200,7 +200,7 @@ fn flows(graph: &Graph, labels: Var<'_>) -> Vec<Flow> {
         let rows_stay =
             || node.args.iter().all(|a| nodes[a.index()].ty.shape.first() == node.ty.shape.first());
         let step = match node.op {
-            Op::Reshape(_) | Op::Cast(_) | Op::InRange(_) | Op::StopGradient(_) => Flow::Same,
+            Op::Reshape(_) | Op::Cast(_) | Op::InRange(_) | Op::StopGradient(_) | Op::Narrow(_) => Flow::Same,
             Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => Flow::Ordered,
             Op::Broadcast(_) if rows_stay() => Flow::Ordered,
             _ => Flow::Moved,

@@ -157,8 +157,9 @@ impl Checker {
         order: usize,
     ) -> Result<Report> {
         let graph = loss.graph;
-        let compile =
-            |outputs: &[Var<'g>]| graph.compiler(parameters, outputs).precision(Precision::F64).build();
+        let compile = |outputs: &[Var<'g>]| {
+            graph.compiler(parameters, outputs).precision(Precision::F64).exact(true).build()
+        };
         let (names, values): (Vec<String>, Vec<Tensor>) =
             parameters.iter().map(|p| leaf(*p)).collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let gradients: Vec<Var<'g>> =

@@ -81,7 +81,8 @@ impl Replay {
         let outputs: Vec<_> = real.iter().zip(found).map(|(x, g)| g.unwrap_or_else(|| x.like(0.0))).collect();
         let places = leaves.iter().map(|x| real.iter().position(|r| r.id() == x.id())).collect();
         let all: Vec<_> = leaves.iter().copied().chain([ct]).collect();
-        let compile = |outputs: &[_]| fresh.compiler(&all, outputs).precision(Precision::F64).build();
+        let compile =
+            |outputs: &[_]| fresh.compiler(&all, outputs).precision(Precision::F64).exact(true).build();
         let probe = Probe::new(compile(&[(y * ct).sum(..)])?, Vec::new());
         Ok(Replay { probe, backward: compile(&outputs)?, forward: compile(&[y])?, shape, places })
     }

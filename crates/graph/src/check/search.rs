@@ -163,7 +163,7 @@ fn values(
     wanted.sort();
     let vars = |ids: &[NodeId]| ids.iter().map(|id| graph.var(*id)).collect::<Vec<_>>();
     let compiler = graph.compiler(&vars(parameters), &vars(&wanted));
-    let mut compiled = compiler.precision(Precision::F64).optimise(Optimise::NONE).build()?;
+    let mut compiled = compiler.precision(Precision::F64).exact(true).optimise(Optimise::NONE).build()?;
     let found = compiled.run(point)?.iter().map(wide);
     Ok(wanted.iter().copied().zip(found).collect())
 }
@@ -295,7 +295,7 @@ fn blocked(loss: Var<'_>, parameters: &[NodeId], point: &[Tensor], stops: &[Node
     // The gradients of the parameters tell how much is much.
     // A formula with a rule of its own may use a stop; then there is no telling.
     let Ok(through) = loss.grad_or_zeros(&vars(&[stops, parameters].concat())) else { return Ok(Vec::new()) };
-    let compiler = graph.compiler(&vars(parameters), &through).precision(Precision::F64);
+    let compiler = graph.compiler(&vars(parameters), &through).precision(Precision::F64).exact(true);
     let through: Vec<Tensor> = compiler.build()?.run(point)?.iter().map(wide).collect();
     let most = |t: &Tensor| reals(t).iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     let largest = through.iter().map(most).fold(0.0, f64::max);

@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use chainrule_tensor::Layout;
-use chainrule_tensor::kernels::Kind;
 
 use super::anomaly::LeafPlace;
 use super::call::Call;
 use super::fits;
-use super::lower::{Lowered, Source, VirtualStep};
-use super::plan::{Plan, Slot, Step};
+use super::lower::{Lowered, Source, Virtual, VirtualStep};
+use super::plan::{Plan, Room, Slot, Step};
 use super::verify;
 use crate::ir::Type;
 use crate::precision::Precision;
@@ -21,9 +20,9 @@ struct Assigner<'a> {
     /// The last step that reads each virtual buffer; [`NEVER`] is read after all steps.
     last: Vec<Option<usize>>,
     real: Vec<Option<usize>>,
-    buffers: Vec<(Kind, usize)>,
-    /// The free buffers of each kind and length, the last freed at the end.
-    free: HashMap<(Kind, usize), Vec<usize>>,
+    buffers: Vec<Room>,
+    /// The free buffers of each kind, format and length, the last freed at the end.
+    free: HashMap<Room, Vec<usize>>,
     /// Buffers of constants, inputs and state, which never become free.
     fixed: Vec<bool>,
     /// For the next value of a state: the virtual buffer of the value before, if anything reads or replaces it.
@@ -57,7 +56,7 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool, precision: Precision) -> Pla
     for (v, buffer) in lowered.buffers.iter().enumerate() {
         let place = match &buffer.source {
             Source::Step => continue,
-            _ => a.fresh(buffer.kind, buffer.len, true),
+            _ => a.fresh(a.spec(v), true),
         };
         a.real[v] = Some(place);
         match &buffer.source {
@@ -111,8 +110,8 @@ pub(crate) fn assign(lowered: Lowered, reuse: bool, precision: Precision) -> Pla
 }
 
 impl Assigner<'_> {
-    fn fresh(&mut self, kind: Kind, len: usize, fixed: bool) -> usize {
-        self.buffers.push((kind, len));
+    fn fresh(&mut self, room: Room, fixed: bool) -> usize {
+        self.buffers.push(room);
         self.fixed.push(fixed);
         self.buffers.len() - 1
     }
@@ -126,8 +125,8 @@ impl Assigner<'_> {
             let place = self.home(s, &mut reads, out, &mut in_place, j);
             let place = place.or_else(|| self.over_input(&mut reads, out, &mut in_place, j));
             let place = place.or_else(|| self.recycled(out));
-            let (kind, len) = self.spec(out);
-            self.real[out] = Some(place.unwrap_or_else(|| self.fresh(kind, len, false)));
+            let room = self.spec(out);
+            self.real[out] = Some(place.unwrap_or_else(|| self.fresh(room, false)));
         }
         if self.reuse {
             let held: HashSet<usize> = step.outputs.iter().filter_map(|o| self.real[*o]).collect();
@@ -145,9 +144,10 @@ impl Assigner<'_> {
         in_place
     }
 
-    /// Kind and length of a virtual buffer.
-    fn spec(&self, v: usize) -> (Kind, usize) {
-        (self.lowered.buffers[v].kind, self.lowered.buffers[v].len)
+    /// What a virtual buffer needs room for.
+    fn spec(&self, v: usize) -> Room {
+        let Virtual { kind, format, len, .. } = self.lowered.buffers[v];
+        Room { kind, format, len }
     }
 
     /// What step `s` reads, if it may work in place.
@@ -216,8 +216,8 @@ struct Reads<'s> {
     layouts: &'s [Layout],
     /// The inputs that lie in each buffer.
     of: HashMap<usize, Vec<usize>>,
-    /// The buffers of each kind and length that nothing reads after this step.
-    last: HashMap<(Kind, usize), VecDeque<usize>>,
+    /// The buffers of each kind, format and length that nothing reads after this step.
+    last: HashMap<Room, VecDeque<usize>>,
 }
 
 impl Reads<'_> {

@@ -51,6 +51,7 @@ pub struct Compiler<'g> {
     pub(crate) precision: Precision,
     pub(crate) optimise: Optimise,
     pub(crate) anomaly: bool,
+    pub(crate) exact: bool,
     /// Values that are at hand, at the precision of the plan.
     pub(crate) known: Values,
     /// What was wrong with the request; told when the plan is made.
@@ -94,6 +95,7 @@ impl Graph {
             precision: Precision::of_leaves(self),
             optimise: Optimise::ALL,
             anomaly: false,
+            exact: false,
             known: Values::default(),
             refused: self.admit("compile", &[outputs, inputs].concat()).err(),
         }
@@ -143,6 +145,23 @@ impl Compiler<'_> {
     /// ```
     pub fn anomaly(mut self, on: bool) -> Self {
         self.anomaly = on;
+        self
+    }
+
+    /// Takes every rounding to 16 bits ([`Var::round_to`]) for nothing: what is computed then is the formula, as smooth as it
+    /// is without. The gradient check does so.
+    ///
+    /// ```
+    /// use chainrule_graph::Graph;
+    /// use chainrule_tensor::Format;
+    /// let g = Graph::new();
+    /// let y = g.leaf("x", 0.1).round_to(Format::F16);
+    /// let exact = g.compiler(&[], &[y]).exact(true).build()?.run(&[])?[0].item::<f64>()?;
+    /// assert_eq!(exact, 0.1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn exact(mut self, on: bool) -> Self {
+        self.exact = on;
         self
     }
 

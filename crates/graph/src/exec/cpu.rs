@@ -2,11 +2,10 @@
 
 mod run;
 
-use std::marker::PhantomData;
-
 use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::kernels::{Kind, Slice, SliceMut, elementwise, rows};
-use chainrule_tensor::{DType, Element, Real, Shape, Tensor};
+use chainrule_tensor::{DType, Element, Format, Real, Shape, Tensor};
+use smallvec::SmallVec;
 
 use super::call::{Call, RowStep, RowWork};
 use super::executor::Executor;
@@ -14,14 +13,17 @@ use crate::error::ErrorKind;
 use crate::ir::Type;
 use run::{clear, run};
 
-/// Carries out plans on this processor, with reals of type `T`.
+/// Carries out plans on this processor, with reals of type `T`. What has 16 bits is widened for each kernel that reads it.
 #[derive(Debug)]
-pub struct Cpu<T>(PhantomData<T>);
+pub struct Cpu<T> {
+    /// Room for what is widened, as much as a step needed.
+    wide: Vec<Vec<T>>,
+}
 
 impl<T> Cpu<T> {
-    /// The one there is.
+    /// With nothing to do yet.
     pub const fn new() -> Self {
-        Cpu(PhantomData)
+        Cpu { wide: Vec::new() }
     }
 }
 
@@ -49,6 +51,8 @@ pub enum Kernel {
 pub enum Memory<T> {
     /// Reals.
     Real(Vec<T>),
+    /// Reals of 16 bits.
+    Half(Format, Vec<u16>),
     /// Integers.
     Int(Vec<i64>),
     /// Truth values.
@@ -59,17 +63,36 @@ pub enum Memory<T> {
     Result(Tensor),
 }
 
+/// A value to be read.
+#[derive(Clone, Copy, Debug)]
+pub enum View<'a, T: Real> {
+    /// As kernels read it.
+    Whole(Slice<'a, T>),
+    /// In 16 bits.
+    Half(Format, &'a [u16]),
+}
+
+/// A value to be written.
+#[derive(Debug)]
+pub enum ViewMut<'a, T: Real> {
+    /// As kernels write it.
+    Whole(SliceMut<'a, T>),
+    /// In 16 bits.
+    Half(Format, &'a mut [u16]),
+}
+
 impl<T: Real> Executor for Cpu<T> {
     type Memory = Memory<T>;
-    type View<'a> = Slice<'a, T>;
-    type ViewMut<'a> = SliceMut<'a, T>;
+    type View<'a> = View<'a, T>;
+    type ViewMut<'a> = ViewMut<'a, T>;
     type Kernel = Kernel;
 
-    fn room(&mut self, kind: Kind, len: usize) -> Memory<T> {
-        match kind {
-            Kind::Real => Memory::Real(vec![T::zero(); len]),
-            Kind::Int => Memory::Int(vec![0; len]),
-            Kind::Truth => Memory::Truth(vec![false; len]),
+    fn room(&mut self, kind: Kind, format: Option<Format>, len: usize) -> Memory<T> {
+        match (kind, format) {
+            (Kind::Real, Some(format)) => Memory::Half(format, vec![0; len]),
+            (Kind::Real, None) => Memory::Real(vec![T::zero(); len]),
+            (Kind::Int, _) => Memory::Int(vec![0; len]),
+            (Kind::Truth, _) => Memory::Truth(vec![false; len]),
         }
     }
 
@@ -77,76 +100,85 @@ impl<T: Real> Executor for Cpu<T> {
         Memory::Tensor(prepared::<T>(value))
     }
 
-    fn put(&mut self, value: &Tensor, to: SliceMut<'_, T>) {
-        copy(lend(&prepared::<T>(value)), to);
+    fn put(&mut self, value: &Tensor, to: ViewMut<'_, T>) {
+        self.copy(View::Whole(lend(&prepared::<T>(value))), to);
     }
 
-    fn get(&self, from: Slice<'_, T>, ty: &Type) -> Tensor {
+    fn get(&self, from: View<'_, T>, ty: &Type) -> Tensor {
         let mut out = zeros::<T>(ty.kind, &ty.shape);
-        copy(from, lend_mut(&mut out));
+        copy(from, ViewMut::Whole(lend_mut(&mut out)));
         out
     }
 
-    fn number(&self, from: Slice<'_, T>) -> i64 {
+    fn number(&self, from: View<'_, T>) -> i64 {
         match from {
-            Slice::Int(x) => x[0],
-            Slice::Truth(x) => i64::from(x[0]),
-            Slice::Real(_) => unreachable!("plans ask for integers and truth values only"),
+            View::Whole(Slice::Int(x)) => x[0],
+            View::Whole(Slice::Truth(x)) => i64::from(x[0]),
+            _ => unreachable!("plans ask for integers and truth values only"),
         }
     }
 
-    fn set_number(&mut self, value: i64, to: SliceMut<'_, T>) {
+    fn set_number(&mut self, value: i64, to: ViewMut<'_, T>) {
         match to {
-            SliceMut::Int(x) => x[0] = value,
+            ViewMut::Whole(SliceMut::Int(x)) => x[0] = value,
             _ => unreachable!("plans count in integers"),
         }
     }
 
-    fn view<'a>(&self, memory: &'a Memory<T>, len: usize) -> Slice<'a, T> {
-        match memory {
+    fn view<'a>(&self, memory: &'a Memory<T>, len: usize) -> View<'a, T> {
+        View::Whole(match memory {
             Memory::Real(v) => Slice::Real(&v[..len]),
+            Memory::Half(format, v) => return View::Half(*format, &v[..len]),
             Memory::Int(v) => Slice::Int(&v[..len]),
             Memory::Truth(v) => Slice::Truth(&v[..len]),
             Memory::Tensor(t) | Memory::Result(t) => lend(t),
-        }
+        })
     }
 
-    fn view_mut<'a>(&self, memory: &'a mut Memory<T>, len: usize) -> SliceMut<'a, T> {
-        match memory {
+    fn view_mut<'a>(&self, memory: &'a mut Memory<T>, len: usize) -> ViewMut<'a, T> {
+        ViewMut::Whole(match memory {
             Memory::Real(v) => SliceMut::Real(&mut v[..len]),
+            Memory::Half(format, v) => return ViewMut::Half(*format, &mut v[..len]),
             Memory::Int(v) => SliceMut::Int(&mut v[..len]),
             Memory::Truth(v) => SliceMut::Truth(&mut v[..len]),
             Memory::Result(t) => lend_mut(t),
             Memory::Tensor(_) => unreachable!("steps write only to buffers of the plan's own"),
-        }
+        })
     }
 
-    fn nothing<'a>(&self) -> Slice<'a, T> {
-        Slice::Real(&[])
+    fn nothing<'a>(&self) -> View<'a, T> {
+        View::Whole(Slice::Real(&[]))
     }
 
-    fn part<'a, 'b: 'a>(&self, of: Slice<'b, T>, start: usize, len: usize) -> Slice<'a, T> {
-        match of {
-            Slice::Real(x) => Slice::Real(&x[start..start + len]),
-            Slice::Int(x) => Slice::Int(&x[start..start + len]),
-            Slice::Truth(x) => Slice::Truth(&x[start..start + len]),
-        }
+    fn part<'a, 'b: 'a>(&self, of: View<'b, T>, start: usize, len: usize) -> View<'a, T> {
+        let range = start..start + len;
+        View::Whole(match of {
+            View::Half(format, x) => return View::Half(format, &x[range]),
+            View::Whole(Slice::Real(x)) => Slice::Real(&x[range]),
+            View::Whole(Slice::Int(x)) => Slice::Int(&x[range]),
+            View::Whole(Slice::Truth(x)) => Slice::Truth(&x[range]),
+        })
     }
 
-    fn part_mut<'a>(&self, of: &'a mut SliceMut<'_, T>, start: usize, len: usize) -> SliceMut<'a, T> {
-        match of {
-            SliceMut::Real(x) => SliceMut::Real(&mut x[start..start + len]),
-            SliceMut::Int(x) => SliceMut::Int(&mut x[start..start + len]),
-            SliceMut::Truth(x) => SliceMut::Truth(&mut x[start..start + len]),
-        }
+    fn part_mut<'a>(&self, of: &'a mut ViewMut<'_, T>, start: usize, len: usize) -> ViewMut<'a, T> {
+        let range = start..start + len;
+        ViewMut::Whole(match of {
+            ViewMut::Half(format, x) => return ViewMut::Half(*format, &mut x[range]),
+            ViewMut::Whole(SliceMut::Real(x)) => SliceMut::Real(&mut x[range]),
+            ViewMut::Whole(SliceMut::Int(x)) => SliceMut::Int(&mut x[range]),
+            ViewMut::Whole(SliceMut::Truth(x)) => SliceMut::Truth(&mut x[range]),
+        })
     }
 
-    fn copy(&mut self, from: Slice<'_, T>, to: SliceMut<'_, T>) {
+    fn copy(&mut self, from: View<'_, T>, to: ViewMut<'_, T>) {
         copy(from, to);
     }
 
-    fn clear(&mut self, mut to: SliceMut<'_, T>) {
-        clear(&mut to);
+    fn clear(&mut self, to: ViewMut<'_, T>) {
+        match to {
+            ViewMut::Whole(mut to) => clear(&mut to),
+            ViewMut::Half(_, to) => to.fill(0),
+        }
     }
 
     fn prepare(&mut self, call: &Call) -> Result<Kernel, ErrorKind> {
@@ -177,26 +209,23 @@ impl<T: Real> Executor for Cpu<T> {
         &mut self,
         call: &Call,
         kernel: &mut Kernel,
-        inputs: &[Slice<'_, T>],
-        outputs: &mut [SliceMut<'_, T>],
+        inputs: &[View<'_, T>],
+        outputs: &mut [ViewMut<'_, T>],
     ) -> Result<(), ErrorKind> {
-        match (kernel, inputs, outputs) {
-            (Kernel::Map(kernel), inputs, outputs) => kernel.run(inputs, outputs),
-            (Kernel::Rows(kernel), inputs, outputs) => kernel.run(inputs, outputs),
-            (Kernel::MatMul(product), [Slice::Real(a), Slice::Real(b)], [SliceMut::Real(y)]) => {
-                product.run(a, b, y);
-            }
-            (_, inputs, outputs) => return run(call, inputs, outputs),
-        }
-        Ok(())
+        let mut wide = std::mem::take(&mut self.wide);
+        let done = run_wide(&mut wide, call, kernel, inputs, outputs);
+        self.wide = wide;
+        done
     }
 
-    fn scratch(&self, kernel: &Kernel) -> usize {
-        match kernel {
-            Kernel::Map(kernel) => kernel.scratch(T::DTYPE.size()),
-            Kernel::Rows(kernel) => kernel.scratch(T::DTYPE.size()),
-            Kernel::MatMul(_) | Kernel::Plain => 0,
-        }
+    fn scratch(&self, kernel: &Kernel, halves: usize) -> usize {
+        let width = T::DTYPE.size();
+        halves * width
+            + match kernel {
+                Kernel::Map(kernel) => kernel.scratch(width),
+                Kernel::Rows(kernel) => kernel.scratch(width),
+                Kernel::MatMul(_) | Kernel::Plain => 0,
+            }
     }
 
     fn result(&mut self, kind: Kind, shape: &Shape) -> Memory<T> {
@@ -216,19 +245,89 @@ impl<T: Real> Executor for Cpu<T> {
             Memory::Result(made) => std::mem::swap(made, to),
             kept => {
                 let made = self.view(kept, ty.shape.size());
-                copy(made, lend_mut(to));
+                copy(made, ViewMut::Whole(lend_mut(to)));
             }
         }
     }
 }
 
-fn copy<T: Real>(from: Slice<'_, T>, to: SliceMut<'_, T>) {
+fn copy<T: Real>(from: View<'_, T>, to: ViewMut<'_, T>) {
+    use {Slice as In, SliceMut as Out};
     match (from, to) {
-        (Slice::Real(from), SliceMut::Real(to)) => to.copy_from_slice(from),
-        (Slice::Int(from), SliceMut::Int(to)) => to.copy_from_slice(from),
-        (Slice::Truth(from), SliceMut::Truth(to)) => to.copy_from_slice(from),
+        (View::Half(_, from), ViewMut::Half(_, to)) => to.copy_from_slice(from),
+        (View::Half(format, from), ViewMut::Whole(Out::Real(to))) => format.decode(from, to),
+        (View::Whole(In::Real(from)), ViewMut::Half(format, to)) => format.encode(from, to),
+        (View::Whole(In::Real(from)), ViewMut::Whole(Out::Real(to))) => to.copy_from_slice(from),
+        (View::Whole(In::Int(from)), ViewMut::Whole(Out::Int(to))) => to.copy_from_slice(from),
+        (View::Whole(In::Truth(from)), ViewMut::Whole(Out::Truth(to))) => to.copy_from_slice(from),
         _ => unreachable!("a value and its buffer are of one kind"),
     }
+}
+
+/// Runs a kernel with what has 16 bits widened into `wide`.
+fn run_wide<T: Real>(
+    wide: &mut Vec<Vec<T>>,
+    call: &Call,
+    kernel: &Kernel,
+    inputs: &[View<'_, T>],
+    outputs: &mut [ViewMut<'_, T>],
+) -> Result<(), ErrorKind> {
+    let halves =
+        |input: &View<'_, T>| if let View::Half(format, x) = input { Some((*format, *x)) } else { None };
+    let (read, written) = (
+        inputs.iter().filter_map(halves).count(),
+        outputs.iter().filter(|y| matches!(y, ViewMut::Half(..))).count(),
+    );
+    if wide.len() < read + written {
+        wide.resize_with(read + written, Vec::new);
+    }
+    let (mut reading, mut writing) = wide.split_at_mut(read);
+    let mut sources: SmallVec<[Slice<'_, T>; 16]> = SmallVec::new();
+    for input in inputs {
+        sources.push(match input {
+            View::Whole(x) => *x,
+            View::Half(format, x) => {
+                let (own, rest) = std::mem::take(&mut reading).split_at_mut(1);
+                reading = rest;
+                own[0].resize(x.len(), T::zero());
+                format.decode(x, &mut own[0]);
+                Slice::Real(&own[0])
+            }
+        });
+    }
+    {
+        let mut targets: SmallVec<[SliceMut<'_, T>; 8]> = SmallVec::new();
+        let mut writing = &mut writing[..];
+        for output in &mut *outputs {
+            targets.push(match output {
+                ViewMut::Whole(y) => y.reborrow(),
+                ViewMut::Half(format, y) => {
+                    let (own, rest) = std::mem::take(&mut writing).split_at_mut(1);
+                    writing = rest;
+                    own[0].resize(y.len(), T::zero());
+                    // A kernel that works in place reads what is there.
+                    format.decode(y, &mut own[0]);
+                    SliceMut::Real(&mut own[0])
+                }
+            });
+        }
+        match (kernel, &sources[..], &mut targets[..]) {
+            (Kernel::Map(kernel), inputs, outputs) => kernel.run(inputs, outputs),
+            (Kernel::Rows(kernel), inputs, outputs) => kernel.run(inputs, outputs),
+            (Kernel::MatMul(product), [Slice::Real(a), Slice::Real(b)], [SliceMut::Real(y)]) => {
+                product.run(a, b, y);
+            }
+            (_, inputs, outputs) => run(call, inputs, outputs)?,
+        }
+    }
+    for output in outputs {
+        if let ViewMut::Half(format, y) = output {
+            let (own, rest) = std::mem::take(&mut writing).split_at_mut(1);
+            writing = rest;
+            format.encode(&own[0], y);
+        }
+    }
+    Ok(())
 }
 
 fn zeros<T: Real>(kind: Kind, shape: &Shape) -> Tensor {

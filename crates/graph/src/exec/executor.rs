@@ -1,7 +1,7 @@
 //! What it takes to carry out plans: a memory, and a kernel for each call.
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Shape, Tensor};
+use chainrule_tensor::{Format, Shape, Tensor};
 
 use super::call::Call;
 use crate::error::ErrorKind;
@@ -23,8 +23,8 @@ pub trait Executor {
     /// A call made ready, once, when the plan is.
     type Kernel;
 
-    /// Room for `len` elements, all 0 or false.
-    fn room(&mut self, kind: Kind, len: usize) -> Self::Memory;
+    /// Room for `len` elements, all 0 or false. What is put there is rounded to `format`, if there is one: two bytes hold it.
+    fn room(&mut self, kind: Kind, format: Option<Format>, len: usize) -> Self::Memory;
 
     /// Memory that holds `value` and is never written; it may be that of `value` itself.
     fn hold(&mut self, value: &Tensor) -> Self::Memory;
@@ -56,7 +56,7 @@ pub trait Executor {
     /// `len` elements of a view, from `start` on.
     fn part_mut<'a>(&self, of: &'a mut Self::ViewMut<'_>, start: usize, len: usize) -> Self::ViewMut<'a>;
 
-    /// Copies a value to one of the same kind and length.
+    /// Copies a value to one of the same kind and length; one of them may have 16 bits.
     fn copy(&mut self, from: Self::View<'_>, to: Self::ViewMut<'_>);
 
     /// Makes all elements 0 or false.
@@ -80,14 +80,14 @@ pub trait Executor {
         outputs: &mut [Self::ViewMut<'_>],
     ) -> Result<(), ErrorKind>;
 
-    /// Bytes that each thread needs to run it, besides inputs and outputs.
-    fn scratch(&self, _kernel: &Self::Kernel) -> usize {
+    /// Bytes that each thread needs to run it, besides inputs and outputs, if `halves` elements of these have 16 bits.
+    fn scratch(&self, _kernel: &Self::Kernel, _halves: usize) -> usize {
         0
     }
 
     /// Room for a value that a run results in.
     fn result(&mut self, kind: Kind, shape: &Shape) -> Self::Memory {
-        self.room(kind, shape.size())
+        self.room(kind, None, shape.size())
     }
 
     /// Makes a result ready to be written by the next run.

@@ -9,7 +9,7 @@ use chainrule_tensor::kernels::{Kind, matmul::MatMul};
 use chainrule_tensor::{Layout, Shape};
 
 use super::call::{Call, RowStep, RowWork};
-use super::plan::{Plan, Slot};
+use super::plan::{Plan, Room, Slot};
 use super::rows::aligned;
 use super::verify::lies_within;
 use super::within::{Choice, Cycle, Output};
@@ -30,7 +30,8 @@ pub(crate) fn plan(plan: &Plan) -> Fits {
     let mut given = is_there.clone();
     let holds = |b: usize, ty: &Type| {
         let why = || format!("b{b} does not hold {ty}");
-        all_fit(plan.buffers.get(b) == Some(&(ty.kind, ty.shape.size())), why)
+        let whole = Room { kind: ty.kind, format: None, len: ty.shape.size() };
+        all_fit(plan.buffers.get(b) == Some(&whole), why)
     };
     let constants = plan.constants.iter().map(|(b, value, _)| (*b, type_of(value)));
     let inputs = plan.inputs.iter().map(|(b, _, ty, _)| (*b, ty.clone()));
@@ -44,7 +45,12 @@ pub(crate) fn plan(plan: &Plan) -> Fits {
         all_fit(!is_there[*b], || format!("b{b} is given twice"))?;
         is_there[*b] = true;
     }
-    let value = |slot: &Slot| (plan.buffers[slot.buffer].0, slot.len);
+    for (b, room) in plan.buffers.iter().enumerate() {
+        all_fit(room.format.is_none() || room.kind == Kind::Real, || {
+            format!("b{b} has a format, but no reals")
+        })?;
+    }
+    let value = |slot: &Slot| (plan.buffers[slot.buffer].kind, slot.len);
     for step in &plan.steps {
         let about = |why: String| format!("{} [{}]: {why}", step.call.name(), step.about.label);
         for slot in &step.inputs {
@@ -77,7 +83,8 @@ pub(crate) fn plan(plan: &Plan) -> Fits {
     }
     for (slot, ty) in &plan.outputs {
         let fits = is_there[slot.buffer] && value(slot) == (ty.kind, ty.shape.size());
-        all_fit(fits && !given[slot.buffer], || format!("b{} is no result {ty}", slot.buffer))?;
+        let whole = plan.buffers[slot.buffer].format.is_none();
+        all_fit(fits && whole && !given[slot.buffer], || format!("b{} is no result {ty}", slot.buffer))?;
     }
     for (from, to) in &plan.carries {
         let home = plan.state.iter().find(|(b, _)| b == to);

@@ -28,6 +28,7 @@ pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Values> {
         precision: compiler.precision,
         optimise: Optimise { fold: false, ..compiler.optimise },
         anomaly: false,
+        exact: compiler.exact,
         known: compiler.known.clone(),
         refused: None,
     };

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Scalar};
-use chainrule_tensor::{Layout, Shape, Tensor};
+use chainrule_tensor::{Format, Layout, Shape, Tensor};
 
 use super::anomaly::{Leaf, Watch};
 use super::call::Call;
@@ -29,6 +29,8 @@ use crate::walk::{IdMap, IdSet, Values};
 pub(crate) struct Virtual {
     pub(crate) kind: Kind,
     pub(crate) len: usize,
+    /// What reals are known to be rounded to, so that two bytes hold them.
+    pub(crate) format: Option<Format>,
     /// The shape of the value; for pictures.
     pub(crate) shape: Shape,
     pub(crate) source: Source,
@@ -106,6 +108,8 @@ struct Lowerer<'a> {
     shared: IdSet,
     /// Whether leaves and steps are watched.
     anomaly: bool,
+    /// Whether nothing is rounded to 16 bits.
+    exact: bool,
     out: Lowered,
 }
 
@@ -131,6 +135,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> 
             leaves: Vec::new(),
         },
         anomaly: compiler.anomaly,
+        exact: compiler.exact,
     };
     for (id, value) in folded {
         lowerer.given(id, Source::Constant(value, None));
@@ -189,6 +194,8 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> 
             _ => None,
         };
         let next = lowerer.own(*new);
+        // What is handed out, or kept from run to run, has the width of the plan.
+        lowerer.out.buffers[next].format = None;
         if let Some(start) = start {
             debug_assert_eq!(lowerer.out.state.len(), i);
             lowerer.out.state.push((start, next));
@@ -197,6 +204,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> 
     }
     for id in &compiler.outputs {
         let buffer = lowerer.own(*id);
+        lowerer.out.buffers[buffer].format = None;
         lowerer.out.outputs.push((buffer, inner.nodes[id.index()].ty.shape.clone()));
     }
     if cfg!(debug_assertions) {
@@ -236,7 +244,7 @@ impl Work {
 impl Lowerer<'_> {
     fn buffer(&mut self, ty: &Type, source: Source) -> usize {
         let (kind, shape) = (ty.kind, ty.shape.clone());
-        self.out.buffers.push(Virtual { kind, len: shape.size(), shape, source });
+        self.out.buffers.push(Virtual { kind, len: shape.size(), format: None, shape, source });
         self.out.buffers.len() - 1
     }
 
@@ -278,9 +286,11 @@ impl Lowerer<'_> {
         let Lowering::Kernel(call) = node.op.lower(&layouts, &node.ty) else {
             unreachable!("{} was scheduled as a kernel", node.op.name())
         };
+        let format = self.moved(&call, &buffers);
         let mut outputs = Vec::new();
         for (i, ty) in result_types(self.nodes, id).iter().enumerate() {
             let buffer = self.buffer(ty, Source::Step);
+            self.out.buffers[buffer].format = format;
             let place = Place::At(buffer, Layout::contiguous(ty.shape.clone()));
             match i {
                 0 => self.places.insert(id, place),
@@ -322,6 +332,18 @@ impl Lowerer<'_> {
             },
         };
         self.places.insert(id, place);
+    }
+
+    /// The format of what a call makes that only moves elements, if all that it moves has one. Without reuse of memory every
+    /// value has the width of the plan.
+    fn moved(&self, call: &Call, inputs: &[usize]) -> Option<Format> {
+        let moved = match call {
+            Call::Place { .. } => inputs,
+            Call::Gather(_) => &inputs[..1],
+            _ => return None,
+        };
+        let format = self.out.buffers[*moved.first()?].format;
+        format.filter(|_| moved.iter().all(|v| self.out.buffers[*v].format == format))
     }
 
     /// A node's value in some buffer, in any layout.
@@ -379,6 +401,7 @@ impl Lowerer<'_> {
             }
         };
         let out = self.buffer(&ty, Source::Step);
+        self.out.buffers[out].format = inputs.first().and_then(|v: &usize| self.out.buffers[*v].format);
         let call = Call::map(program.finish(), ty.shape.clone(), layouts);
         self.step(call, inputs, vec![out], node.origin.clone(), "copy".into());
         (out, Layout::contiguous(ty.shape))

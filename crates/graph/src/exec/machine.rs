@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Shape, Tensor};
 use smallvec::SmallVec;
 
 use super::anomaly::LeafPlace;
 use super::call::Call;
 use super::executor::Executor;
-use super::plan::{Plan, Slot, Step};
+use super::plan::{Plan, Room, Slot, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Type, type_of};
 
@@ -181,7 +180,9 @@ impl<E: Executor> Store<E> {
         let mut sum = plan.own_bytes()?;
         for (ready, step) in self.ready.iter().zip(&plan.steps) {
             match ready {
-                Ready::Kernel(kernel) => scratch = scratch.max(executor.scratch(kernel)),
+                Ready::Kernel(kernel) => {
+                    scratch = scratch.max(executor.scratch(kernel, plan.halves(step)));
+                }
                 Ready::Plans(stores) => {
                     for (store, plan) in stores.iter().zip(step.call.within()) {
                         sum = sum.checked_add(store.bytes(plan, executor)?)?;
@@ -208,8 +209,8 @@ impl<E: Executor> Store<E> {
         for (slot, ty) in plan.outputs.iter().filter(|(slot, _)| !within && holders[&slot.buffer] == 1) {
             of[slot.buffer] = Some(Held::Own(executor.result(ty.kind, &ty.shape)));
         }
-        let room = |(held, (kind, len)): (Option<Held<_>>, &(Kind, usize))| {
-            held.unwrap_or_else(|| Held::Own(executor.room(*kind, *len)))
+        let room = |(held, room): (Option<Held<_>>, &Room)| {
+            held.unwrap_or_else(|| Held::Own(executor.room(room.kind, room.format, room.len)))
         };
         self.buffers = of.into_iter().zip(&plan.buffers).map(room).collect();
         for (buffer, start) in &plan.state {
@@ -328,7 +329,7 @@ fn look<E: Executor>(
     let (Some(watch), [made]) = (&step.about.watch, &step.outputs[..]) else { return Ok(()) };
     let value = |slot: &Slot| {
         let view = store.read(executor, *slot, lent);
-        executor.get(view, &Type { kind: plan.buffers[slot.buffer].0, shape: Shape::from([slot.len]) })
+        executor.get(view, &Type { kind: plan.buffers[slot.buffer].kind, shape: Shape::from([slot.len]) })
     };
     let inputs: Vec<Tensor> = step.inputs.iter().map(&value).collect();
     watch.look(&value(made), &inputs, run, &step.about.origin).map_or(Ok(()), Err)
@@ -353,7 +354,7 @@ fn leaves<E: Executor>(
             LeafPlace::Immediate(x) => leaf.look(&Tensor::from(x).cast(plan.precision.dtype()), None, run),
             LeafPlace::Buffer(buffer, len) => {
                 let view = store.read(executor, Slot { buffer, len }, &[]);
-                let ty = Type { kind: plan.buffers[buffer].0, shape: Shape::from([len]) };
+                let ty = Type { kind: plan.buffers[buffer].kind, shape: Shape::from([len]) };
                 leaf.look(&executor.get(view, &ty), given.get(&buffer).copied(), run)
             }
         };

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chainrule_tensor as tensor;
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{DType, Tensor};
+use chainrule_tensor::{DType, Format, Tensor};
 
 use super::anomaly::Leaf;
 use super::call::Call;
@@ -20,6 +20,22 @@ use crate::precision::Precision;
 pub(crate) struct Slot {
     pub(crate) buffer: usize,
     pub(crate) len: usize,
+}
+
+/// What a buffer has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Room {
+    pub(crate) kind: Kind,
+    /// What reals are known to be rounded to; `None` has the width of the plan.
+    pub(crate) format: Option<Format>,
+    pub(crate) len: usize,
+}
+
+impl Room {
+    /// Bytes of an element, with reals of this width.
+    pub(crate) fn width(self, precision: Precision) -> usize {
+        if self.format.is_some() { 2 } else { precision.width(self.kind) }
+    }
 }
 
 /// One step of a plan.
@@ -38,8 +54,7 @@ pub(crate) struct Step {
 pub struct Plan {
     /// The width of reals.
     pub(crate) precision: Precision,
-    /// Kind and capacity of each buffer.
-    pub(crate) buffers: Vec<(Kind, usize)>,
+    pub(crate) buffers: Vec<Room>,
     pub(crate) steps: Vec<Step>,
     /// The buffer of each value known at planning time, and the name of the leaf, if it is one.
     pub(crate) constants: Vec<(usize, Tensor, Option<String>)>,
@@ -70,7 +85,7 @@ impl Plan {
         let given: HashSet<usize> =
             self.inputs.iter().map(|i| i.0).chain(self.constants.iter().map(|c| c.0)).collect();
         let own = self.buffers.iter().enumerate().filter(|(i, _)| !given.contains(i));
-        own.map(|(_, (kind, len))| self.precision.width(*kind).checked_mul(*len))
+        own.map(|(_, room)| room.width(self.precision).checked_mul(room.len))
             .try_fold(0_usize, |sum, more| sum.checked_add(more?))
     }
 
@@ -93,6 +108,12 @@ impl Plan {
             }
             None => error,
         })
+    }
+
+    /// Elements of 16 bits that a step reads and writes.
+    pub(crate) fn halves(&self, step: &Step) -> usize {
+        let slots = step.inputs.iter().chain(&step.outputs);
+        slots.filter(|s| self.buffers[s.buffer].format.is_some()).map(|s| s.len).sum()
     }
 
     /// The number of elements of each argument.

@@ -14,10 +14,10 @@ use chainrule_tensor::kernels::elementwise::{Definition, Program};
 use chainrule_tensor::kernels::gather::Lengths;
 use chainrule_tensor::kernels::linear_algebra::{Determinant, Part};
 use chainrule_tensor::kernels::order::Order;
-use chainrule_tensor::{Layout, Tensor};
+use chainrule_tensor::{Format, Layout, Tensor};
 
 use super::call::{Call, RowWork};
-use super::plan::{Plan, Slot};
+use super::plan::{Plan, Room, Slot};
 use super::within::{Cycle, Output};
 use crate::precision::Precision;
 use crate::prim::range::Range;
@@ -32,7 +32,7 @@ impl Display for Plan {
 
 fn write_plan(plan: &Plan, f: &mut Formatter<'_>, depth: usize) -> fmt::Result {
     let pad = "  ".repeat(depth);
-    let slot = |s: &Slot| match plan.buffers[s.buffer].1 == s.len {
+    let slot = |s: &Slot| match plan.buffers[s.buffer].len == s.len {
         true => format!("b{}", s.buffer),
         false => format!("b{}[{}]", s.buffer, s.len),
     };
@@ -42,8 +42,9 @@ fn write_plan(plan: &Plan, f: &mut Formatter<'_>, depth: usize) -> fmt::Result {
         Precision::F64 => "f64",
     };
     writeln!(f, "{pad}plan {precision}")?;
-    for (b, (k, len)) in plan.buffers.iter().enumerate() {
-        writeln!(f, "{pad}  buffer b{b} {} {len}", kind(*k))?;
+    for (b, Room { kind: k, format, len }) in plan.buffers.iter().enumerate() {
+        let format = format.map_or("", Format::name);
+        writeln!(f, "{}", format!("{pad}  buffer b{b} {} {len} {format}", kind(*k)).trim_end())?;
     }
     for (b, value, name) in &plan.constants {
         write!(f, "{pad}  constant b{b} ")?;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use chainrule_tensor::Layout;
-use chainrule_tensor::kernels::Kind;
 
 use super::call::Call;
 use super::lower::{Lowered, Source};
+use super::plan::Room;
 
 /// Every buffer is given or written by one step, before it is read; views lie within what they are views of.
 ///
@@ -56,7 +56,7 @@ pub(super) fn lies_within(layout: &Layout, len: usize) -> bool {
 pub(crate) fn held(
     lowered: &Lowered,
     real: &[Option<usize>],
-    buffers: &[(Kind, usize)],
+    buffers: &[Room],
     in_place: &[Vec<Option<usize>>],
 ) {
     let place = |v: usize| real[v].unwrap_or_else(|| panic!("value {v} has no memory"));
@@ -70,9 +70,10 @@ pub(crate) fn held(
         }
         let mut made: HashMap<usize, usize> = HashMap::with_capacity(step.outputs.len());
         for (j, out) in step.outputs.iter().enumerate() {
-            let (kind, len) = buffers[place(*out)];
+            let room = buffers[place(*out)];
             let value = &lowered.buffers[*out];
-            assert!(kind == value.kind && len >= value.len, "{} puts value {out} where it has no room", at());
+            let suits = room.kind == value.kind && room.format == value.format && room.len >= value.len;
+            assert!(suits, "{} puts value {out} where it has no room", at());
             assert!(made.insert(place(*out), j).is_none(), "{} puts two values in one place", at());
             holds[place(*out)] = Some(*out);
         }

@@ -4,6 +4,7 @@ mod activation;
 mod arrange;
 mod convolution;
 mod einsum;
+mod expm;
 mod extremes;
 mod hyperbolic;
 mod matrix;

@@ -100,6 +100,7 @@ pub fn compositions() -> Vec<(&'static str, Vec<Sample>)> {
     all.push(("trace", matrix("trace", |x| x.trace())));
     all.push(("diagonal_at", matrix("diagonal_at", |x| x.diagonal_at(-1))));
     all.push(("matrix_power", matrix("matrix_power", |x| x.matrix_power(3))));
+    all.push(("expm", matrix("expm", |x| x.expm())));
     all.push(("matrix_norm", matrix("matrix_norm", |x| x.matrix_norm(MatrixNorm::Frobenius))));
     all.push(("tile", matrix("tile", |x| x.sum(0).tile(vec![2; x.rank() - 1]))));
     all.extend(systems());

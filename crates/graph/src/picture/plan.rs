@@ -93,7 +93,7 @@ impl Pen<'_> {
     }
 
     fn leaf(&mut self, buffer: usize, name: &str, ty: String, what: &str) {
-        let len = self.plan.buffers[buffer].1;
+        let len = self.plan.buffers[buffer].len;
         let label = format!("b{buffer} · {}", label::bytes(self.bytes(Slot { buffer, len })));
         let lines = vec![(Ink::Title, label::name(name)), (Ink::Shape, ty.clone())];
         self.writer[buffer] = Some(self.sketch.boxes.len());
@@ -217,7 +217,7 @@ impl Pen<'_> {
     }
 
     fn bytes(&self, slot: Slot) -> usize {
-        self.precision.width(self.plan.buffers[slot.buffer].0) * slot.len
+        self.plan.buffers[slot.buffer].width(self.precision) * slot.len
     }
 }
 

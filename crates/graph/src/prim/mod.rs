@@ -23,6 +23,7 @@ pub(crate) mod gather;
 pub(crate) mod leaf;
 pub(crate) mod loops;
 pub(crate) mod matmul;
+pub(crate) mod narrow;
 pub(crate) mod pad;
 pub(crate) mod part;
 pub(crate) mod permute;
@@ -311,7 +312,7 @@ pub(crate) enum Rule<'p> {
 
 primitives! {
     leaf::Input, leaf::Scalar, leaf::Constant, leaf::Parameter, leaf::Iota, leaf::Poison,
-    unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast,
+    unary::Unary, binary::Binary, compare::Compare, select::Select, cast::Cast, narrow::Narrow,
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, place::Place, concat::Concat, flip::Flip,
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,

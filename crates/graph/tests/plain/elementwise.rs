@@ -71,7 +71,24 @@ fn unary(op: Unary, x: Scalar) -> Scalar {
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         Unary::Erf => erf(x),
         Unary::Erfc => erfc(x),
+        Unary::ToBf16 => nearest(x, 8, -126, 127),
+        Unary::ToF16 => nearest(x, 11, -14, 15),
     })
+}
+
+/// The nearest number of so many digits whose exponent lies between these; infinite beyond.
+fn nearest(x: f64, digits: i32, least: i32, most: i32) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let mut exponent = least;
+    while x.abs() / 2_f64.powi(exponent + 1) >= 1.0 && exponent < 1023 {
+        exponent += 1;
+    }
+    let unit = 2_f64.powi(exponent - digits + 1);
+    let y = (x / unit).round_ties_even() * unit;
+    let end = (2.0 - 2_f64.powi(1 - digits)) * 2_f64.powi(most);
+    if y.abs() > end { f64::INFINITY.copysign(x) } else { y }
 }
 
 /// A series of positive terms: 2/√π e^(−x²) Σ 2ⁿ x^(2n+1) / (2n+1)!!.

@@ -10,7 +10,7 @@ use chainrule_graph::plan::{Call, Executor, RowWork};
 use chainrule_graph::{ErrorKind, Kind, Type};
 use chainrule_tensor::kernels::elementwise::Scalar;
 use chainrule_tensor::kernels::rows::Place;
-use chainrule_tensor::{DType, Layout, Tensor};
+use chainrule_tensor::{DType, Format, Layout, Tensor};
 
 /// Carries out calls one number at a time.
 pub(crate) struct Plain;
@@ -83,7 +83,7 @@ impl Executor for Plain {
     type ViewMut<'a> = &'a mut [Scalar];
     type Kernel = ();
 
-    fn room(&mut self, kind: Kind, len: usize) -> Vec<Scalar> {
+    fn room(&mut self, kind: Kind, _: Option<Format>, len: usize) -> Vec<Scalar> {
         vec![nothing(kind); len]
     }
 

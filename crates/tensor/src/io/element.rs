@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use half::{bf16, f16};
 
 use crate::tensor::ArrayD;
-use crate::{DType, Element, Shape, Tensor};
+use crate::{DType, Element, Format, Shape, Tensor};
 
 /// An element type found in files. The four of [`DType`] are kept, the others widened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,17 @@ impl From<DType> for Stored {
     }
 }
 
+impl Stored {
+    /// What elements of this dtype are in a file in which reals have this format.
+    pub(super) fn of(dtype: DType, format: Option<Format>) -> Self {
+        match format {
+            Some(Format::F16) if dtype.is_real() => Stored::F16,
+            Some(Format::Bf16) if dtype.is_real() => Stored::BF16,
+            _ => dtype.into(),
+        }
+    }
+}
+
 /// The order of the bytes of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
@@ -102,8 +113,16 @@ fn numbers<const N: usize, T: Element>(bytes: &[u8], order: Order, from: impl Fn
     })
 }
 
-/// Writes the elements row-major and little-endian.
-pub(super) fn encode(tensor: &Tensor, file: &mut impl Write) -> io::Result<()> {
+/// Writes the elements row-major and little-endian, reals rounded to `format` if there is one.
+pub(super) fn encode(tensor: &Tensor, format: Option<Format>, file: &mut impl Write) -> io::Result<()> {
+    if let Some(format) = format {
+        let half = |x: f64| format.bits(format.round(x)).to_le_bytes();
+        match tensor {
+            Tensor::F32(a) => return put(a, |x| half(f64::from(x)), file),
+            Tensor::F64(a) => return put(a, half, file),
+            Tensor::I64(_) | Tensor::Bool(_) => {}
+        }
+    }
     match tensor {
         Tensor::F32(a) => put(a, f32::to_le_bytes, file),
         Tensor::F64(a) => put(a, f64::to_le_bytes, file),

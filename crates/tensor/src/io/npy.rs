@@ -16,7 +16,7 @@ use std::path::Path;
 
 use super::atomic_write;
 use super::element::{Order, Stored, encode};
-use crate::{DType, Error, Result, Shape, Tensor};
+use crate::{DType, Error, Format, Result, Shape, Tensor};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
@@ -26,7 +26,29 @@ const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// [`Error::Io`] if the system refuses, or `path` is there and no regular file.
 pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
     let path = path.as_ref();
-    atomic_write(path, |file| encode_npy(tensor, file).map_err(|e| Error::io(path, &e)))
+    atomic_write(path, |file| encode_npy(tensor, None, file).map_err(|e| Error::io(path, &e)))
+}
+
+/// As [`write()`], with reals rounded to IEEE half precision, two bytes each. Reading gives them as f32.
+///
+/// # Errors
+/// As [`write()`]; [`Error::Value`] for bf16, which NPY has no name for: safetensors has.
+///
+/// ```
+/// use chainrule_tensor::{Format, Tensor, io::npy};
+/// let dir = tempfile::tempdir().unwrap();
+/// let path = dir.path().join("half.npy");
+/// npy::write_in(&path, Format::F16, &Tensor::from([0.1_f32, 2.0]))?;
+/// assert_eq!(npy::read(&path)?, Tensor::from([0.099_975_586_f32, 2.0]));
+/// # Ok::<(), chainrule_tensor::Error>(())
+/// ```
+pub fn write_in(path: impl AsRef<Path>, format: Format, tensor: &Tensor) -> Result<()> {
+    if format != Format::F16 {
+        let why = format!("NPY has no {format}; write f16, or safetensors");
+        return Err(Error::Value { op: "npy::write_in", why });
+    }
+    let path = path.as_ref();
+    atomic_write(path, |file| encode_npy(tensor, Some(format), file).map_err(|e| Error::io(path, &e)))
 }
 
 /// Reads a file. Byte order and memory order (C or Fortran) may be any, and the header that of Python 2.
@@ -40,8 +62,9 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor> {
     decode_npy(&bytes).map_err(|why| Error::Format { path: path.to_owned(), format: "NPY", why })
 }
 
-pub(super) fn encode_npy(tensor: &Tensor, file: &mut impl Write) -> io::Result<()> {
+pub(super) fn encode_npy(tensor: &Tensor, format: Option<Format>, file: &mut impl Write) -> io::Result<()> {
     let descr = match tensor.dtype() {
+        DType::F32 | DType::F64 if format.is_some() => "<f2",
         DType::F32 => "<f4",
         DType::F64 => "<f8",
         DType::I64 => "<i8",
@@ -60,7 +83,7 @@ pub(super) fn encode_npy(tensor: &Tensor, file: &mut impl Write) -> io::Result<(
         Err(_) => return Err(io::Error::other("a shape of so many axes does not fit the header")),
     }
     file.write_all(header.as_bytes())?;
-    encode(tensor, file)
+    encode(tensor, format, file)
 }
 
 /// The tensor in the bytes of a file, or what is wrong with them.

@@ -43,7 +43,7 @@ pub fn write<'a, N: AsRef<str>>(
             let name = name.as_ref();
             zip.start_file(format!("{name}.npy"), options)
                 .map_err(|e| Error::Value { op: "npz::write", why: format!("name {name:?}: {e}") })?;
-            encode_npy(tensor, &mut zip).map_err(|e| Error::io(path, &e))?;
+            encode_npy(tensor, None, &mut zip).map_err(|e| Error::io(path, &e))?;
         }
         zip.finish().map_err(|e| Error::io(path, &e.into()))?;
         Ok(())

@@ -31,7 +31,7 @@ use serde_json::json;
 
 use super::atomic_write;
 use super::element::{Order, Stored, encode};
-use crate::{DType, Error, Result, Shape, Tensor};
+use crate::{Error, Format, Result, Shape, Tensor};
 
 const FORMAT: &str = "safetensors";
 /// The key under which the format keeps its notes; no tensor can have this name.
@@ -67,14 +67,45 @@ pub fn write<'a, N: AsRef<str>>(
     tensors: impl IntoIterator<Item = (N, &'a Tensor)>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let path = path.as_ref();
-    let tensors: Vec<(N, &Tensor)> = tensors.into_iter().collect();
-    let (header, order) = header(&tensors, metadata)?;
+    store(path.as_ref(), None, tensors.into_iter().collect(), metadata)
+}
+
+/// As [`write`], with all reals rounded to `format`, in which they take two bytes each. Reading gives them as f32.
+///
+/// # Errors
+/// As [`write`].
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use chainrule_tensor::{Format, Tensor, io::safetensors};
+/// let dir = tempfile::tempdir().unwrap();
+/// let path = dir.path().join("half.safetensors");
+/// let x = Tensor::from([0.1_f32, 1e-8, 3e38]);
+/// safetensors::write_in(&path, Format::Bf16, [("x", &x)], &BTreeMap::new())?;
+/// assert_eq!(safetensors::read_named(&path, "x")?, x.round_to(Format::Bf16)?);
+/// # Ok::<(), chainrule_tensor::Error>(())
+/// ```
+pub fn write_in<'a, N: AsRef<str>>(
+    path: impl AsRef<Path>,
+    format: Format,
+    tensors: impl IntoIterator<Item = (N, &'a Tensor)>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    store(path.as_ref(), Some(format), tensors.into_iter().collect(), metadata)
+}
+
+fn store<N: AsRef<str>>(
+    path: &Path,
+    format: Option<Format>,
+    tensors: Vec<(N, &Tensor)>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    let (header, order) = header(&tensors, format, metadata)?;
     atomic_write(path, |file| {
         let mut body = || {
             file.write_all(&(header.len() as u64).to_le_bytes())?;
             file.write_all(header.as_bytes())?;
-            order.iter().try_for_each(|&i| encode(tensors[i].1, file))
+            order.iter().try_for_each(|&i| encode(tensors[i].1, format, file))
         };
         body().map_err(|e| Error::io(path, &e))
     })
@@ -130,16 +161,18 @@ fn with_file<R>(path: &Path, work: impl FnOnce(Header, &SafeTensors<'_>) -> Resu
 /// The header, padded so that the data starts at a multiple of 8, and the order of the data behind it.
 fn header<N: AsRef<str>>(
     tensors: &[(N, &Tensor)],
+    format: Option<Format>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(String, Vec<usize>)> {
+    let stored = |i: usize| Stored::of(tensors[i].1.dtype(), format);
     // Readers map the file into memory, so wide elements come first: then everything is aligned.
     let mut order: Vec<usize> = (0..tensors.len()).collect();
-    order.sort_by_key(|&i| Reverse(tensors[i].1.dtype().size()));
+    order.sort_by_key(|&i| Reverse(stored(i).size()));
     let mut offsets = vec![[0; 2]; tensors.len()];
     let mut end = 0;
     for &i in &order {
         let start = end;
-        end += tensors[i].1.size() * tensors[i].1.dtype().size();
+        end += tensors[i].1.size() * stored(i).size();
         offsets[i] = [start, end];
     }
     let mut seen = BTreeSet::new();
@@ -147,13 +180,13 @@ fn header<N: AsRef<str>>(
     if !metadata.is_empty() {
         entries.push(format!("{}:{}", json!(METADATA), json!(metadata)));
     }
-    for ((name, tensor), offsets) in tensors.iter().zip(offsets) {
+    for (i, ((name, tensor), offsets)) in tensors.iter().zip(offsets).enumerate() {
         let name = name.as_ref();
         if name == METADATA || !seen.insert(name) {
             let fault = if name == METADATA { "is reserved for the notes" } else { "is given twice" };
             return Err(Error::Value { op: "safetensors::write", why: format!("the name {name:?} {fault}") });
         }
-        let info = json!({"dtype": code(tensor.dtype()), "shape": tensor.shape(), "data_offsets": offsets});
+        let info = json!({"dtype": code(stored(i)), "shape": tensor.shape(), "data_offsets": offsets});
         entries.push(format!("{}:{info}", json!(name)));
     }
     let mut text = format!("{{{}}}", entries.join(","));
@@ -166,12 +199,15 @@ fn header<N: AsRef<str>>(
     Ok((text, order))
 }
 
-fn code(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 => "F32",
-        DType::F64 => "F64",
-        DType::I64 => "I64",
-        DType::Bool => "BOOL",
+fn code(stored: Stored) -> &'static str {
+    match stored {
+        Stored::F16 => "F16",
+        Stored::BF16 => "BF16",
+        Stored::F32 => "F32",
+        Stored::F64 => "F64",
+        Stored::I64 => "I64",
+        Stored::Bool => "BOOL",
+        other => unreachable!("no tensor is stored as {other:?}"),
     }
 }
 

@@ -4,6 +4,7 @@ mod arithmetic;
 mod arrays;
 mod files;
 mod fuzz;
+mod halves;
 mod messages;
 mod mutate;
 mod numbers;

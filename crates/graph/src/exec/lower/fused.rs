@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Lowerer, Place, Source};
 use crate::exec::call::Call;
+use crate::exec::elementwise::Instruction;
 use crate::exec::operation::{Operand, Operation};
 use crate::ir::NodeId;
 use crate::prim::Lowering;
@@ -39,7 +40,7 @@ impl Lowerer<'_> {
                 })
                 .collect();
             if let Lowering::Elementwise(instruction) = node.op.lower(&[], &node.ty) {
-                let reg = instruction.emit(&mut program, &args);
+                let reg = instruction.emit(&mut program, &args, self.exact);
                 regs.insert(*id, reg);
             }
         }
@@ -51,6 +52,12 @@ impl Lowerer<'_> {
             let ty = self.nodes[id.index()].ty.clone();
             program.output(regs[id]);
             let buffer = self.buffer(&ty, Source::Step);
+            self.out.buffers[buffer].format = match self.nodes[id.index()].op.lower(&[], &ty) {
+                Lowering::Elementwise(Instruction::Round(format)) if self.optimise.reuse && !self.exact => {
+                    Some(format)
+                }
+                _ => None,
+            };
             outputs.push(buffer);
             self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
         }

@@ -102,6 +102,7 @@ impl Lowerer<'_> {
             precision: self.precision,
             optimise: self.optimise,
             anomaly: self.anomaly,
+            exact: self.exact,
             known: Default::default(),
             refused: None,
         };

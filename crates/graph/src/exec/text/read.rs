@@ -10,7 +10,7 @@ use chainrule_tensor::kernels::linear_algebra::{Determinant, Part};
 use chainrule_tensor::kernels::order::Order;
 use chainrule_tensor::kernels::reduce::Reduction;
 use chainrule_tensor::kernels::windows;
-use chainrule_tensor::{Element, Layout, Shape, Tensor};
+use chainrule_tensor::{Element, Format, Layout, Shape, Tensor};
 
 use super::words::{
     read_dims, read_kind, read_layout, read_place, read_shape, read32, read64, unquoted, words,
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::call::{Call, RowStep, RowWork};
 use crate::exec::fits;
 use crate::exec::lower::About;
-use crate::exec::plan::{Plan, Slot, Step};
+use crate::exec::plan::{Plan, Room, Slot, Step};
 use crate::exec::within::{Choice, Cycle, Output};
 use crate::ir::Type;
 use crate::origin::Origin;
@@ -117,7 +117,7 @@ impl<'t> Reader<'t> {
         loop {
             match self.next()? {
                 ["end"] => break,
-                ["buffer", b, kind, len] => {
+                ["buffer", b, kind, len, format @ ..] => {
                     if numbered(b, "b")? != plan.buffers.len() {
                         return Err(format!(
                             "buffers are numbered from b0, so this is b{}",
@@ -126,7 +126,13 @@ impl<'t> Reader<'t> {
                     }
                     // A buffer of so many elements is one that could be.
                     let [len] = read_dims(len)?;
-                    plan.buffers.push((read_kind(kind)?, len));
+                    let formats = Format::ALL.iter().map(|f| (f.name(), *f)).collect::<Vec<_>>();
+                    let format = match format {
+                        [] => None,
+                        [format] => Some(one_of(format, &formats)?),
+                        _ => return Err("behind its length a buffer has a format, or nothing".into()),
+                    };
+                    plan.buffers.push(Room { kind: read_kind(kind)?, format, len });
                 }
                 ["constant", b, name, value @ ..] => {
                     let name = if *name == "-" { None } else { Some(unquoted(name)?) };
@@ -411,7 +417,7 @@ fn slot(plan: &Plan, word: &str) -> Read<Slot> {
         Some((name, len)) => (name, Some(number(len.strip_suffix(']').unwrap_or(""))?)),
     };
     let buffer = buffer(plan, name)?;
-    let room = plan.buffers[buffer].1;
+    let room = plan.buffers[buffer].len;
     match len {
         Some(len) if len > room => Err(format!("b{buffer} has room for {room} elements, not for {len}")),
         len => Ok(Slot { buffer, len: len.unwrap_or(room) }),

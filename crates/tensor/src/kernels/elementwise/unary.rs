@@ -1,8 +1,8 @@
 //! Functions of one argument: one row each.
 
 use super::loops::each;
-use crate::Real;
 use crate::kernels::{Kind, math};
+use crate::{Format, Real};
 
 /// Hands all rows to a macro: the variant, the method's name, what it is, the cost of an element in tenths of a
 /// nanosecond, its value in terms of `x` (`FMA` says whether the processor has a fused multiply-add), and the same
@@ -33,6 +33,8 @@ macro_rules! functions {
             Softplus softplus "ln(1 + eˣ), without overflow."                     4   |x| math::softplus::<T, FMA>(x),  x.max(0.0) + (-x.abs()).exp().ln_1p();
             Erf      erf      "The error function, 2/√π ∫₀ˣ e^(−t²) dt."          100 |x| math::erf::<T, FMA>(x),       libm::erf(x);
             Erfc     erfc     "1 − erf x, to 8 units in the last place however small it is." 100 |x| math::erfc::<T, FMA>(x), libm::erfc(x);
+            ToBf16   to_bf16  "x rounded to bf16, as `round_to` has it."              4   |x| T::from_f64(Format::Bf16.round(x.to_f64())), Format::Bf16.round(x);
+            ToF16    to_f16   "x rounded to f16, as `round_to` has it."                4   |x| T::from_f64(Format::F16.round(x.to_f64())), Format::F16.round(x);
         }
     };
 }
