@@ -28,13 +28,13 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # it c
 import jax
 import numpy as np
 from jax import lax
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from jax_graphs import CLEAR, OVER, PAIRWISE, POINTWISE, SATURATING, Program, broadcasts
 from jax_judge import judge
 from jax_ops import OPS, Jax, NumPy, Refused, clearance
 
-PROGRAMS = 69
+PROGRAMS = 200
 DEEPEST = 2
 SMOOTH = "sin cos tanh sigmoid softplus square scale shift gelu silu neg".split()
 SHAPES = "flip softmax cumsum logsumexp matmul permute select concat stack take expand".split()
@@ -311,10 +311,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--programs", type=int, default=PROGRAMS)
+    parser.add_argument("--after", type=int, help="add to the programs there are, from the seed behind this one on")
     args = parser.parse_args()
-    programs, arrays = [], {}
+    programs, arrays, first = [], {}, 0
+    if args.after is not None:
+        programs = json.loads((args.out / "jax_loops.json").read_text())
+        arrays, first = load_file(args.out / "jax_loops.safetensors"), args.after + 1
+    seeds = range(first, first + 100 * args.programs)
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=200) as pool:
-        for seed, made in enumerate(pool.imap(make, range(100 * args.programs))):
+        for seed, made in zip(seeds, pool.imap(make, seeds)):
             if made:
                 arrays[str(len(programs))] = made[1]
                 programs.append(made[0])
@@ -325,7 +330,7 @@ def main():
         pool.terminate()
     write(args.out, programs, arrays)
     used = [op for p in programs for op in loops(p["steps"])]
-    print(f"{len(programs)} programs of {seed + 1} seeds, {sum(a.nbytes for a in arrays.values())} bytes of arrays")
+    print(f"{len(programs)} programs, the last of seed {seed}, {sum(a.nbytes for a in arrays.values())} bytes of arrays")
     print({op: used.count(op) for op in LOOPS})
 
 
