@@ -93,5 +93,6 @@ pub use precision::Precision;
 pub use prim::custom::CustomOp;
 pub use prim::{Formula, Op, Sample, samples};
 pub use text::equations::{Equation, Equations};
+pub use text::frames::Within;
 pub use text::saved::{Saved, SavedValue};
 pub use var::{Operand, OperandValue, Var};

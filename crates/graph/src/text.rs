@@ -1,6 +1,7 @@
 //! A graph as text, one line per node, and as Graphviz DOT; as equations; and what backward keeps of it.
 
 pub(crate) mod equations;
+pub(crate) mod frames;
 pub(crate) mod saved;
 
 use std::fmt::{self, Write};

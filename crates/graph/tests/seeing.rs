@@ -1,6 +1,6 @@
 //! What can be read of a graph: equations, and what backward keeps.
 
-use chainrule_graph::{Graph, Precision, Var};
+use chainrule_graph::{Graph, Precision, Scan, Var, cond};
 
 fn lines(of: &[chainrule_graph::Equation]) -> Vec<String> {
     of.iter().map(ToString::to_string).collect()
@@ -184,4 +184,41 @@ fn equations_leave_no_trace_and_define_nothing_by_itself() {
     assert_eq!(lines(&stopped.backward), ["dJ = 1", "dx = stop_gradient(x) · dJ"]);
     let reshaped = (a.reshape([4, 1]) * 2.0).sum(..).equations(&[a]).expect("connected").to_string();
     assert!(reshaped.contains("reshape(a, (4, 1))"), "{reshaped}");
+}
+
+#[test]
+fn equations_and_what_is_kept_show_what_loops_and_choices_carry_out() {
+    let g = Graph::new();
+    let (x, w, h) = (g.leaf("x", [[1.0], [2.0], [3.0]]), g.leaf("w", [0.5]), g.leaf("h", [0.1]));
+    let (last, _) =
+        Scan::new().run(&[h], &[x], |h, x| Ok((vec![(w * h[0] + x[0]).tanh()], vec![]))).expect("a scan");
+    let y = cond(last[0].sum(..).greater(0.0), || Ok(vec![last[0].exp()]), || Ok(vec![last[0]]))
+        .expect("a choice");
+    let loss = y[0].sum(..);
+    let text = loss.equations(&[w]).expect("connected").to_string();
+    for line in [
+        "each of 3 steps:",
+        "v1 = `carry 0` · `captured 0`",
+        "next carry 0 = v3",
+        "if it holds:",
+        "v1 = exp(`value 0`)",
+        "if not:",
+        "result 0 = `value 0`",
+        "each of 3 steps, the last first:",
+    ] {
+        assert!(text.lines().any(|l| l.trim_start().starts_with(line)), "{line} is missing in\n{text}");
+    }
+    // Frames stand further in than what carries them out.
+    let depth = |part: &str| text.lines().find(|l| l.contains(part)).map(|l| l.len() - l.trim_start().len());
+    assert!(
+        depth("= scan(") < depth("each of 3 steps:") && depth("each of 3 steps:") < depth("next carry 0")
+    );
+    let d = loss.grad(&[w]).expect("connected")[0];
+    let saved = g.saved_for_backward(&[d], Precision::F64).expect("a derivative");
+    let stacked = saved.values.iter().find(|v| v.op == "tanh").expect("the steps of the scan are kept");
+    assert!(
+        stacked.within.as_deref().is_some_and(|w| w.starts_with("each of 3 steps of the scan at")),
+        "{saved}"
+    );
+    assert!(saved.to_string().contains("in each of 3 steps of the scan at"), "{saved}");
 }

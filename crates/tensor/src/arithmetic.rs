@@ -69,7 +69,7 @@ methods! { compare Compare
 }
 
 impl Tensor {
-    fn unary(&self, op: Unary) -> Result<Tensor> {
+    pub(crate) fn unary(&self, op: Unary) -> Result<Tensor> {
         if !op.takes(self.dtype().kind()) {
             return Err(refused(op.name(), self.dtype(), "cast it to f32 or f64 first"));
         }

@@ -100,7 +100,7 @@ impl Format {
     /// If `from` has another length.
     pub fn encode<T: Real>(self, from: &[T], to: &mut [u16]) {
         assert!(from.len() == to.len(), "{} numbers do not fill {}", from.len(), to.len());
-        from.iter().zip(to).for_each(|(x, y)| *y = self.bits(T::from_f64(self.round(x.to_f64()))));
+        from.iter().zip(to).for_each(|(x, y)| *y = self.bits(T::from_f64(self.round(Real::to_f64(*x)))));
     }
 
     /// Puts the numbers of this format that bits are into `to`.

@@ -45,6 +45,7 @@ mod convert;
 mod create;
 mod display;
 mod dtype;
+mod eager;
 mod error;
 mod format;
 mod index;
@@ -63,6 +64,7 @@ mod view;
 
 pub use axes::{Axes, keep};
 pub use dtype::{DType, Element, Real};
+pub use eager::Eager;
 pub use error::{Error, Result};
 pub use format::Format;
 pub use layout::Layout;

@@ -6,8 +6,8 @@ use crate::{DType, Error, Result, Tensor};
 
 /// What may stand to the right of a tensor and an operator: a tensor, or a number, which takes the tensor's dtype.
 ///
-/// Operators give a `Result`, so a formula over tensors uses `?`; formulas without it are what the graph crate is
-/// for. An `f64` stands beside tensors of reals, an `i64` beside tensors of integers.
+/// Operators give a `Result`, so a formula over tensors uses `?`; one that begins with [`Tensor::eager`] carries its error and
+/// needs a single one at its end. An `f64` stands beside tensors of reals, an `i64` beside tensors of integers.
 ///
 /// ```
 /// # use chainrule_tensor::Tensor;

@@ -33,6 +33,8 @@ pub struct Culprit {
     pub worst: Option<Worst>,
     /// How many more operations with this name, from the same line, are wrong by the same operand.
     pub others: usize,
+    /// The steps of loops, and the choices, that it is in, the innermost first: there it was found.
+    pub within: Vec<String>,
 }
 
 impl Culprit {
@@ -52,6 +54,7 @@ impl Culprit {
             difference: None,
             worst: None,
             others: 0,
+            within: Vec::new(),
         }
     }
 }
@@ -70,6 +73,9 @@ impl fmt::Display for Culprit {
         }
         writeln!(f)?;
         writeln!(f, "  --> {}", self.origin)?;
+        for place in &self.within {
+            writeln!(f, "   |  in {place}")?;
+        }
         writeln!(f, "   |  operand {operand}: {} made at {}", self.made.0, self.made.1)?;
         if let Some(w) = &self.worst {
             let Worst { index, recorded, numeric } = w;

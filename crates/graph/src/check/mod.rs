@@ -33,6 +33,7 @@ mod difference;
 mod formula;
 mod guess;
 mod hypothesis;
+mod inside;
 mod measure;
 mod places;
 mod probe;

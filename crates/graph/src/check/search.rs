@@ -8,6 +8,7 @@ use chainrule_tensor::{Key, Tensor};
 use super::culprit::Culprit;
 use super::guess::{Finding, examine};
 use super::hypothesis::Hypothesis;
+use super::inside;
 use super::probe::{reals, unravel, wide};
 use super::replay::{Replay, Scene, operands, operation};
 use crate::copy::between;
@@ -78,11 +79,39 @@ pub(super) fn find(
         }
     }
     let Search { mut found, values, .. } = search;
+    found.culprits = opened(graph, found.culprits, &values, key)?;
     found.kinks.extend(branches.into_iter().filter(|node| tied(graph, *node, &values)));
     if found.culprits.is_empty() {
         found.culprits = blocked(loss, parameters, point, &stops)?;
     }
     Ok(found)
+}
+
+/// The operations to blame inside loops and choices in the place of these, where there are such.
+fn opened(
+    graph: &Graph,
+    suspects: Vec<Suspect>,
+    values: &HashMap<NodeId, Tensor>,
+    key: Key,
+) -> Result<Vec<Suspect>> {
+    let mut all = Vec::new();
+    let mut seen = HashSet::new();
+    for suspect in suspects {
+        let whole = operation(graph, suspect.node);
+        let inside = match whole.op {
+            Op::Loop(_) | Op::Branch(_) => inside::culprits(&whole, values, key.named("inside"))?,
+            _ => Vec::new(),
+        };
+        if inside.is_empty() {
+            all.push(suspect);
+            continue;
+        }
+        // What is wrong by one operand of a loop is wrong by the others, too.
+        let fresh = |c: &Culprit| seen.insert((c.op.clone(), c.origin.to_string(), c.operand));
+        let (node, smooth) = (suspect.node, suspect.smooth);
+        all.extend(inside.into_iter().filter(fresh).map(|culprit| Suspect { culprit, node, smooth }));
+    }
+    Ok(all)
 }
 
 /// A node on the way, and which of its operands are.

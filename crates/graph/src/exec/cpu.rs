@@ -272,12 +272,8 @@ fn run_wide<T: Real>(
     inputs: &[View<'_, T>],
     outputs: &mut [ViewMut<'_, T>],
 ) -> Result<(), ErrorKind> {
-    let halves =
-        |input: &View<'_, T>| if let View::Half(format, x) = input { Some((*format, *x)) } else { None };
-    let (read, written) = (
-        inputs.iter().filter_map(halves).count(),
-        outputs.iter().filter(|y| matches!(y, ViewMut::Half(..))).count(),
-    );
+    let read = inputs.iter().filter(|x| matches!(x, View::Half(..))).count();
+    let written = outputs.iter().filter(|y| matches!(y, ViewMut::Half(..))).count();
     if wide.len() < read + written {
         wide.resize_with(read + written, Vec::new);
     }

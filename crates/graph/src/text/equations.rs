@@ -6,6 +6,7 @@ use std::fmt;
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 
+use super::frames::{self, Within, within};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::ir::{Graph, Node, NodeId, Type};
@@ -29,6 +30,8 @@ pub struct Equation {
     pub ty: Type,
     /// Where the formula was written.
     pub origin: Origin,
+    /// The formulas that it carries out, if it is a loop, a choice or a call.
+    pub within: Vec<Within>,
 }
 
 /// A formula, left to right, and its derivative, right to left; made by [`Var::equations`].
@@ -111,18 +114,18 @@ impl<'g> Var<'g> {
     }
 }
 
-struct Writer<'g> {
-    graph: &'g Graph,
-    nodes: Vec<Node>,
-    names: HashMap<NodeId, String>,
+pub(super) struct Writer<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) nodes: Vec<Node>,
+    pub(super) names: HashMap<NodeId, String>,
     /// Names that are given, and what the derivatives with respect to them are called.
-    taken: HashSet<String>,
-    derivatives: Vec<NodeId>,
+    pub(super) taken: HashSet<String>,
+    pub(super) derivatives: Vec<NodeId>,
 }
 
 impl<'g> Writer<'g> {
     /// Gives each leaf among `live` a name of its own, the user's where that is unique.
-    fn name_leaves(&mut self, live: &[NodeId]) {
+    pub(super) fn name_leaves(&mut self, live: &[NodeId]) {
         let leaves: Vec<(NodeId, String)> = live
             .iter()
             .filter(|id| matches!(self.nodes[id.index()].op, Op::Input(_)))
@@ -147,7 +150,7 @@ impl<'g> Writer<'g> {
     }
 
     /// The next of `v1`, `v2`, … that is not the name of anything.
-    fn number(&mut self, letter: char, last: &mut usize) -> String {
+    pub(super) fn number(&mut self, letter: char, last: &mut usize) -> String {
         loop {
             *last += 1;
             let name = format!("{letter}{last}");
@@ -157,9 +160,11 @@ impl<'g> Writer<'g> {
         }
     }
 
-    fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
+    pub(super) fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
         let node = &self.nodes[of.index()];
-        Equation { name, expression, ty: node.ty.clone(), origin: node.origin.clone() }
+        // What stands in an expression by its definition, such as a further result, has no frame there.
+        let within = within(self.graph, node);
+        Equation { name, expression, ty: node.ty.clone(), origin: node.origin.clone(), within }
     }
 
     fn backward(
@@ -252,7 +257,7 @@ impl<'g> Writer<'g> {
     }
 
     /// Whether a node is never worth a line: a number, or a value in another shape or kind.
-    fn inlined(&self, id: NodeId) -> bool {
+    pub(super) fn inlined(&self, id: NodeId) -> bool {
         matches!(
             self.nodes[id.index()].op,
             Op::Scalar(_)
@@ -265,7 +270,7 @@ impl<'g> Writer<'g> {
     }
 
     /// A node by name, or by what it is.
-    fn term(&self, id: NodeId) -> String {
+    pub(super) fn term(&self, id: NodeId) -> String {
         self.names.get(&id).cloned().unwrap_or_else(|| self.definition(id))
     }
 
@@ -303,7 +308,7 @@ impl<'g> Writer<'g> {
         }
     }
 
-    fn definition(&self, id: NodeId) -> String {
+    pub(super) fn definition(&self, id: NodeId) -> String {
         let node = &self.nodes[id.index()];
         let args = &node.args;
         match &node.op {
@@ -372,9 +377,7 @@ impl fmt::Display for Equations {
         let width = all().map(|e| e.to_string().chars().count()).max().unwrap_or(0).min(60);
         for (title, part) in [("forward", &self.forward), ("backward", &self.backward)] {
             writeln!(f, "{title}")?;
-            for e in part {
-                writeln!(f, "  {:width$}  {}  {}", e.to_string(), e.ty.shape, e.origin)?;
-            }
+            frames::write(part, f, width, 1)?;
         }
         Ok(())
     }

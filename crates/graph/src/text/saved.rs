@@ -30,6 +30,8 @@ pub struct SavedValue {
     pub origin: Origin,
     /// How many backward operations read it.
     pub readers: usize,
+    /// Where it is made, if that is within a loop: `each of 5 steps of the scan at …`.
+    pub within: Option<String>,
 }
 
 /// All that backward keeps, the largest first; made by [`Graph::saved_for_backward`].
@@ -103,7 +105,8 @@ impl Graph {
         }
         let value = |(id, readers): (NodeId, usize)| {
             let node = &nodes[id.index()];
-            let made = stacked(&nodes, node).unwrap_or(node);
+            let stacked = stacked(&nodes, node);
+            let made = stacked.as_ref().map_or(node, |(made, _)| *made);
             SavedValue {
                 id,
                 op: made.op.label(),
@@ -111,6 +114,7 @@ impl Graph {
                 ty: node.ty.clone(),
                 origin: made.origin.clone(),
                 readers,
+                within: stacked.map(|(_, within)| within),
             }
         };
         let mut values: Vec<SavedValue> = readers.into_iter().map(value).collect();
@@ -119,12 +123,15 @@ impl Graph {
     }
 }
 
-/// What makes each entry of a value that a loop stacks.
-fn stacked<'a>(nodes: &'a [Node], node: &Node) -> Option<&'a Node> {
+/// What makes each entry of a value that a loop stacks, and where.
+fn stacked<'a>(nodes: &'a [Node], node: &Node) -> Option<(&'a Node, String)> {
     let Op::Part(part) = &node.op else { return None };
-    let Op::Loop(l) = &nodes[node.args[0].index()].op else { return None };
+    let whole = &nodes[node.args[0].index()];
+    let Op::Loop(l) = &whole.op else { return None };
     let result = l.body.results().get(part.index.checked_sub(1)?)?;
-    (part.index > l.carries).then(|| &l.body.nodes()[result.index()])
+    let when = whole.op.bodies().pop()?.when;
+    let within = format!("{when} of the {} at {}", whole.op.name(), whole.origin);
+    (part.index > l.carries).then(|| (&l.body.nodes()[result.index()], within))
 }
 
 fn is_view(nodes: &[Node], id: NodeId) -> bool {
@@ -147,6 +154,9 @@ impl fmt::Display for Saved {
         for v in &self.values {
             let read = if v.readers == 1 { "once".into() } else { format!("{} times", v.readers) };
             writeln!(f, "  {:>10}  {} : {}  read {read}  {}", v.bytes, v.op, v.ty, v.origin)?;
+            if let Some(within) = &v.within {
+                writeln!(f, "  {:>10}  in {within}", "")?;
+            }
         }
         Ok(())
     }

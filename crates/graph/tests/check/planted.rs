@@ -1,7 +1,7 @@
 use std::cell::Cell;
 
 use chainrule_graph::check::{Hypothesis, Length, Report};
-use chainrule_graph::{CustomOp, Graph, Type, Var};
+use chainrule_graph::{CustomOp, Graph, Scan, Type, Var, cond};
 use chainrule_tensor::keep;
 use chainrule_tensor::{DType, Tensor};
 
@@ -368,4 +368,50 @@ fn a_rule_of_second_order_is_found_too() {
     assert!(!report.parameters[0].verdict.is_wrong() && report.parameters[1].verdict.is_wrong(), "{report}");
     let culprit = one(&report, "stop_gradient", 0, line, "");
     assert_eq!(culprit.hypothesis, Hypothesis::Blocked, "{report}");
+}
+
+/// tanh with twice its derivative.
+#[track_caller]
+fn doubled(z: Var<'_>) -> Var<'_> {
+    let _here = z.graph().blame("doubled", std::panic::Location::caller());
+    z.graph().custom_vjp("doubled", &[z], |x| x[0].tanh(), |_, y, ct| vec![2.0 * ct * (1.0 - y * y)])
+}
+
+#[test]
+fn a_fault_inside_a_loop_or_a_choice_is_found_there_with_its_step() {
+    let g = Graph::new();
+    let (h, w) = (g.leaf("h", number(&[4], 1)), g.leaf("w", number(&[4], 2)));
+    let x = g.constant(number(&[5, 4], 3));
+    let at = Cell::new(0);
+    let (last, all) = Scan::new()
+        .run(&[h], &[x], |h, x| {
+            at.set(line!() + 1);
+            let y = doubled(h[0] * w + x[0]);
+            Ok((vec![y.sin()], vec![y]))
+        })
+        .expect("a loop");
+    let report = wrong(weighted(last[0], 3) + weighted(all[0], 4), &[h, w]);
+    let culprit = one(&report, "doubled", 0, at.get(), "");
+    assert!(is_factor(&culprit.hypothesis, 2.0, None), "{report}");
+    assert!(culprit.within[0].starts_with("step 0 (the first is 0) of the scan at"), "{report}");
+    assert!(report.to_string().contains("in step 0 (the first is 0) of the scan"), "{report}");
+
+    // The choice is made in some steps only: the first of these is named.
+    let (last, _) = Scan::new()
+        .run(&[h], &[g.constant([-1.0, -1.0, 1.0, 1.0])], |h, x| {
+            let y = cond(
+                x[0].greater(0.0),
+                || {
+                    at.set(line!() + 1);
+                    Ok(vec![doubled(h[0] * w)])
+                },
+                || Ok(vec![h[0] * w]),
+            )?;
+            Ok((y, vec![]))
+        })
+        .expect("a loop");
+    let report = wrong(weighted(last[0], 3), &[h, w]);
+    let culprit = one(&report, "doubled", 0, at.get(), "");
+    assert!(culprit.within[0].contains("whose condition holds"), "{report}");
+    assert!(culprit.within[1].starts_with("step 2 (the first is 0) of the scan at"), "{report}");
 }
