@@ -8,7 +8,7 @@ mod lecture;
 use anyhow::{Result, ensure};
 use chainrule::data::Batch;
 use chainrule::generate::Sampling;
-use chainrule::loss::{CrossEntropy, EachToken};
+use chainrule::loss::CrossEntropy;
 use chainrule::metric::{Trials, perplexity};
 use chainrule::optim::Rate;
 use chainrule::plot::{LinePlot, Picture};
@@ -50,8 +50,8 @@ fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
     Linear::new(TOKENS).init(Init::Xavier).forward(&s.at("next"), h)
 }
 
-fn loss() -> EachToken {
-    EachToken(CrossEntropy::new().ignoring(-1))
+fn loss() -> CrossEntropy {
+    CrossEntropy::new().ignoring(-1)
 }
 
 /// Perplexity on the test names of counts of so many letters.

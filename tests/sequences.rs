@@ -1,6 +1,6 @@
 use chainrule::generate::{Beam, Sampling};
 use chainrule::graph::{Keep, Precision, Result};
-use chainrule::loss::{CrossEntropy, Ctc, EachToken, negative_sampling};
+use chainrule::loss::{CrossEntropy, Ctc, negative_sampling};
 use chainrule::metric::{bleu, edit_distance, perplexity};
 use chainrule::nn::{Attention, Cache, position};
 use chainrule::prelude::*;
@@ -336,11 +336,11 @@ fn losses_of_sequences() -> Result<()> {
     check::assert_gradients(negative_sampling(pairs, scores), &[scores]);
     says(negative_sampling(scores, scores), &["[negative_sampling]", "(m, drawn)"]);
     let words = g.constant([[1_i64, 0, -1, 2, 2], [0, -1, -1, -1, -1]]);
-    let loss = EachToken(CrossEntropy::new().ignoring(-1)).of(z, words);
+    let loss = CrossEntropy::new().ignoring(-1).of(z, words);
     let rows = z.reshape([10, 3]).take(0, g.constant(Tensor::from([0_i64, 1, 3, 4, 5])));
     let same = CrossEntropy::new().of(rows, g.constant(Tensor::from([1_i64, 0, 2, 2, 0])));
     close(loss, same);
-    says(EachToken::default().of(z, words.slice(1, 0..4)), &["[each_token]", "(2, 5, 3)", "(2, 4)"]);
+    says(CrossEntropy::new().of(z, words.slice(1, 0..4)), &["[cross_entropy]", "(2, 5, 3)", "(2, 4)"]);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use chainrule::loss::{CrossEntropy, EachToken};
+use chainrule::loss::CrossEntropy;
 use chainrule::optim::Rate;
 use chainrule::prelude::*;
 
@@ -90,8 +90,8 @@ pub fn padded(rows: &[Vec<i64>], length: usize, fill: i64) -> Result<Tensor> {
 }
 
 /// The mean cross-entropy of tokens; labels of −1 are padding.
-pub fn each_token() -> EachToken {
-    EachToken(CrossEntropy::new().ignoring(-1))
+pub fn each_token() -> CrossEntropy {
+    CrossEntropy::new().ignoring(-1)
 }
 
 /// A recurrent network that reads, one that writes, and attention between them (course 5, lectures 3.1 and 3.7).

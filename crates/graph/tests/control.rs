@@ -1,7 +1,7 @@
 //! Loops and choices: a loop gives the bits of its unrolling, in all modes and under every transform.
 
 use chainrule_graph::{
-    Graph, Keep, Optimise, Result, Scan, Var, WhileLoop, cond, jvp, scan, vmap, while_loop,
+    ErrorKind, Graph, Keep, Optimise, Result, Scan, Var, WhileLoop, cond, jvp, scan, vmap, while_loop,
 };
 use chainrule_tensor::Tensor;
 use proptest::prelude::*;
@@ -270,6 +270,55 @@ fn loops_that_cannot_be_are_errors_with_the_line() {
     let made = scan(&[], &[n], |_, n| Ok((vec![], vec![n[0].in_range(3, "label")]))).expect("a loop").1[0];
     let error = made.value().expect_err("label 5").to_string();
     assert!(error.contains("label 5") && error.contains("step 1") && error.contains("control.rs"), "{error}");
+}
+
+#[test]
+fn bad_bodies_are_typed_errors_with_the_users_line() {
+    type Made<'g> = (u32, Result<Vec<Var<'g>>>);
+    let (g, other) = (Graph::new(), Graph::new());
+    let (h, x) = (g.leaf("h", [1.0, 2.0]), g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]));
+    let foreign = other.leaf("foreign", [1.0, 2.0]);
+    let test = h.sum(..).greater(0.0);
+    #[rustfmt::skip] // A call stands on the line that is asked for.
+    let kinds: Vec<(Made<'_>, &str)> = vec![
+        ((line!(), scan(&[h], &[x], |h, _| Ok((vec![h[0].greater(0.0)], vec![]))).map(|y| y.0)), "becomes truth(2,)"),
+        ((line!(), while_loop(&[h], |_| test, |h| Ok(vec![h[0].sum(..)]))), "becomes real()"),
+        ((line!(), scan(&[h], &[x], |h, _| Ok((vec![h[0], h[0]], vec![]))).map(|y| y.0)), "2 carries of 1"),
+        ((line!(), while_loop(&[h], |_| test, |_| Ok(vec![]))), "0 carries of 1"),
+        ((line!(), cond(test, || Ok(vec![h, h]), || Ok(vec![h]))), "one branch gives 2 values, the other 1"),
+        ((line!(), cond(test, || Ok(vec![]), || Ok(vec![h]))), "one branch gives 0 values, the other 1"),
+        ((line!(), cond(test, || Ok(vec![h]), || Ok(vec![x]))), "is real(2,) or real(2, 2)"),
+        ((line!(), cond(test, || Ok(vec![h]), || Ok(vec![h.int()]))), "is real(2,) or int(2,)"),
+    ];
+    for ((line, made), what) in kinds {
+        let error = made.expect_err(what);
+        assert!(matches!(error.kind(), ErrorKind::Kind { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(what) && text.contains(&format!("control.rs:{line}")), "{text}");
+    }
+    // A value of another graph, as what the body is made of or as what it returns.
+    #[rustfmt::skip]
+    let captured: Vec<Made<'_>> = vec![
+        (line!(), scan(&[h], &[x], |h, x| Ok((vec![h[0] * x[0] + foreign], vec![]))).map(|y| y.0)),
+        (line!(), scan(&[h], &[x], |h, _| Ok((vec![h[0]], vec![foreign]))).map(|y| y.1)),
+        (line!(), while_loop(&[h], |h| (h[0] + foreign).sum(..).less(9.0), |h| Ok(vec![h[0] + 1.0]))),
+        (line!(), while_loop(&[h], |h| h[0].sum(..).less(9.0), |h| Ok(vec![h[0] + foreign]))),
+        (line!(), cond(test, || Ok(vec![h * foreign]), || Ok(vec![h]))),
+        (line!(), cond(test, || Ok(vec![h]), || Ok(vec![foreign]))),
+    ];
+    for (line, made) in captured {
+        let error = made.expect_err("a value of another graph");
+        assert!(matches!(error.kind(), ErrorKind::Graphs { .. }), "{error:?}");
+        assert!(error.to_string().contains(&format!("control.rs:{line}")), "{error}");
+    }
+    // A bound that is reached: only the run knows.
+    #[rustfmt::skip]
+    let (line, made) = (line!(), WhileLoop::new().most(5).run(&[h], |_| test, |h| Ok(vec![h[0] + 1.0])));
+    let error = made.expect("a loop")[0].value().expect_err("it never ends").to_string();
+    assert!(
+        error.contains("still holds after 5 steps") && error.contains(&format!("control.rs:{line}")),
+        "{error}"
+    );
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn equations_and_what_is_kept_show_what_loops_and_choices_carry_out() {
     let text = loss.equations(&[w]).expect("connected").to_string();
     for line in [
         "each of 3 steps:",
-        "v1 = `carry 0` · `captured 0`",
+        "v1 = `captured 0` · `carry 0`",
         "next carry 0 = v3",
         "if it holds:",
         "v1 = exp(`value 0`)",
@@ -208,6 +208,13 @@ fn equations_and_what_is_kept_show_what_loops_and_choices_carry_out() {
     ] {
         assert!(text.lines().any(|l| l.trim_start().starts_with(line)), "{line} is missing in\n{text}");
     }
+    // A frame stands below the line that carries it out, and nowhere else; no line is the library's.
+    let all: Vec<&str> = text.lines().map(str::trim_start).collect();
+    for (i, line) in all.iter().enumerate().filter(|(_, line)| line.starts_with("if it holds:")) {
+        assert!(all[i - 1].contains("= cond("), "{line} stands below {}\n{text}", all[i - 1]);
+    }
+    assert_eq!(text.matches("of 3 steps, the last first:").count(), 1, "{text}");
+    assert!(!text.contains("src/text"), "{text}");
     // Frames stand further in than what carries them out.
     let depth = |part: &str| text.lines().find(|l| l.contains(part)).map(|l| l.len() - l.trim_start().len());
     assert!(

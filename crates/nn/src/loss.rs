@@ -21,7 +21,7 @@ pub use crate::outputs::{Outputs, reads};
 pub use binary::{BinaryCrossEntropy, Focal};
 pub use classes::CrossEntropy;
 pub use regression::{Hinge, Huber, KlDivergence, PoissonNll, SmoothL1};
-pub use sequence::{Ctc, EachToken, negative_sampling};
+pub use sequence::{Ctc, negative_sampling};
 pub use vectors::{CosineDistance, cosine_embedding, triplet};
 
 /// How the losses of elements or examples become the loss.

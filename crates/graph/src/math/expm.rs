@@ -52,6 +52,10 @@ impl<'g> Var<'g> {
         let _here = self.graph.blame("expm", Location::caller());
         self.shaped(|own| {
             let n = square("expm", &own)?;
+            if own.size() == 0 {
+                // There is no greatest of no columns, nor anything to do.
+                return Ok(self);
+            }
             let one = self.graph.eye([n, n], 0);
             let column = self.stop_gradient().abs().sum(keep(-2)).max(keep(-1));
             let halvings = ((column / LARGEST).ln() / LN_2).ceil().maximum(0.0).minimum(MOST as f64);

@@ -97,7 +97,7 @@ impl<'g> Var<'g> {
                 continue;
             }
             let name = if id == self.id { "J".into() } else { writer.number('v', &mut numbered) };
-            forward.push(writer.line(name.clone(), writer.definition(id), id));
+            forward.push(writer.defined(name.clone(), id));
             writer.names.insert(id, name);
             defined.push(graph.var(id));
         }
@@ -160,11 +160,30 @@ impl<'g> Writer<'g> {
         }
     }
 
+    /// An equation with the type and the line of `of`.
     pub(super) fn line(&self, name: String, expression: String, of: NodeId) -> Equation {
         let node = &self.nodes[of.index()];
-        // What stands in an expression by its definition, such as a further result, has no frame there.
-        let within = within(self.graph, node);
-        Equation { name, expression, ty: node.ty.clone(), origin: node.origin.clone(), within }
+        Equation { name, expression, ty: node.ty.clone(), origin: node.origin.clone(), within: Vec::new() }
+    }
+
+    /// The equation that defines a node, with what that carries out.
+    pub(super) fn defined(&self, name: String, id: NodeId) -> Equation {
+        Equation { within: self.carried_out(id), ..self.line(name, self.definition(id), id) }
+    }
+
+    /// The formulas that a node carries out, and those of nodes that its definition shows by theirs.
+    fn carried_out(&self, id: NodeId) -> Vec<Within> {
+        let shown = |id: NodeId| match self.names.contains_key(&id) {
+            true => &[][..],
+            false => &self.nodes[id.index()].args[..],
+        };
+        let mut all = Vec::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            all.extend(within(self.graph, &self.nodes[id.index()]));
+            open.extend(shown(id).iter().filter(|a| !self.names.contains_key(a)));
+        }
+        all
     }
 
     fn backward(
@@ -198,14 +217,16 @@ impl<'g> Writer<'g> {
                 helped += 1;
                 if !self.names.contains_key(&id) && !roots.contains(&id) {
                     let name = self.number('t', &mut numbered);
-                    lines.push(self.line(name.clone(), self.definition(id), id));
+                    lines.push(self.defined(name.clone(), id));
                     self.names.insert(id, name);
                 }
             }
             let name = format!("d{}", self.names[&v.id]);
-            let known = self.names.get(&d.id).cloned();
-            let expression = known.unwrap_or_else(|| self.definition(d.id));
-            lines.push(self.line(name.clone(), expression, v.id));
+            let (expression, within) = match self.names.get(&d.id) {
+                Some(known) => (known.clone(), Vec::new()),
+                None => (self.definition(d.id), self.carried_out(d.id)),
+            };
+            lines.push(Equation { within, ..self.line(name.clone(), expression, v.id) });
             self.names.entry(d.id).or_insert(name);
             self.derivatives.push(d.id);
         }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::equations::{Equation, Writer};
 use crate::ir::{Graph, Node};
+use crate::origin::Origin;
 use crate::prim::{Carried, Op};
 use crate::var::Var;
 use crate::walk;
@@ -26,7 +27,7 @@ pub(super) fn within(graph: &Graph, node: &Node) -> Vec<Within> {
         let parameters: Vec<Var<'_>> =
             carried.given.iter().zip(carried.body.parameter_types()).map(leaf).collect();
         let results = inside.inline(carried.body, &parameters);
-        let equations = formula(&inside, &results, |i| given(&node.op, &carried, i));
+        let equations = formula(&inside, &results, &node.origin, |i| given(&node.op, &carried, i));
         Within { when: carried.when, equations }
     };
     node.op.bodies().into_iter().map(frame).collect()
@@ -42,7 +43,13 @@ fn given(op: &Op, carried: &Carried<'_>, i: usize) -> String {
     }
 }
 
-fn formula(graph: &Graph, results: &[Var<'_>], called: impl Fn(usize) -> String) -> Vec<Equation> {
+/// The lines of a formula that stands at `around`.
+fn formula(
+    graph: &Graph,
+    results: &[Var<'_>],
+    around: &Origin,
+    called: impl Fn(usize) -> String,
+) -> Vec<Equation> {
     let (names, taken) = (HashMap::new(), HashSet::new());
     let mut writer = Writer { graph, nodes: graph.nodes(), names, taken, derivatives: Vec::new() };
     let live = walk::made_of(&writer.nodes, results.iter().map(|y| y.id));
@@ -51,11 +58,18 @@ fn formula(graph: &Graph, results: &[Var<'_>], called: impl Fn(usize) -> String)
     for id in live {
         if !writer.inlined(id) && !writer.names.contains_key(&id) {
             let name = writer.number('v', &mut numbered);
-            lines.push(writer.line(name.clone(), writer.definition(id), id));
+            lines.push(writer.defined(name.clone(), id));
             writer.names.insert(id, name);
         }
     }
-    lines.extend(results.iter().enumerate().map(|(i, y)| writer.line(called(i), writer.term(y.id), y.id)));
+    lines.extend(results.iter().enumerate().map(|(i, y)| {
+        let mut line = writer.line(called(i), writer.term(y.id), y.id);
+        if let Op::Input(_) = writer.nodes[y.id.index()].op {
+            // What is handed through was given to the formula where that stands.
+            line.origin = around.clone();
+        }
+        line
+    }));
     lines
 }
 

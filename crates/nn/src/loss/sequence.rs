@@ -4,44 +4,7 @@ use std::panic::Location;
 
 use chainrule_graph::{Error, ErrorKind, Kind, Result, Scan, Var};
 
-use super::{CrossEntropy, Reduction};
-use crate::Loss;
-
-/// A cross-entropy at every position: logits (…, classes) and labels (…), in the mean over all of them. What stands behind
-/// the end of a sequence has a label that is [ignored](CrossEntropy::ignoring).
-///
-/// ```
-/// use chainrule_graph::Graph;
-/// use chainrule_nn::{Loss, loss::{CrossEntropy, EachToken}};
-/// use chainrule_tensor::{DType, Tensor};
-/// let g = Graph::new();
-/// let z = g.leaf("z", Tensor::zeros([2, 3, 5], DType::F64)); // 2 sequences, 3 steps, 5 tokens
-/// let labels = g.constant([[1_i64, 4, 0], [2, -1, -1]]);
-/// let loss = EachToken(CrossEntropy::new().ignoring(-1)).of(z, labels);
-/// assert!((loss.value()?.item::<f64>()? - 5_f64.ln()).abs() < 1e-12);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct EachToken(pub CrossEntropy);
-
-impl Loss for EachToken {
-    #[track_caller]
-    fn of<'g>(&self, prediction: Var<'g>, target: Var<'g>) -> Var<'g> {
-        let _here = prediction.graph().blame("each_token", Location::caller());
-        let (logits, labels) = (prediction.shape(), target.shape());
-        if prediction.is_poisoned() || target.is_poisoned() {
-            return self.0.of(prediction, target);
-        }
-        if logits.len() != labels.len() + 1 || logits[..labels.len()] != labels[..] {
-            let why = format!("logits are (…, classes) and labels (…), not {logits} and {labels}");
-            let error = Error::new(ErrorKind::Value { op: "each_token", why });
-            let error = error.operand("logits", prediction.ty(), prediction.origin());
-            return prediction.fail(error.operand("labels", target.ty(), target.origin()));
-        }
-        let positions = labels.size() as isize;
-        self.0.of(prediction.reshape([positions, prediction.dim(-1) as isize]), target.reshape([positions]))
-    }
-}
+use super::Reduction;
 
 /// Skip-grams with negative sampling (Mikolov and others 2013; course 5, lecture 2.7): the mean of
 /// −ln σ(s) − Σ ln σ(−n), for the scores s, (m,), of words that stood together, and n, (m, k), of k drawn for each.
