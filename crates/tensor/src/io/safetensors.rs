@@ -70,10 +70,10 @@ pub fn write<'a, N: AsRef<str>>(
     store(path.as_ref(), None, tensors.into_iter().collect(), metadata)
 }
 
-/// As [`write`], with all reals rounded to `format`, in which they take two bytes each. Reading gives them as f32.
+/// As [`write()`], with all reals rounded to `format`, in which they take two bytes each. Reading gives them as f32.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 ///
 /// ```
 /// use std::collections::BTreeMap;
