@@ -340,7 +340,10 @@ fn losses_of_sequences() -> Result<()> {
     let rows = z.reshape([10, 3]).take(0, g.constant(Tensor::from([0_i64, 1, 3, 4, 5])));
     let same = CrossEntropy::new().of(rows, g.constant(Tensor::from([1_i64, 0, 2, 2, 0])));
     close(loss, same);
-    says(CrossEntropy::new().of(z, words.slice(1, 0..4)), &["[softmax_cross_entropy]", "(2, 5, 3)", "(2, 4)"]);
+    says(
+        CrossEntropy::new().of(z, words.slice(1, 0..4)),
+        &["[softmax_cross_entropy]", "(2, 5, 3)", "(2, 4)"],
+    );
     Ok(())
 }
 
