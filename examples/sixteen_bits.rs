@@ -1,5 +1,6 @@
 //! Mixed precision: a deep network reads digits as well when everything between its layers has 16 bits. Parameters stay 32 bits
-//! wide, so that small steps are not lost.
+//! wide, so that small steps are not lost. What is kept for the backward part takes half the bytes; beside it a step needs its
+//! operands at full width while it runs, so it is depth that gains.
 //!
 //!     cargo run --release --example sixteen_bits
 
@@ -11,13 +12,14 @@ use chainrule::prelude::*;
 use chainrule::progress::Silent;
 use chainrule::tensor::Format;
 
-const HIDDEN: [usize; 3] = [128, 128, 64];
+/// Layers with a shortcut around each, so that so many of them learn.
+const DEPTH: usize = 16;
 
 fn network<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
-    let hidden = HIDDEN
-        .iter()
-        .enumerate()
-        .fold(x, |a, (l, units)| Linear::new(*units).forward(&s.at(&format!("hidden{}", l + 1)), a).relu());
+    let width = x.dim(-1);
+    let hidden = (1..=DEPTH).fold(x, |a, l| {
+        a + Linear::new(width).forward(&s.at(&format!("hidden{l}")), a).relu() * (1.0 / DEPTH as f64)
+    });
     Linear::new(10).init(Init::Xavier).forward(&s.at("output"), hidden)
 }
 
@@ -76,7 +78,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<()> {
         // One seed has no spread: then two images of the test set are one.
         let allowed = (2.0 * spread.max(*other)).max(0.006);
         ensure!((narrow - wide).abs() <= allowed, "accuracy changes: {narrow} in place of {wide}");
-        ensure!(*fewer < bytes * 3 / 4, "{fewer} bytes in place of {bytes}");
+        ensure!(*fewer < bytes * 9 / 10, "{fewer} bytes in place of {bytes}");
     }
     println!("\nthe claim holds");
     Ok(())

@@ -7,7 +7,7 @@ use chainrule_tensor::Format;
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::Graph;
+use crate::ir::{Graph, NodeId};
 use crate::origin::Phase;
 use crate::prim::Op;
 use crate::var::Var;
@@ -51,6 +51,9 @@ impl Mixed {
         self
     }
 }
+
+/// So many views are looked through for what was rounded.
+const MOST_VIEWS: usize = 8;
 
 /// A policy that holds at this moment, and what it has met.
 #[derive(Debug)]
@@ -104,6 +107,10 @@ impl Graph {
     /// parameters stay as fine as the optimiser's steps. Derivatives follow: cotangents of what has 16 bits have 16 bits.
     /// A policy inside another one holds in its place.
     ///
+    /// What is kept takes half the bytes. A kernel works on numbers of the plan's width, so while it runs its operands are there
+    /// at that width, too; [`Compiled::bytes`](crate::Compiled::bytes) counts the most that a step needs. Formulas that keep much for
+    /// their backward part gain by it, those of a few layers do not.
+    ///
     /// # Errors
     /// That of `formula`; [`ErrorKind::Value`] for a policy with an operation or a scope that the formula does not have: nothing
     /// would be rounded, in silence.
@@ -149,10 +156,37 @@ impl Graph {
         meant.then_some(active.policy.format)
     }
 
-    /// `x` rounded, if it is real and not rounded already.
+    /// `x` rounded, if it is real and not rounded already. A number is rounded here and now.
     pub(crate) fn narrowed<'g>(&'g self, x: Var<'g>, format: Format) -> Var<'g> {
-        let is_there = matches!(&self.inner.borrow().nodes[x.id.index()].op, Op::Narrow(n) if n.0 == format);
-        if x.is_poisoned() || x.kind() != Kind::Real || is_there { x } else { x.round_to(format) }
+        if x.is_poisoned() || x.kind() != Kind::Real {
+            return x;
+        }
+        let number = match &self.inner.borrow().nodes[x.id.index()].op {
+            Op::Scalar(s) => s.real(),
+            _ => None,
+        };
+        match number {
+            Some(number) => self.constant(format.round(number)),
+            None if self.is_narrow(x.id, format) => x,
+            None => x.round_to(format),
+        }
+    }
+
+    /// Whether a value is known to be rounded: it was, or it is a view of what was.
+    fn is_narrow(&self, mut id: NodeId, format: Format) -> bool {
+        let nodes = &self.inner.borrow().nodes;
+        for _ in 0..MOST_VIEWS {
+            let node = &nodes[id.index()];
+            match &node.op {
+                Op::Narrow(n) => return n.0 == format,
+                Op::Scalar(s) => return s.real().is_some_and(|x| format.round(x) == x),
+                Op::Broadcast(_) | Op::Reshape(_) | Op::Permute(_) | Op::Slice(_) | Op::Flip(_) => {
+                    id = node.args[0];
+                }
+                _ => return false,
+            }
+        }
+        false
     }
 }
 

@@ -37,6 +37,10 @@ impl<'g> Var<'g> {
     #[doc(alias = "half")]
     #[track_caller]
     pub fn round_to(self, format: Format) -> Var<'g> {
+        // What is rounded already is its own rounding.
+        if matches!(&self.graph.inner.borrow().nodes[self.id.index()].op, Op::Narrow(n) if n.0 == format) {
+            return self;
+        }
         self.record(Op::Narrow(Narrow(format)), &[])
     }
 }
