@@ -2,7 +2,7 @@
 
 use std::ops;
 
-use crate::{Axes, DType, Error, Operand, Result, Shape, Tensor};
+use crate::{Axes, DType, Error, Lengths, Operand, Result, Shape, Tensor};
 
 /// A value on the way through a formula: a tensor, or the first error there was.
 ///
@@ -132,7 +132,7 @@ alike! {
     sum(axes: impl Into<Axes>) prod(axes: impl Into<Axes>) max(axes: impl Into<Axes>) min(axes: impl Into<Axes>)
     mean(axes: impl Into<Axes>) var(axes: impl Into<Axes>) all(axes: impl Into<Axes>) any(axes: impl Into<Axes>)
     argmax(axis: isize) argmin(axis: isize)
-    reshape(to: impl AsRef<[isize]>) permute(axes: impl AsRef<[isize]>) swap_axes(a: isize, b: isize)
+    reshape(to: impl Into<Lengths>) permute(axes: impl AsRef<[isize]>) swap_axes(a: isize, b: isize)
     insert_axis(axis: isize) squeeze(axis: isize) flip(axis: isize) broadcast_to(shape: impl Into<Shape>)
 }
 

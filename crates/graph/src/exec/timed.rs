@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Shape, Tensor};
+use chainrule_tensor::{Format, Shape, Tensor};
 
 use super::call::Call;
 use super::executor::Executor;
@@ -63,8 +63,8 @@ impl<E: Executor> Executor for Timed<E> {
     type ViewMut<'a> = E::ViewMut<'a>;
     type Kernel = TimedKernel<E::Kernel>;
 
-    fn room(&mut self, kind: Kind, len: usize) -> Self::Memory {
-        self.inner.room(kind, len)
+    fn room(&mut self, kind: Kind, format: Option<Format>, len: usize) -> Self::Memory {
+        self.inner.room(kind, format, len)
     }
 
     fn hold(&mut self, value: &Tensor) -> Self::Memory {
@@ -136,8 +136,8 @@ impl<E: Executor> Executor for Timed<E> {
         done
     }
 
-    fn scratch(&self, kernel: &Self::Kernel) -> usize {
-        self.inner.scratch(&kernel.inner)
+    fn scratch(&self, kernel: &Self::Kernel, halves: usize) -> usize {
+        self.inner.scratch(&kernel.inner, halves)
     }
 
     fn result(&mut self, kind: Kind, shape: &Shape) -> Self::Memory {

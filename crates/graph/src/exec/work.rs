@@ -57,7 +57,7 @@ fn of_rows(step: &RowStep, [rows, length]: [usize; 2]) -> u64 {
 impl Step {
     /// Bytes of its inputs and outputs.
     pub(crate) fn bytes(&self, plan: &Plan) -> u64 {
-        let of = |slot: &super::plan::Slot| plan.precision.width(plan.buffers[slot.buffer].0) * slot.len;
+        let of = |slot: &super::plan::Slot| plan.buffers[slot.buffer].width(plan.precision) * slot.len;
         self.inputs.iter().chain(&self.outputs).map(|slot| of(slot) as u64).sum()
     }
 }
