@@ -292,7 +292,7 @@ fn run_wide<T: Real>(
         });
     }
     {
-        let mut targets: SmallVec<[SliceMut<'_, T>; 8]> = SmallVec::new();
+        let mut targets: SmallVec<[SliceMut<'_, T>; 16]> = SmallVec::new();
         let mut writing = &mut writing[..];
         for output in &mut *outputs {
             targets.push(match output {
