@@ -1,31 +1,37 @@
 //! Batched matrix products of operands that lie in memory in any way.
 //!
-//! Engines of others multiply blocks on one thread; products with few rows or columns have a kernel here (`skinny`).
-//! The result is cut into blocks by its shape alone, and a long inner axis into parts, whose results are added as a
-//! tree; so the bits do not depend on how many threads take the blocks. Nor do they depend on how the operands lie:
-//! each sum is taken in the order of the inner axis.
+//! Tiles of the result are summed in registers (`blocked`, `tile`), whose operand is packed unless it lies so already
+//! (`pack`); products with few rows or columns wait for memory and pack nothing (`skinny`). Which of the two it is, the
+//! shape decides. A long inner axis of a small result is cut into parts, whose results are added as a tree. So the bits
+//! depend neither on how many threads take the blocks, nor on the width of registers, nor on how the operands lie.
 
+mod axes;
+mod blocked;
+mod pack;
 mod skinny;
-
-use std::borrow::Cow;
+mod tile;
 
 use smallvec::SmallVec;
 
-use super::copy::copy;
 use super::level::Level;
 use super::scratch;
 use super::threads::{self, Pieces};
-use crate::{DType, Error, Layout, Real, Result, Shape, shape};
+use crate::{Error, Layout, Real, Result, Shape, shape};
 
+use axes::Axes;
+use blocked::{Block, Product};
 use skinny::Skinny;
 
 /// Multiplications that are worth a second thread.
 const WORTH_A_THREAD: usize = 1 << 20;
-/// A result is cut into n blocks if each keeps n² times so many multiplications. More blocks share the work better,
-/// but each packs its part of the operands anew, which only big blocks make good.
-const BLOCK: usize = 1 << 18;
+/// Multiplications of a block of the result, where it can be cut into so many blocks.
+const BLOCK: usize = 1 << 20;
+/// More blocks than this share work no better.
+const MOST_BLOCKS: usize = 16;
 /// No side is cut to fewer elements.
 const SIDE: usize = 64;
+/// Nor a long one along registers to fewer: the other operand is read anew for each block.
+const WIDE: usize = 256;
 /// Small products of a batch are taken together until they are so many multiplications.
 const GROUP: usize = 1 << 18;
 /// The same for products with few rows or columns, which wait for memory.
@@ -63,46 +69,19 @@ pub struct MatMul {
     group: usize,
     /// Parts of the inner axis.
     parts: usize,
+    /// Whether rows of the result, rather than columns, run along registers.
+    turned: bool,
+    level: Level,
 }
 
-/// Where a matrix lies: its first element, the strides of its rows and columns, the buffer length it needs.
+/// Where a matrix lies: its first element, its rows (of a right operand, its columns) and its inner axis, and the
+/// buffer length it needs.
 #[derive(Clone, Debug)]
 struct Operand {
     offset: isize,
-    strides: [isize; 2],
+    outer: Axes,
+    inner: Axes,
     needs: usize,
-    /// How it lies before it is copied, if it is. The engines run along the inner axis by ascending addresses, so an
-    /// operand that is reversed on it would have its sums taken from the other end.
-    reversed: Option<Layout>,
-}
-
-impl Operand {
-    /// The operand, and the layout of shape `whole` that the product reads. `depth` is the inner axis, counted from
-    /// the end.
-    fn new(name: &str, own: &Layout, depth: usize, whole: &Shape) -> Result<(Self, Layout)> {
-        let rank = whole.len();
-        let value = |why| Error::Value { op: "matmul", why };
-        let Some([first, end]) = span(own) else {
-            return Err(value(format!("the strides of {name} reach beyond any buffer")));
-        };
-        if first < 0 {
-            return Err(value(format!("the strides of {name} reach {} elements before its buffer", -first)));
-        }
-        let axis = own.shape.len() - depth;
-        let reversed = (own.strides[axis] < 0 && own.shape[axis] > 1).then(|| own.clone());
-        let read = if reversed.is_some() { Layout::contiguous(own.shape.clone()) } else { own.clone() };
-        let read = read.broadcast(whole);
-        let strides = [read.strides[rank - 2], read.strides[rank - 1]];
-        Ok((Operand { offset: read.offset as isize, strides, needs: end as usize, reversed }, read))
-    }
-
-    /// The buffer that the product reads.
-    fn read<'a, T: Real>(&self, x: &'a [T]) -> Cow<'a, [T]> {
-        let Some(from) = &self.reversed else { return Cow::Borrowed(x) };
-        let mut out = vec![T::zero(); from.shape.size()];
-        copy(x, from, &mut out, &Layout::contiguous(from.shape.clone()));
-        Cow::Owned(out)
-    }
 }
 
 /// The first index that a layout touches and the one after the last; `None` if they fit no integer.
@@ -120,6 +99,29 @@ fn span(layout: &Layout) -> Option<[isize; 2]> {
     Some([first, last.checked_add(1)?])
 }
 
+impl Operand {
+    /// The operand of layout `own`, and the strides of its batch axes once it is broadcast to `whole`; `outer` and `inner`
+    /// are its axes, counted from the end.
+    fn new(name: &str, own: &Layout, [outer, inner]: [usize; 2], whole: &Shape) -> Result<(Self, Layout)> {
+        let value = |why| Error::Value { op: "matmul", why };
+        let Some([first, end]) = span(own) else {
+            return Err(value(format!("the strides of {name} reach beyond any buffer")));
+        };
+        if first < 0 {
+            return Err(value(format!("the strides of {name} reach {} elements before its buffer", -first)));
+        }
+        let read = own.broadcast(whole);
+        let axis = |i: usize| (whole[whole.len() - i], read.strides[whole.len() - i]);
+        let (outer, inner) = (Axes::new([axis(outer)]), Axes::new([axis(inner)]));
+        Ok((Operand { offset: read.offset as isize, outer, inner, needs: end as usize }, read))
+    }
+
+    /// The strides of the outer and of the inner axis, if each is one axis.
+    fn strides(&self) -> [isize; 2] {
+        [self.outer.stride().unwrap_or(0), self.inner.stride().unwrap_or(0)]
+    }
+}
+
 impl MatMul {
     /// Prepares the product of operands of shapes (…, m, k) and (…, k, n); leading axes broadcast.
     ///
@@ -130,36 +132,46 @@ impl MatMul {
         let (lead, matrix) = out.split_at(out.len() - 2);
         let (mut m, n, k) = (matrix[0], matrix[1], a.shape[a.shape.len() - 1]);
         let whole = |rows, columns| lead.iter().copied().chain([rows, columns]).collect::<Shape>();
-        let (mut left, a) = Operand::new("the left operand", a, 1, &whole(m, k))?;
-        let (right, b) = Operand::new("the right operand", b, 2, &whole(k, n))?;
+        let (mut left, a) = Operand::new("the left operand", a, [2, 1], &whole(m, k))?;
+        let (right, b) = Operand::new("the right operand", b, [1, 2], &whole(k, n))?;
 
         let mut batch: SmallVec<[_; 4]> = (0..lead.len())
             .map(|i| (lead[i], a.strides[i], b.strides[i]))
             .filter(|axis| axis.0 != 1)
             .collect();
         // A batch of left matrices stacked one under the other, with one right matrix, is a single tall product.
+        let mut down = a.strides[lead.len()];
         while let Some(&(len, step_a, 0)) = batch.last()
-            && (m == 1 || step_a == left.strides[0] * m as isize)
+            && (m == 1 || step_a == down * m as isize)
         {
             if m == 1 {
-                left.strides[0] = step_a;
+                down = step_a;
             }
             m *= len;
             batch.pop();
         }
+        left.outer = Axes::new([(m, down)]);
         let size = [m, n, k];
         let few = skinny::suits(size);
-        let (mut block, most) = if few { (slices(size, 4), FEW_GROUP) } else { (cut(size), GROUP) };
-        let blocks = m.div_ceil(block[0].max(1)) * n.div_ceil(block[1].max(1));
-        let along = if n <= m { left.strides[0] } else { right.strides[1] };
+        let turned = !few && blocked::turned(size, [&left.outer, &left.inner], [&right.outer, &right.inner]);
+        let (mut block, most) = if few { (slices(size, 4), FEW_GROUP) } else { (cut(size, turned), GROUP) };
+        let along = if n <= m { left.strides()[0] } else { right.strides()[0] };
         if few && along == 1 {
             block = slices(size, ALONG);
         }
         let work = (block[0] * block[1]).saturating_mul(k);
         let group = (most / work.max(1)).max(1);
+        let blocks = m.div_ceil(SIDE) * n.div_ceil(SIDE);
         let alone = batch.is_empty() && blocks < TASKS;
         let parts = if alone { (k / DEPTH).clamp(1, 2 * TASKS / blocks.max(1)) } else { 1 };
-        Ok(MatMul { out, size, batch, a: left, b: right, block, group, parts })
+        let level = Level::detected();
+        Ok(MatMul { out, size, batch, a: left, b: right, block, group, parts, turned, level })
+    }
+
+    /// The same product with the instructions of another level, or of the best one that the processor has if that is
+    /// less. All levels that fuse a product with the addition after it give the same bits.
+    pub fn at(self, level: Level) -> MatMul {
+        MatMul { level: level.min(Level::detected()), ..self }
     }
 
     /// The shape of the result: (…, m, n).
@@ -168,7 +180,7 @@ impl MatMul {
     }
 
     /// Computes the product into `out`, which is row-major. The bits depend on shapes and numbers alone, not on how the
-    /// operands lie. One that is reversed along the inner axis is copied first, which allocates.
+    /// operands lie. Nothing is allocated once the threads have their memory.
     ///
     /// # Panics
     /// If `a` or `b` is shorter than its layout needs, or `out` has another length than the result.
@@ -185,7 +197,6 @@ impl MatMul {
             out.fill(T::zero());
             return;
         }
-        let (a, b) = (&*self.a.read(a), &*self.b.read(b));
         if self.parts == 1 {
             return self.partial(a, b, out);
         }
@@ -234,13 +245,11 @@ impl MatMul {
         let (row, column) = (at[0] * self.block[0], at[1] * self.block[1]);
         let (rows, columns) = (self.block[0].min(m - row), self.block[1].min(n - column));
         let (mut from_a, mut from_b) = (self.a.offset, self.b.offset);
-        let mut depth = k;
+        let (mut start, mut depth) = (0, k);
         if self.parts > 1 {
             let each = k.div_ceil(self.parts);
-            let start = (matrix * each).min(k);
+            start = (matrix * each).min(k);
             depth = each.min(k - start);
-            from_a += start as isize * self.a.strides[1];
-            from_b += start as isize * self.b.strides[0];
         } else {
             let mut rest = matrix;
             for (len, step_a, step_b) in self.batch.iter().rev() {
@@ -250,20 +259,25 @@ impl MatMul {
                 from_b += i * step_b;
             }
         }
-        from_a += row as isize * self.a.strides[0];
-        from_b += column as isize * self.b.strides[1];
-        let size = [rows, columns, depth];
         // SAFETY: the block lies inside the result, and the operands' indices inside their spans, which lie inside
         // their buffers.
         unsafe {
-            let c = (out.at((matrix * m + row) * n + column), [n as isize, 1]);
-            let a = (a.as_ptr().offset(from_a), self.a.strides);
-            let b = (b.as_ptr().offset(from_b), self.b.strides);
+            let (a, b) = (a.as_ptr().offset(from_a), b.as_ptr().offset(from_b));
+            let c = (out.at(matrix * m * n), [n as isize, 1]);
             if skinny::suits(self.size) {
-                Level::detected().run(Skinny { size, a, b, c }.promised());
-            } else {
-                engine(size, a, b, c);
+                let ([a_row, a_inner], [b_column, b_inner]) = (self.a.strides(), self.b.strides());
+                let a = a.offset(row as isize * a_row + start as isize * a_inner);
+                let b = b.offset(column as isize * b_column + start as isize * b_inner);
+                let c = (out.at((matrix * m + row) * n + column), [n as isize, 1]);
+                let size = [rows, columns, depth];
+                let whole = Skinny { size, a: (a, [a_row, a_inner]), b: (b, [b_inner, b_column]), c };
+                return self.level.run(whole.promised());
             }
+            let (a, b) = ((a, &self.a.outer, &self.a.inner), (b, &self.b.outer, &self.b.inner));
+            let block = Block { rows: [row, rows], columns: [column, columns], depth: [start, depth] };
+            let whole = Product { a, b, c };
+            let (whole, block) = if self.turned { (whole.turned(), block.turned()) } else { (whole, block) };
+            whole.run(&tile::tiles(self.level), block);
         }
     }
 }
@@ -279,100 +293,20 @@ fn slices([m, n, k]: [usize; 3], least: usize) -> [usize; 2] {
     block
 }
 
-/// Rows and columns of the blocks of a result: halves of the longer side, again and again.
-fn cut([m, n, k]: [usize; 3]) -> [usize; 2] {
-    let mut block = [m, n];
-    loop {
-        let long = usize::from(block[1] >= block[0]);
-        let mut next = block;
-        next[long] = block[long].div_ceil(2).next_multiple_of(16);
-        let blocks = (m.div_ceil(next[0].max(1)) * n.div_ceil(next[1].max(1))).max(1);
-        if next[long] < SIDE || (next[0] * next[1]).saturating_mul(k) / blocks < BLOCK * blocks {
-            return block;
-        }
-        block = next;
-    }
+/// Rows and columns of the blocks of a result. The side along registers is cut first: its operand is packed, and so by one
+/// task alone.
+fn cut([m, n, k]: [usize; 3], turned: bool) -> [usize; 2] {
+    let (long, other) = if turned { (m, n) } else { (n, m) };
+    let blocks = (m * n).saturating_mul(k).div_ceil(BLOCK).clamp(1, MOST_BLOCKS);
+    let least = if long > 2 * WIDE { WIDE } else { SIDE };
+    let along = long.div_ceil(blocks).next_multiple_of(32).max(least).min(long);
+    let left = blocks.div_ceil(long.div_ceil(along.max(1)).max(1));
+    let across = other.div_ceil(left).next_multiple_of(2).max(SIDE).min(other);
+    if turned { [along, across] } else { [across, along] }
 }
 
-/// `c = a · b` on this thread.
-///
-/// # Safety
-/// All elements of the m x k, k x n and m x n matrices at these addresses, with these strides of rows and columns,
-/// are in bounds, and those of `c` are nobody else's.
-unsafe fn engine<T: Real>(
-    [m, n, k]: [usize; 3],
-    (a, a_strides): (*const T, [isize; 2]),
-    (b, b_strides): (*const T, [isize; 2]),
-    (c, c_strides): (*mut T, [isize; 2]),
-) {
-    #[cfg(target_arch = "x86_64")]
-    if Level::detected() > Level::Baseline {
-        use private_gemm_x86 as x86;
-        let element = if T::DTYPE == DType::F32 { x86::DType::F32 } else { x86::DType::F64 };
-        let instructions =
-            if Level::detected() == Level::Avx512 { x86::InstrSet::Avx512 } else { x86::InstrSet::Avx256 };
-        let none = std::ptr::null();
-        // SAFETY: the caller's promise, and the processor has these instructions. `c` is not read; it is written
-        // whole, by rows and columns in order (no index lists), by this thread alone.
-        unsafe {
-            x86::gemm(
-                element,
-                x86::IType::U64,
-                instructions,
-                m,
-                n,
-                k,
-                c.cast(),
-                c_strides[0],
-                c_strides[1],
-                none,
-                none,
-                x86::DstKind::Full,
-                x86::Accum::Replace,
-                a.cast(),
-                a_strides[0],
-                a_strides[1],
-                false,
-                none,
-                0,
-                b.cast(),
-                b_strides[0],
-                b_strides[1],
-                false,
-                std::ptr::from_ref(&T::one()).cast(),
-                1,
-            );
-        }
-        return;
-    }
-    // `gemm` knows the element by its type and panics at others.
-    debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
-    // SAFETY: the caller's promise. `c` is not read.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c,
-            c_strides[1],
-            c_strides[0],
-            false,
-            a,
-            a_strides[1],
-            a_strides[0],
-            b,
-            b_strides[1],
-            b_strides[0],
-            T::zero(),
-            T::one(),
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
-}
-
+#[cfg(test)]
+mod bits;
 #[cfg(test)]
 mod lies;
 #[cfg(test)]

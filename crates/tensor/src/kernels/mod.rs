@@ -11,6 +11,7 @@
 //! | [`order`] | running sums, sorting |
 //! | [`decompose`] | eigenvalues, singular values, orthogonal factors |
 //! | [`linear_algebra`] | solving, Cholesky factors, determinants |
+//! | [`peak`] | what the processor can do at most, for shares of it |
 //! | [`random`] | uniform numbers as a function of key and position |
 //! | [`windows`] | windows added up where they overlap |
 //! | [`threads`] | the fixed partition of work over threads |
@@ -25,11 +26,13 @@ pub mod linear_algebra;
 mod math;
 pub mod matmul;
 pub mod order;
+pub mod peak;
 pub mod random;
 pub mod recurrence;
 pub mod reduce;
 pub mod rows;
 mod scratch;
+mod simd;
 pub mod threads;
 pub mod windows;
 

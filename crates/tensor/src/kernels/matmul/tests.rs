@@ -72,7 +72,16 @@ proptest! {
 #[test]
 fn long_and_thin_sizes_agree() {
     let plain = (false, false, false);
-    for size in [[1, 300, 70], [300, 1, 70], [129, 65, 257], [6, 500, 1], [1, 1, 20_000], [7, 9, 20_001]] {
+    for size in [
+        [1, 300, 70],
+        [300, 1, 70],
+        [129, 65, 257],
+        [6, 500, 1],
+        [1, 1, 20_000],
+        [7, 9, 20_001],
+        [40, 300, 1030],
+        [70, 20, 600],
+    ] {
         agrees::<f32>(&[], size, plain, plain);
         agrees::<f32>(&[], size, (false, true, false), plain);
         agrees::<f64>(&[], size, plain, (true, true, false));
@@ -86,7 +95,7 @@ fn long_and_thin_sizes_agree() {
 
 #[test]
 fn a_result_cut_both_ways_equals_its_rows() {
-    let [m, n, k] = [203, 310, 301];
+    let [m, n, k] = [303, 1030, 301];
     let whole = MatMul::new(&Layout::contiguous([m, k]), &Layout::contiguous([k, n])).unwrap();
     assert!(whole.block[0] < m && whole.block[1] < n);
     let row = MatMul::new(&Layout::contiguous([1, k]), &Layout::contiguous([k, n])).unwrap();
@@ -107,6 +116,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
         (1, [900, 1, 700]),
         (1, [1, 900, 700]),
         (1, [4, 5, 100_000]),
+        (1, [150, 300, 1030]),
         (300, [40, 2, 50]),
     ] {
         let [m, n, k] = size;

@@ -1,0 +1,248 @@
+//! Products in tiles: one side of the result runs along registers, whose operand is packed unless it lies so already; the
+//! other operand is read where it is.
+//!
+//! Each sum is taken in the order of the inner axis, with fused multiply-add, in panels whose length that axis alone
+//! decides; the sums of the panels are added in order. So neither the width of registers nor the cutting of the result
+//! nor the way operands lie changes a bit.
+
+use std::mem::MaybeUninit;
+
+use super::axes::{Axes, Room};
+use super::pack::Panel;
+use super::tile::{MOST_ROWS, Run, Tile, Tiles};
+use crate::Real;
+use crate::kernels::scratch;
+
+/// No panel of the inner axis is longer,
+pub(super) const DEEPEST: usize = 512;
+/// nor one row of it: those of a tile together stay in the nearest cache.
+const ROW_BYTES: usize = 1 << 11;
+/// Bytes of a packed block: a share of the cache that one core has to itself.
+const BLOCK_BYTES: usize = 1 << 19;
+
+/// One product, `c = a · b`, on this thread. The columns run along registers.
+pub(super) struct Product<'a, T> {
+    /// The left operand: its rows and the inner axis.
+    pub(super) a: (*const T, &'a Axes, &'a Axes),
+    /// The right operand: its columns and the inner axis.
+    pub(super) b: (*const T, &'a Axes, &'a Axes),
+    /// The result, and the strides of its rows and columns.
+    pub(super) c: (*mut T, [isize; 2]),
+}
+
+/// Where rows, columns and the inner axis begin, and how far they go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub(super) rows: [usize; 2],
+    pub(super) columns: [usize; 2],
+    pub(super) depth: [usize; 2],
+}
+
+/// The length of the panels of an inner axis.
+pub(super) fn panel<T>(depth: usize) -> usize {
+    let most = DEEPEST.min(ROW_BYTES / size_of::<T>());
+    depth.div_ceil(depth.div_ceil(most).max(1)).max(1)
+}
+
+/// Whether it is cheaper to have rows of the result along registers, rather than columns: estimated, in steps of a
+/// processor for each of which a register is multiplied and added.
+pub(super) fn turned([m, n, k]: [usize; 3], a: [&Axes; 2], b: [&Axes; 2]) -> bool {
+    const LANES: usize = 16;
+    // What it costs to bring one element of an operand into registers.
+    let packing = |[outer, inner]: [&Axes; 2], rows: usize| match outer.last() {
+        _ if lie_close([outer, inner], rows) => 0.0,
+        (_, 1) if outer.stride().is_some() => 0.15,
+        (8.., 1) => 0.3,
+        _ if inner.last().1 == 1 => 0.5,
+        _ => 1.0,
+    };
+    let cost = |along: usize, rows: usize, side: [&Axes; 2]| {
+        let tiles = along.div_ceil(LANES) * rows * k;
+        tiles as f64 + packing(side, rows) * (along * k) as f64
+    };
+    let panels = k.div_ceil(DEEPEST).max(1);
+    let plain = cost(n, m, b);
+    let turned = cost(m, n, a) + (m * n * panels) as f64;
+    turned < plain
+}
+
+impl Block {
+    /// The same block of the transposed product.
+    pub(super) fn turned(self) -> Self {
+        Block { rows: self.columns, columns: self.rows, depth: self.depth }
+    }
+}
+
+impl<T: Real> Product<'_, T> {
+    /// bᵀ · aᵀ = cᵀ.
+    pub(super) fn turned(self) -> Self {
+        let Product { a, b, c: (c, [down, across]) } = self;
+        Product { a: b, b: a, c: (c, [across, down]) }
+    }
+
+    /// Computes one block of the result.
+    ///
+    /// # Safety
+    /// All elements of the operands are in bounds, those of the block of `c` too, and nobody else's; the processor has the
+    /// level of these tiles.
+    pub(super) unsafe fn run(&self, tiles: &Tiles<T>, block: Block) {
+        let [start, depth] = block.depth;
+        let each = panel::<T>(depth);
+        let wide = 2 * tiles.lanes;
+        let many = (BLOCK_BYTES / size_of::<T>() / each / wide).max(1) * wide;
+        let direct = lie_close([self.b.1, self.b.2], block.rows[1]);
+        let packed = if direct { 0 } else { block.columns[1].min(many).next_multiple_of(wide) };
+        let mut memory = scratch::lend(packed * each);
+        let mut rooms: [Room; 2] = [[MaybeUninit::uninit(); DEEPEST]; 2];
+        for k in (0..depth).step_by(each) {
+            let len = each.min(depth - k);
+            let [left, right] = &mut rooms;
+            let (a_runs, b_runs) =
+                (self.a.2.runs(start + k, len, left), self.b.2.runs(start + k, len, right));
+            for j in (0..block.columns[1]).step_by(many) {
+                let part = [block.columns[0] + j, many.min(block.columns[1] - j)];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let right = Right { at: part, each: wide, depth: len, runs: b_runs, direct };
+                    right.pack(self, tiles, &mut memory);
+                    self.sweep(tiles, block.rows, &right, a_runs, &memory, k > 0);
+                }
+            }
+        }
+    }
+
+    /// All tiles of these rows and columns.
+    ///
+    /// # Safety
+    /// As [`Product::run`].
+    unsafe fn sweep(
+        &self,
+        tiles: &Tiles<T>,
+        [first, count]: [usize; 2],
+        right: &Right<'_>,
+        own: &[Run],
+        packed: &[T],
+        add: bool,
+    ) {
+        let (mut a, rows, _) = self.a;
+        let (mut close, mut runs) = (rows.stride() == Some(1), own);
+        let height = count.div_ceil(count.div_ceil(tiles.rows()));
+        let width = height.next_multiple_of(8);
+        let clash = rows.stride().is_some_and(|apart| clash(apart * size_of::<T>() as isize));
+        let copied = clash && right.at[1] >= 4 * right.each;
+        let mut memory = scratch::lend(if copied { width * right.depth } else { 0 });
+        let together = [Run { at: 0, len: right.depth, step: width as isize }];
+        let mut offsets = [0; MOST_ROWS];
+        for i in (0..count).step_by(height) {
+            let r = height.min(count - i);
+            for (offset, row) in offsets.iter_mut().zip(first + i..first + i + r) {
+                *offset = rows.offset(row);
+            }
+            if copied {
+                let panel = Panel { columns: rows, at: first + i, count: r, width, runs: own };
+                // SAFETY: the caller's promise.
+                unsafe { (tiles.pack)(self.a.0, panel, &mut memory) };
+                (a, close, runs, offsets[0]) = (memory.as_ptr(), true, &together, 0);
+            }
+            for j in (0..right.at[1]).step_by(right.each) {
+                let columns = right.each.min(right.at[1] - j);
+                let registers = columns.div_ceil(tiles.lanes);
+                let column = right.at[0] + j;
+                // SAFETY: the caller's promise; what is packed holds whole registers.
+                unsafe {
+                    let (b, b_step) = right.panel(self, tiles, packed, j);
+                    let [down, across] = self.c.1;
+                    let c = self.c.0.offset((first + i) as isize * down + column as isize * across);
+                    let tile =
+                        Tile { a, rows: &offsets, runs, b, b_step, c, c_strides: self.c.1, columns, add };
+                    let cut = right.direct && !columns.is_multiple_of(tiles.lanes);
+                    tiles.kernel(r, registers, close, cut)(&tile);
+                }
+            }
+        }
+    }
+}
+
+/// Up to so many rows read a right operand where it lies.
+const DIRECT_ROWS: usize = 192;
+
+/// Elements of the inner axis that are packed from all panels before the next.
+const ROWS: usize = 16;
+
+/// Whether rows so many bytes apart fall into the same few lines of the nearest cache.
+fn clash(apart: isize) -> bool {
+    apart != 0 && apart.unsigned_abs().is_multiple_of(1 << 11)
+}
+
+/// Elements.
+const FAR: usize = 1 << 11;
+
+/// Whether a right operand of these columns and inner axis is read where it lies: it need not be rearranged, and so few
+/// rows read it that a copy would cost more.
+fn lie_close([columns, inner]: [&Axes; 2], rows: usize) -> bool {
+    // Far apart, each element of the inner axis is on another page of memory.
+    let rows_at_most = |apart: isize| if apart.unsigned_abs() > FAR { DIRECT_ROWS / 8 } else { DIRECT_ROWS };
+    columns.stride() == Some(1) && inner.stride().is_some_and(|apart| rows <= rows_at_most(apart))
+}
+
+/// Columns of the right operand, in panels as wide as a tile.
+struct Right<'a> {
+    /// The first column, and how many.
+    at: [usize; 2],
+    /// Columns of a panel.
+    each: usize,
+    depth: usize,
+    runs: &'a [Run],
+    /// Whether whole panels are read where they lie.
+    direct: bool,
+}
+
+impl Right<'_> {
+    /// Packs the panels, unless they are read where they lie.
+    ///
+    /// # Safety
+    /// As [`Product::run`].
+    unsafe fn pack<T: Real>(&self, product: &Product<'_, T>, tiles: &Tiles<T>, memory: &mut [T]) {
+        let (b, columns, _) = product.b;
+        if self.direct {
+            return;
+        }
+        // Of neighbours some rows are taken from all panels before the next, so that memory is read in long pieces.
+        let deep = if let ([_], Some(1)) = (self.runs, columns.stride()) { ROWS } else { self.depth };
+        for l in (0..self.depth).step_by(deep) {
+            let len = deep.min(self.depth - l);
+            let mut part = self.runs[0];
+            (part.at, part.len) = (part.at + l as isize * part.step, len);
+            let runs = if len < self.depth { std::slice::from_ref(&part) } else { self.runs };
+            for j in (0..self.at[1]).step_by(self.each) {
+                let count = self.each.min(self.at[1] - j);
+                let width = count.next_multiple_of(tiles.lanes);
+                let panel = Panel { columns, at: self.at[0] + j, count, width, runs };
+                // SAFETY: the caller's promise.
+                unsafe { (tiles.pack)(b, panel, &mut memory[j * self.depth + l * width..][..width * len]) };
+            }
+        }
+    }
+
+    /// The panel that begins at column `j` of these, and how far it is to the next element of the inner axis.
+    ///
+    /// # Safety
+    /// As [`Product::run`].
+    unsafe fn panel<T: Real>(
+        &self,
+        product: &Product<'_, T>,
+        tiles: &Tiles<T>,
+        packed: &[T],
+        j: usize,
+    ) -> (*const T, isize) {
+        let (b, columns, inner) = product.b;
+        if self.direct {
+            let step = inner.stride().unwrap_or(0);
+            // SAFETY: the caller's promise.
+            let at = unsafe { b.offset(columns.offset(self.at[0] + j) + self.runs[0].at) };
+            return (at, step);
+        }
+        let count = self.each.min(self.at[1] - j);
+        (packed[j * self.depth..].as_ptr(), count.next_multiple_of(tiles.lanes) as isize)
+    }
+}
