@@ -24,13 +24,17 @@ use skinny::Skinny;
 
 /// Multiplications that are worth a second thread.
 const WORTH_A_THREAD: usize = 1 << 20;
-/// Multiplications of a block of the result, where it can be cut into so many blocks.
+/// Multiplications of a block of the result whose operands are read where they lie, where it can be cut into so many
+/// blocks.
 const BLOCK: usize = 1 << 20;
-/// More blocks than this share work no better.
+/// More such blocks than this share work no better.
 const MOST_BLOCKS: usize = 16;
+/// A result with a packed operand is cut into n blocks if each keeps n times so many multiplications: each packs anew.
+const PACKED_BLOCK: usize = 1 << 22;
 /// No side is cut to fewer elements.
 const SIDE: usize = 64;
-/// Nor a long one along registers to fewer: the other operand is read anew for each block.
+/// Nor a long one along registers to fewer, the other operand is read anew for each block; nor the other side of a packed
+/// operand.
 const WIDE: usize = 256;
 /// Small products of a batch are taken together until they are so many multiplications.
 const GROUP: usize = 1 << 18;
@@ -154,7 +158,9 @@ impl MatMul {
         let size = [m, n, k];
         let few = skinny::suits(size);
         let turned = !few && blocked::turned(size, [&left.outer, &left.inner], [&right.outer, &right.inner]);
-        let (mut block, most) = if few { (slices(size, 4), FEW_GROUP) } else { (cut(size, turned), GROUP) };
+        let along = if turned { [&left.outer, &left.inner] } else { [&right.outer, &right.inner] };
+        let packed = !blocked::lie_close(along, SIDE, size_of::<f64>());
+        let (mut block, most) = if few { (slices(size, 4), FEW_GROUP) } else { (cut(size, turned, packed), GROUP) };
         let along = if n <= m { left.strides()[0] } else { right.strides()[0] };
         if few && along == 1 {
             block = slices(size, ALONG);
@@ -293,15 +299,21 @@ fn slices([m, n, k]: [usize; 3], least: usize) -> [usize; 2] {
     block
 }
 
-/// Rows and columns of the blocks of a result. The side along registers is cut first: its operand is packed, and so by one
-/// task alone.
-fn cut([m, n, k]: [usize; 3], turned: bool) -> [usize; 2] {
+/// Rows and columns of the blocks of a result. The side along registers is cut first: its operand may be `packed`, and so
+/// by one task alone.
+fn cut([m, n, k]: [usize; 3], turned: bool, packed: bool) -> [usize; 2] {
     let (long, other) = if turned { (m, n) } else { (n, m) };
-    let blocks = (m * n).saturating_mul(k).div_ceil(BLOCK).clamp(1, MOST_BLOCKS);
-    let least = if long > 2 * WIDE { WIDE } else { SIDE };
+    let work = (m * n).saturating_mul(k);
+    let blocks = if packed { (work / PACKED_BLOCK).isqrt() } else { work.div_ceil(BLOCK).min(MOST_BLOCKS) }.max(1);
+    let least = match packed {
+        _ if long > 2 * WIDE => WIDE,
+        true => WIDE / 2,
+        false => SIDE,
+    };
     let along = long.div_ceil(blocks).next_multiple_of(32).max(least).min(long);
     let left = blocks.div_ceil(long.div_ceil(along.max(1)).max(1));
-    let across = other.div_ceil(left).next_multiple_of(2).max(SIDE).min(other);
+    let least = if packed { WIDE } else { SIDE };
+    let across = other.div_ceil(left).next_multiple_of(2).max(least).min(other);
     if turned { [along, across] } else { [across, along] }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn turned([m, n, k]: [usize; 3], a: [&Axes; 2], b: [&Axes; 2]) -> boo
     const LANES: usize = 16;
     // What it costs to bring one element of an operand into registers.
     let packing = |[outer, inner]: [&Axes; 2], rows: usize| match outer.last() {
-        _ if lie_close([outer, inner], rows) => 0.0,
+        _ if lie_close([outer, inner], rows, size_of::<f32>()) => 0.0,
         (_, 1) if outer.stride().is_some() => 0.15,
         (8.., 1) => 0.3,
         _ if inner.last().1 == 1 => 0.5,
@@ -90,7 +90,7 @@ impl<T: Real> Product<'_, T> {
         let each = panel::<T>(depth);
         let wide = 2 * tiles.lanes;
         let many = (BLOCK_BYTES / size_of::<T>() / each / wide).max(1) * wide;
-        let direct = lie_close([self.b.1, self.b.2], block.rows[1]);
+        let direct = lie_close([self.b.1, self.b.2], block.rows[1], size_of::<T>());
         let packed = if direct { 0 } else { block.columns[1].min(many).next_multiple_of(wide) };
         let mut memory = scratch::lend(packed * each);
         let mut rooms: [Room; 2] = [[MaybeUninit::uninit(); DEEPEST]; 2];
@@ -174,14 +174,15 @@ fn clash(apart: isize) -> bool {
     apart != 0 && apart.unsigned_abs().is_multiple_of(1 << 11)
 }
 
-/// Elements.
-const FAR: usize = 1 << 11;
-
-/// Whether a right operand of these columns and inner axis is read where it lies: it need not be rearranged, and so few
-/// rows read it that a copy would cost more.
-fn lie_close([columns, inner]: [&Axes; 2], rows: usize) -> bool {
-    // Far apart, each element of the inner axis is on another page of memory.
-    let rows_at_most = |apart: isize| if apart.unsigned_abs() > FAR { DIRECT_ROWS / 8 } else { DIRECT_ROWS };
+/// Whether a right operand of these columns and inner axis, of elements of so many bytes, is read where it lies: it need
+/// not be rearranged, and so few rows read it that a copy would cost more.
+pub(super) fn lie_close([columns, inner]: [&Axes; 2], rows: usize, bytes: usize) -> bool {
+    // Far apart, each element of the inner axis is on another page of memory, and few lines of the cache are theirs.
+    let rows_at_most = |apart: isize| match apart.unsigned_abs() * bytes {
+        4096.. => DIRECT_ROWS / 8,
+        2048.. => DIRECT_ROWS / 3,
+        _ => DIRECT_ROWS,
+    };
     columns.stride() == Some(1) && inner.stride().is_some_and(|apart| rows <= rows_at_most(apart))
 }
 

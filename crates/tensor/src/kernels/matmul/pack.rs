@@ -28,30 +28,30 @@ const WIDEST: usize = 32;
 /// All elements of these columns and runs are in bounds, `out` holds as many rows; the processor has the level.
 #[inline(always)]
 pub(super) unsafe fn pack<T: Real, V: Vector<T>>(x: *const T, p: Panel<'_>, out: &mut [T]) {
-    let mut offsets = [0; WIDEST];
-    let mut pieces = [(0, 0, 0_isize); WIDEST];
-    let offsets = &mut offsets[..p.count];
-    let first = p.columns.offset(p.at);
-    let mut alone = false;
-    let pieces = match p.columns.stride() {
-        Some(1) => {
-            pieces[0] = (0, p.count, first);
-            &pieces[..1]
-        }
-        stride => {
-            for (j, offset) in offsets.iter_mut().enumerate() {
-                *offset = match stride {
-                    Some(stride) => first + j as isize * stride,
-                    None => p.columns.offset(p.at + j),
-                };
-            }
-            alone = offsets.windows(2).all(|pair| pair[1] - pair[0] != 1);
-            if alone { &[] } else { in_pieces(offsets, &mut pieces) }
-        }
-    };
     if p.count < p.width {
         out.fill(T::zero());
     }
+    let first = p.columns.offset(p.at);
+    if let Some(apart) = p.columns.stride()
+        && apart != 1
+    {
+        // SAFETY: the caller's promise.
+        return unsafe { evenly::<T, V>(x.wrapping_offset(first), apart, p, out.as_mut_ptr()) };
+    }
+    let mut offsets = [0; WIDEST];
+    let mut pieces = [(0, 0, 0_isize); WIDEST];
+    let offsets = &mut offsets[..p.count];
+    let mut alone = false;
+    let pieces = if p.columns.stride().is_some() {
+        pieces[0] = (0, p.count, first);
+        &pieces[..1]
+    } else {
+        for (j, offset) in offsets.iter_mut().enumerate() {
+            *offset = p.columns.offset(p.at + j);
+        }
+        alone = offsets.windows(2).all(|pair| pair[1] - pair[0] != 1);
+        if alone { &[] } else { in_pieces(offsets, &mut pieces) }
+    };
     let mut to = out.as_mut_ptr();
     for run in p.runs {
         // SAFETY: the caller's promise.
@@ -69,6 +69,41 @@ pub(super) unsafe fn pack<T: Real, V: Vector<T>>(x: *const T, p: Panel<'_>, out:
             } else {
                 for l in 0..run.len {
                     across::<T, V>(x.offset(l as isize * run.step), pieces, to.add(l * p.width));
+                }
+            }
+            to = to.add(run.len * p.width);
+        }
+    }
+}
+
+/// Columns that lie evenly apart, the first one at `x`.
+///
+/// # Safety
+/// As [`pack`].
+#[inline(always)]
+unsafe fn evenly<T: Real, V: Vector<T>>(x: *const T, apart: isize, p: Panel<'_>, mut to: *mut T) {
+    for run in p.runs {
+        let x = x.wrapping_offset(run.at);
+        let squares = run.step == 1 && run.len >= V::SIDE;
+        // SAFETY: the caller's promise; panels are as wide as whole squares.
+        unsafe {
+            for j in (0..p.count).step_by(if squares { V::SIDE } else { p.count }) {
+                // What is written of missing columns is read by nobody.
+                let column = |i: usize| x.wrapping_offset((j + i).min(p.count - 1) as isize * apart);
+                let from: [*const T; 8] = std::array::from_fn(column);
+                let mut l = if squares { 0 } else { run.len };
+                while l < run.len {
+                    // The last square covers some rows once more.
+                    l = l.min(run.len - V::SIDE);
+                    V::turn(&from.map(|x| x.wrapping_add(l)), to.add(l * p.width + j), p.width);
+                    l += V::SIDE;
+                }
+            }
+            let l = if squares { run.len } else { 0 };
+            for l in l..run.len {
+                for j in 0..p.count {
+                    let from = x.wrapping_offset(j as isize * apart + l as isize * run.step);
+                    *to.add(l * p.width + j) = *from;
                 }
             }
             to = to.add(run.len * p.width);
