@@ -29,8 +29,9 @@ const WORTH_A_THREAD: usize = 1 << 20;
 const BLOCK: usize = 1 << 20;
 /// More such blocks than this share work no better.
 const MOST_BLOCKS: usize = 16;
-/// A result with a packed operand is cut into n blocks if each keeps n times so many multiplications: each packs anew.
-const PACKED_BLOCK: usize = 1 << 22;
+/// A result with a packed operand is cut into n blocks, an even number, if each keeps about n times so many multiplications:
+/// each reads the other operand anew.
+const PACKED_BLOCK: usize = 1 << 20;
 /// No side is cut to fewer elements.
 const SIDE: usize = 64;
 /// Nor a long one along registers to fewer, the other operand is read anew for each block; nor the other side of a packed
@@ -160,7 +161,8 @@ impl MatMul {
         let turned = !few && blocked::turned(size, [&left.outer, &left.inner], [&right.outer, &right.inner]);
         let along = if turned { [&left.outer, &left.inner] } else { [&right.outer, &right.inner] };
         let packed = !blocked::lie_close(along, SIDE, size_of::<f64>());
-        let (mut block, most) = if few { (slices(size, 4), FEW_GROUP) } else { (cut(size, turned, packed), GROUP) };
+        let (mut block, most) =
+            if few { (slices(size, 4), FEW_GROUP) } else { (cut(size, turned, packed), GROUP) };
         let along = if n <= m { left.strides()[0] } else { right.strides()[0] };
         if few && along == 1 {
             block = slices(size, ALONG);
@@ -304,15 +306,19 @@ fn slices([m, n, k]: [usize; 3], least: usize) -> [usize; 2] {
 fn cut([m, n, k]: [usize; 3], turned: bool, packed: bool) -> [usize; 2] {
     let (long, other) = if turned { (m, n) } else { (n, m) };
     let work = (m * n).saturating_mul(k);
-    let blocks = if packed { (work / PACKED_BLOCK).isqrt() } else { work.div_ceil(BLOCK).min(MOST_BLOCKS) }.max(1);
+    let blocks = match packed {
+        true => (work / PACKED_BLOCK).isqrt().next_multiple_of(2).max(1),
+        false => work.div_ceil(BLOCK).min(MOST_BLOCKS),
+    };
     let least = match packed {
         _ if long > 2 * WIDE => WIDE,
-        true => WIDE / 2,
-        false => SIDE,
+        // Many rows of the other operand are read as often as there are blocks.
+        false if other > WIDE => WIDE / 2,
+        _ => SIDE,
     };
     let along = long.div_ceil(blocks).next_multiple_of(32).max(least).min(long);
     let left = blocks.div_ceil(long.div_ceil(along.max(1)).max(1));
-    let least = if packed { WIDE } else { SIDE };
+    let least = if packed { WIDE / 2 } else { SIDE };
     let across = other.div_ceil(left).next_multiple_of(2).max(least).min(other);
     if turned { [along, across] } else { [across, along] }
 }
