@@ -308,7 +308,7 @@ fn cut([m, n, k]: [usize; 3], turned: bool, packed: bool) -> [usize; 2] {
     let work = (m * n).saturating_mul(k);
     let blocks = match packed {
         true => (work / PACKED_BLOCK).isqrt().next_multiple_of(2).max(1),
-        false => work.div_ceil(BLOCK).min(MOST_BLOCKS),
+        false => work.div_ceil(BLOCK).clamp(1, MOST_BLOCKS),
     };
     let least = match packed {
         _ if long > 2 * WIDE => WIDE,
