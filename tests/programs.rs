@@ -87,6 +87,8 @@ mod c4w1_sizes;
 mod c4w2_augmentation;
 #[path = "../examples/c4w2_cheaper_convolutions.rs"]
 mod c4w2_cheaper_convolutions;
+#[path = "../examples/c4w2_inception.rs"]
+mod c4w2_inception;
 #[path = "../examples/c4w2_lenet.rs"]
 mod c4w2_lenet;
 #[path = "../examples/c4w2_residual.rs"]
@@ -190,6 +192,7 @@ claims! {
     c4w1_sizes(0, 0);
     c4w2_augmentation(1, 12);
     c4w2_cheaper_convolutions(2, 6);
+    c4w2_inception(1, 8);
     c4w2_lenet(2, 20);
     c4w2_residual(1, 8);
     c4w2_transfer(3, 8);
