@@ -69,7 +69,7 @@ impl Bar {
             Phase::Backward => Tone::Backward,
         };
         let tooltip = format!(
-            "{} {}\n{}\n{} in {} runs of the kernel, {} bytes",
+            "{} {}\n{}\n{}, kernel run {} times, {} bytes",
             step.kernel,
             step.label,
             step.origin,
@@ -79,7 +79,7 @@ impl Bar {
         );
         at.within.push(Bar {
             time: step.time,
-            ..Bar::new(format!("{} {}", step.kernel, step.label), tone, tooltip)
+            ..Bar::new(format!("{}, line {}", step.label, step.origin.location.line()), tone, tooltip)
         });
     }
 
@@ -135,5 +135,8 @@ impl Bar {
 /// As much of a name as fits, if that is enough to tell something.
 fn fitting(name: &str, wide: f64) -> Option<String> {
     let letters = name.chars().count();
-    (4..=letters).rev().map(|most| shortened(name, most)).find(|name| width(name, FONT, false) <= wide)
+    (letters.min(4)..=letters)
+        .rev()
+        .map(|most| shortened(name, most))
+        .find(|name| width(name, FONT, false) <= wide)
 }
