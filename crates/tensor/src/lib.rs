@@ -41,6 +41,7 @@
 
 mod arithmetic;
 mod axes;
+mod compound;
 mod convert;
 mod create;
 mod display;
@@ -63,6 +64,7 @@ mod tensor;
 mod view;
 
 pub use axes::{Axes, keep};
+pub use compound::Compound;
 pub use dtype::{DType, Element, Real};
 pub use eager::Eager;
 pub use error::{Error, Result};

@@ -6,10 +6,11 @@ use chainrule_tensor::kernels::decompose::Decomposition;
 use chainrule_tensor::kernels::elementwise::Program;
 use chainrule_tensor::kernels::gather::Lengths;
 use chainrule_tensor::kernels::linear_algebra::{Determinant, Part};
+use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::kernels::order::Order;
 use chainrule_tensor::kernels::reduce::Reduction;
 use chainrule_tensor::kernels::{rows, windows};
-use chainrule_tensor::{Layout, Shape};
+use chainrule_tensor::{Compound, Layout, Shape};
 
 use super::plan::Plan;
 use super::within::{Choice, Cycle};
@@ -43,9 +44,9 @@ pub enum Call {
     /// A batched matrix product of two inputs that lie so: (…, m, k) and (…, k, n).
     MatMul {
         /// The left one.
-        a: Layout,
+        a: Compound,
         /// The right one.
-        b: Layout,
+        b: Compound,
     },
     /// A reduction of the middle of three axes.
     Reduce {
@@ -187,6 +188,16 @@ impl Call {
     pub(crate) fn map(program: Program, shape: Shape, layouts: Vec<Layout>) -> Call {
         let in_place = vec![None; layouts.len()];
         Call::Map { program, shape, layouts, in_place }
+    }
+
+    /// The same, with input `i` read as a view that no layout describes, if such a call reads it so.
+    pub(crate) fn read_as(&mut self, i: usize, view: &Compound) -> bool {
+        let Call::MatMul { a, b } = self else { return false };
+        if !MatMul::reads(&a.shape(), &b.shape(), view) {
+            return false;
+        }
+        *(if i == 0 { a } else { b }) = view.clone();
+        true
     }
 
     /// The same, with these inputs held by these outputs.

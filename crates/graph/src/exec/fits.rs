@@ -115,7 +115,7 @@ fn call(call: &Call, inputs: &[Value], outputs: &[Value]) -> Fits {
         (Call::MatMul { a, b }, [x, y], [z]) => {
             let product = MatMul::new(a, b).map_err(|error| error.to_string())?;
             fits(x.0 == Real && y.0 == Real && is(z, Real, product.out_shape()))?;
-            fits(lies_within(a, x.1) && lies_within(b, y.1))
+            fits(lies_within(a.layout(), x.1) && lies_within(b.layout(), y.1))
         }
         (Call::Reduce { dims: [o, n, i], op }, [x], [y]) => {
             use chainrule_tensor::kernels::reduce::Reduction::{Max, Min};

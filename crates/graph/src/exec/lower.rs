@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Scalar};
-use chainrule_tensor::{Format, Layout, Shape, Tensor};
+use chainrule_tensor::{Compound, Format, Layout, Shape, Tensor};
 
 use super::anomaly::{Leaf, Watch};
 use super::call::Call;
@@ -99,6 +99,8 @@ struct Lowerer<'a> {
     nodes: &'a [Node],
     leaves: &'a [crate::ir::Leaf],
     places: IdMap<Place>,
+    /// Views that only products read where they lie, by their buffers; who else reads one gets a copy.
+    compounds: IdMap<(usize, Compound)>,
     /// The nodes that are further results of others, by those and by number, and where the results are.
     parts: IdMap<HashMap<usize, NodeId>>,
     part_places: HashMap<(NodeId, usize), Place>,
@@ -120,6 +122,7 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> 
         nodes: &inner.nodes,
         leaves: &inner.leaves,
         places: IdMap::default(),
+        compounds: IdMap::default(),
         parts: IdMap::default(),
         part_places: HashMap::new(),
         precision: compiler.precision,
@@ -256,6 +259,15 @@ impl Lowerer<'_> {
         self.places.insert(id, Place::At(buffer, Layout::contiguous(ty.shape)));
     }
 
+    /// Where a node's value is; a view that a layout cannot describe is copied first.
+    fn placed(&mut self, id: NodeId) -> Place {
+        if let Some((buffer, view)) = self.compounds.remove(&id) {
+            let (buffer, layout) = self.copy(id, buffer, view.layout().clone());
+            self.places.insert(id, Place::At(buffer, layout));
+        }
+        self.place(id)
+    }
+
     fn place(&self, id: NodeId) -> Place {
         let node = &self.nodes[id.index()];
         match &node.op {
@@ -278,14 +290,24 @@ impl Lowerer<'_> {
         let node = &self.nodes[id.index()];
         let mut buffers = Vec::new();
         let mut layouts = Vec::new();
-        for a in &node.args {
-            let (buffer, layout) = if node.op.strided() { self.strided(*a) } else { self.whole(*a) };
+        let views = self.read_as(node);
+        for (a, view) in node.args.iter().zip(&views) {
+            let (buffer, layout) = match view {
+                Some((buffer, view)) => (*buffer, Layout::contiguous(view.shape())),
+                None if node.op.strided() => self.strided(*a),
+                None => self.whole(*a),
+            };
             buffers.push(buffer);
             layouts.push(layout);
         }
-        let Lowering::Kernel(call) = node.op.lower(&layouts, &node.ty) else {
+        let Lowering::Kernel(mut call) = node.op.lower(&layouts, &node.ty) else {
             unreachable!("{} was scheduled as a kernel", node.op.name())
         };
+        for (i, view) in views.iter().enumerate() {
+            if let Some((_, view)) = view {
+                call.read_as(i, view);
+            }
+        }
         let format = self.moved(&call, &buffers);
         let mut outputs = Vec::new();
         for (i, ty) in result_types(self.nodes, id).iter().enumerate() {
@@ -311,6 +333,35 @@ impl Lowerer<'_> {
         self.watch(&[id], &read);
     }
 
+    /// For each argument of a kernel, the view as which it is read if that is one that no layout describes.
+    fn read_as(&self, node: &Node) -> Vec<Option<(usize, Compound)>> {
+        let found: Vec<_> = node.args.iter().map(|a| self.compounds.get(a)).collect();
+        if found.iter().all(Option::is_none) {
+            return vec![None; found.len()];
+        }
+        let of = |a: &NodeId| Layout::contiguous(self.nodes[a.index()].ty.shape.clone());
+        let plain: Vec<Layout> = node.args.iter().map(of).collect();
+        let Lowering::Kernel(mut call) = node.op.lower(&plain, &node.ty) else {
+            unreachable!("{} was scheduled as a kernel", node.op.name())
+        };
+        let read = |(i, view): (usize, Option<&(usize, Compound)>)| {
+            view.filter(|(_, view)| call.read_as(i, view)).cloned()
+        };
+        found.into_iter().enumerate().map(read).collect()
+    }
+
+    /// The view as which products read a node's result, if it is one that no layout describes.
+    fn compound(&self, id: NodeId) -> Option<(usize, Compound)> {
+        let node = &self.nodes[id.index()];
+        let (buffer, of) = match (self.compounds.get(&node.args[0]), self.places.get(&node.args[0])) {
+            (Some((buffer, view)), _) => (*buffer, view.clone()),
+            (_, Some(Place::At(buffer, layout))) => (*buffer, layout.into()),
+            _ => return None,
+        };
+        let real = node.ty.kind == Kind::Real;
+        if real && self.optimise.fuse && !self.anomaly { Some((buffer, node.op.view(&of)?)) } else { None }
+    }
+
     fn view(&mut self, id: NodeId) {
         let node = &self.nodes[id.index()];
         if let Op::Part(part) = &node.op {
@@ -318,10 +369,19 @@ impl Lowerer<'_> {
             self.places.insert(id, place);
             return;
         }
-        let place = match self.place(node.args[0]) {
+        let compound = self.compound(id);
+        if let (Some(view), true) = (&compound, self.compounds.contains_key(&node.args[0])) {
+            self.viewed(id, view.clone());
+            return;
+        }
+        let place = match self.placed(node.args[0]) {
             Place::Immediate(value) => Place::Immediate(value),
             Place::At(buffer, layout) => match node.op.lower(&[layout], &node.ty) {
                 Lowering::View(Some(view)) => Place::At(buffer, view),
+                _ if let Some(view) = compound => {
+                    self.viewed(id, view);
+                    return;
+                }
                 _ => {
                     let (buffer, layout) = self.contiguous(node.args[0]);
                     match node.op.lower(&[layout], &node.ty) {
@@ -332,6 +392,14 @@ impl Lowerer<'_> {
             },
         };
         self.places.insert(id, place);
+    }
+
+    /// Says where the view `id` is.
+    fn viewed(&mut self, id: NodeId, (buffer, view): (usize, Compound)) {
+        match view.simple() {
+            Some(layout) => drop(self.places.insert(id, Place::At(buffer, layout))),
+            None => drop(self.compounds.insert(id, (buffer, view))),
+        }
     }
 
     /// The format of what a call makes that only moves elements, if all that it moves has one. Without reuse of memory every
@@ -348,7 +416,7 @@ impl Lowerer<'_> {
 
     /// A node's value in some buffer, in any layout.
     fn strided(&mut self, id: NodeId) -> (usize, Layout) {
-        match self.place(id) {
+        match self.placed(id) {
             Place::At(buffer, layout) => (buffer, layout),
             Place::Immediate(_) => self.copied(id),
         }
@@ -356,7 +424,7 @@ impl Lowerer<'_> {
 
     /// A node's value in some buffer, row-major from its start.
     fn contiguous(&mut self, id: NodeId) -> (usize, Layout) {
-        match self.place(id) {
+        match self.placed(id) {
             Place::At(buffer, layout) if layout.is_contiguous() => (buffer, layout),
             _ => self.copied(id),
         }
@@ -371,7 +439,7 @@ impl Lowerer<'_> {
 
     /// A buffer that holds this node's value and nothing else, written by a step.
     fn own(&mut self, id: NodeId) -> usize {
-        match self.place(id) {
+        match self.placed(id) {
             Place::At(buffer, layout)
                 if layout.is_contiguous()
                     && self.out.buffers[buffer].len == layout.shape.size()
@@ -385,24 +453,32 @@ impl Lowerer<'_> {
 
     /// A fresh copy of a node's value.
     fn copied(&mut self, id: NodeId) -> (usize, Layout) {
-        let node = &self.nodes[id.index()];
-        let ty = node.ty.clone();
-        let mut program = ProgramBuilder::new();
-        let (inputs, layouts) = match self.place(id) {
+        match self.placed(id) {
             Place::Immediate(value) => {
+                let mut program = ProgramBuilder::new();
                 let reg = program.constant(value);
                 program.output(reg);
-                (Vec::new(), Vec::new())
+                let shape = self.nodes[id.index()].ty.shape.clone();
+                self.copy_step(id, Call::map(program.finish(), shape, Vec::new()), Vec::new())
             }
-            Place::At(buffer, layout) => {
-                let reg = program.input(ty.kind);
-                program.output(reg);
-                (vec![buffer], vec![layout])
-            }
-        };
+            Place::At(buffer, layout) => self.copy(id, buffer, layout),
+        }
+    }
+
+    /// A copy of what lies so in a buffer, row-major: the value of a node.
+    fn copy(&mut self, id: NodeId, buffer: usize, layout: Layout) -> (usize, Layout) {
+        let mut program = ProgramBuilder::new();
+        let reg = program.input(self.nodes[id.index()].ty.kind);
+        program.output(reg);
+        let call = Call::map(program.finish(), layout.shape.clone(), vec![layout]);
+        self.copy_step(id, call, vec![buffer])
+    }
+
+    fn copy_step(&mut self, id: NodeId, call: Call, inputs: Vec<usize>) -> (usize, Layout) {
+        let node = &self.nodes[id.index()];
+        let ty = node.ty.clone();
         let out = self.buffer(&ty, Source::Step);
-        self.out.buffers[out].format = inputs.first().and_then(|v: &usize| self.out.buffers[*v].format);
-        let call = Call::map(program.finish(), ty.shape.clone(), layouts);
+        self.out.buffers[out].format = inputs.first().and_then(|v| self.out.buffers[*v].format);
         self.step(call, inputs, vec![out], node.origin.clone(), "copy".into());
         (out, Layout::contiguous(ty.shape))
     }

@@ -21,7 +21,7 @@ use super::plan::{Plan, Room, Slot};
 use super::within::{Cycle, Output};
 use crate::precision::Precision;
 use crate::prim::range::Range;
-use words::{kind, layout, list, place, scalar, shape};
+use words::{compound, kind, layout, list, place, scalar, shape};
 
 /// All of it, so that [`Plan::parse`] gives it back; `println!("{f}")` of the compiled function is shorter.
 impl Display for Plan {
@@ -131,7 +131,7 @@ fn attributes(call: &Call) -> String {
     match call {
         Call::Map { shape: over, .. } => format!("map {}", shape(over)),
         Call::Rows { dims, .. } => format!("rows {}", shape(dims)),
-        Call::MatMul { a, b } => format!("matmul {} {}", layout(a), layout(b)),
+        Call::MatMul { a, b } => format!("matmul {} {}", compound(a), compound(b)),
         Call::Reduce { op, dims } => format!("{} {}", op.name(), shape(dims)),
         Call::ArgReduce { max, dims } => {
             format!("{} {}", if *max { "argmax" } else { "argmin" }, shape(dims))

@@ -16,8 +16,8 @@ impl Call {
             Call::Map { program, shape, .. } => Some(operations(program) * product(shape)),
             Call::Rows { dims, steps } => Some(steps.iter().map(|step| of_rows(step, *dims)).sum()),
             Call::MatMul { a, b } => {
-                let columns = b.shape.last().copied().unwrap_or(1);
-                Some(2 * product(&a.shape) * columns as u64)
+                let columns = b.shape().last().copied().unwrap_or(1);
+                Some(2 * product(&a.shape()) * columns as u64)
             }
             Call::Reduce { dims, .. } | Call::ArgReduce { dims, .. } | Call::CumSum { dims } => {
                 Some(product(dims))

@@ -94,7 +94,7 @@ impl Primitive for MatMul {
     }
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
-        Lowering::Kernel(Call::MatMul { a: args[0].clone(), b: args[1].clone() })
+        Lowering::Kernel(Call::MatMul { a: (&args[0]).into(), b: (&args[1]).into() })
     }
 
     fn strided(&self) -> bool {

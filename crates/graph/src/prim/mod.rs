@@ -44,8 +44,8 @@ pub(crate) mod stop;
 pub(crate) mod unary;
 pub(crate) mod windows;
 
-use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::Kind;
+use chainrule_tensor::{Compound, Layout};
 
 use crate::body::Body;
 use crate::error::{Error, ErrorKind};
@@ -219,6 +219,10 @@ pub(crate) trait Primitive {
     fn strided(&self) -> bool {
         false
     }
+    /// The view of an argument that lies so, where it is one that no layout describes.
+    fn view(&self, _: &Compound) -> Option<Compound> {
+        None
+    }
     /// Sample cases.
     fn samples() -> Vec<Sample>
     where
@@ -260,6 +264,9 @@ macro_rules! primitives {
             }
             pub(crate) fn strided(&self) -> bool {
                 match self { $(Op::$name(p) => p.strided()),* }
+            }
+            pub(crate) fn view(&self, arg: &Compound) -> Option<Compound> {
+                match self { $(Op::$name(p) => p.view(arg)),* }
             }
             /// The name in messages, dumps and pictures.
             pub fn name(&self) -> &'static str {

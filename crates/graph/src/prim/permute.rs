@@ -1,6 +1,6 @@
 //! The axes in another order.
 
-use chainrule_tensor::{Layout, shape};
+use chainrule_tensor::{Compound, Layout, shape};
 use smallvec::SmallVec;
 
 use super::rows::Rows;
@@ -96,6 +96,10 @@ impl Primitive for Permute {
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         Lowering::View(Some(args[0].permute(&self.axes)))
+    }
+
+    fn view(&self, arg: &Compound) -> Option<Compound> {
+        Some(arg.permute(&self.axes))
     }
 
     fn samples() -> Vec<Sample> {

@@ -1,6 +1,6 @@
 //! The same elements in the same order under another shape.
 
-use chainrule_tensor::{Error, Layout, Lengths, Shape, shape};
+use chainrule_tensor::{Compound, Error, Layout, Lengths, Shape, shape};
 
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
@@ -90,6 +90,10 @@ impl Primitive for Reshape {
 
     fn lower(&self, args: &[Layout], _: &Type) -> Lowering {
         Lowering::View(args[0].reshape(&self.shape))
+    }
+
+    fn view(&self, arg: &Compound) -> Option<Compound> {
+        arg.reshape(&self.shape)
     }
 
     fn samples() -> Vec<Sample> {

@@ -7,7 +7,7 @@ use chainrule_graph::{ErrorKind, Order};
 use chainrule_tensor::kernels::elementwise::Scalar;
 use chainrule_tensor::kernels::random;
 use chainrule_tensor::kernels::reduce::Reduction;
-use chainrule_tensor::shape;
+use chainrule_tensor::{Layout, shape};
 
 use super::{at, indices, int, nothing, real, truth};
 
@@ -78,6 +78,12 @@ pub(super) fn carry_out(
     let len = outputs[0].len();
     Some(Ok(vec![match call {
         Call::MatMul { a, b } => {
+            let [(x, a), (y, b)] = [(inputs[0], a), (inputs[1], b)].map(|(x, view)| {
+                // Row-major, an operand is its elements in order.
+                let elements =
+                    indices(&view.layout().shape).into_iter().map(|index| x[at(view.layout(), &index)]);
+                (elements.collect::<Vec<_>>(), Layout::contiguous(view.shape()))
+            });
             let out = shape::matmul(&a.shape, &b.shape).expect("shapes that fit");
             let k = a.shape[a.shape.len() - 1];
             let (lead, [m, n]) = (&out[..out.len() - 2], [out[out.len() - 2], out[out.len() - 1]]);
@@ -86,8 +92,8 @@ pub(super) fn carry_out(
             let element = |index: Vec<usize>| {
                 let (lead, of) = index.split_at(index.len() - 2);
                 let term = |i: usize| {
-                    let left = inputs[0][at(&a, &[lead, &[of[0], i]].concat())];
-                    real(left) * real(inputs[1][at(&b, &[lead, &[i, of[1]]].concat())])
+                    let left = x[at(&a, &[lead, &[of[0], i]].concat())];
+                    real(left) * real(y[at(&b, &[lead, &[i, of[1]]].concat())])
                 };
                 Scalar::Real((0..k).map(term).sum())
             };

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use super::level::Level;
 use super::scratch;
 use super::threads::{self, Pieces};
+use crate::compound::{self, Compound};
 use crate::{Error, Layout, Real, Result, Shape, shape};
 
 use axes::Axes;
@@ -89,6 +90,9 @@ struct Operand {
     needs: usize,
 }
 
+/// The strides of batch axes.
+type Strides = SmallVec<[isize; 4]>;
+
 /// The first index that a layout touches and the one after the last; `None` if they fit no integer.
 fn span(layout: &Layout) -> Option<[isize; 2]> {
     if layout.shape.contains(&0) {
@@ -105,20 +109,37 @@ fn span(layout: &Layout) -> Option<[isize; 2]> {
 }
 
 impl Operand {
-    /// The operand of layout `own`, and the strides of its batch axes once it is broadcast to `whole`; `outer` and `inner`
+    /// The operand that lies so, and the strides of its batch axes once they are broadcast to `lead`; `outer` and `inner`
     /// are its axes, counted from the end.
-    fn new(name: &str, own: &Layout, [outer, inner]: [usize; 2], whole: &Shape) -> Result<(Self, Layout)> {
+    fn new(
+        name: &str,
+        own: &Compound,
+        [outer, inner]: [usize; 2],
+        lead: &[usize],
+    ) -> Result<(Self, Strides)> {
         let value = |why| Error::Value { op: "matmul", why };
-        let Some([first, end]) = span(own) else {
+        let Some([first, end]) = span(own.layout()) else {
             return Err(value(format!("the strides of {name} reach beyond any buffer")));
         };
         if first < 0 {
             return Err(value(format!("the strides of {name} reach {} elements before its buffer", -first)));
         }
-        let read = own.broadcast(whole);
-        let axis = |i: usize| (whole[whole.len() - i], read.strides[whole.len() - i]);
-        let (outer, inner) = (Axes::new([axis(outer)]), Axes::new([axis(inner)]));
-        Ok((Operand { offset: read.offset as isize, outer, inner, needs: end as usize }, read))
+        let rank = own.each().len();
+        let side = |from_end: usize| {
+            let (lengths, strides) = own.axis(rank - from_end);
+            Axes::new(lengths.iter().copied().zip(strides.iter().copied()))
+        };
+        let new = lead.len() + 2 - rank;
+        let mut strides = Strides::from_elem(0, new);
+        for (i, n) in lead.iter().enumerate().skip(new) {
+            let (lengths, _) = own.axis(i - new);
+            let Some(stride) = compound::stride(own.axis(i - new)) else {
+                return Err(value(format!("batch axis {i} of {name} has no one stride")));
+            };
+            strides.push(if *n == lengths.iter().product::<usize>() { stride } else { 0 });
+        }
+        let (offset, outer, inner) = (own.layout().offset as isize, side(outer), side(inner));
+        Ok((Operand { offset, outer, inner, needs: end as usize }, strides))
     }
 
     /// The strides of the outer and of the inner axis, if each is one axis.
@@ -131,33 +152,35 @@ impl MatMul {
     /// Prepares the product of operands of shapes (…, m, k) and (…, k, n); leading axes broadcast.
     ///
     /// # Errors
-    /// If the shapes do not fit each other, or a layout reaches before the start of its buffer.
-    pub fn new(a: &Layout, b: &Layout) -> Result<MatMul> {
-        let out = shape::matmul(&a.shape, &b.shape)?;
+    /// If the shapes do not fit each other, or a layout reaches before the start of its buffer; for an operand that has to
+    /// lie simply ([`MatMul::reads`]).
+    pub fn new(a: impl Into<Compound>, b: impl Into<Compound>) -> Result<MatMul> {
+        let (a, b) = (a.into(), b.into());
+        let [shape_a, shape_b] = [a.shape(), b.shape()];
+        let out = shape::matmul(&shape_a, &shape_b)?;
         let (lead, matrix) = out.split_at(out.len() - 2);
-        let (mut m, n, k) = (matrix[0], matrix[1], a.shape[a.shape.len() - 1]);
-        let whole = |rows, columns| lead.iter().copied().chain([rows, columns]).collect::<Shape>();
-        let (mut left, a) = Operand::new("the left operand", a, [2, 1], &whole(m, k))?;
-        let (right, b) = Operand::new("the right operand", b, [1, 2], &whole(k, n))?;
+        let (mut m, n, k) = (matrix[0], matrix[1], shape_a[shape_a.len() - 1]);
+        let (mut left, in_a) = Operand::new("the left operand", &a, [2, 1], lead)?;
+        let (right, in_b) = Operand::new("the right operand", &b, [1, 2], lead)?;
 
-        let mut batch: SmallVec<[_; 4]> = (0..lead.len())
-            .map(|i| (lead[i], a.strides[i], b.strides[i]))
-            .filter(|axis| axis.0 != 1)
-            .collect();
+        let mut batch: SmallVec<[_; 4]> =
+            (0..lead.len()).map(|i| (lead[i], in_a[i], in_b[i])).filter(|axis| axis.0 != 1).collect();
         // A batch of left matrices stacked one under the other, with one right matrix, is a single tall product.
-        let mut down = a.strides[lead.len()];
-        while let Some(&(len, step_a, 0)) = batch.last()
+        while let (Some(&(len, step_a, 0)), Some(down)) = (batch.last(), left.outer.stride())
             && (m == 1 || step_a == down * m as isize)
         {
-            if m == 1 {
-                down = step_a;
-            }
+            let down = if m == 1 { step_a } else { down };
             m *= len;
+            left.outer = Axes::new([(m, down)]);
             batch.pop();
         }
-        left.outer = Axes::new([(m, down)]);
         let size = [m, n, k];
         let few = skinny::suits(size);
+        if few && [&left.outer, &left.inner, &right.outer, &right.inner].iter().any(|a| a.stride().is_none())
+        {
+            let why = "a product of few rows or columns reads its operands by one stride each".into();
+            return Err(Error::Value { op: "matmul", why });
+        }
         let turned = !few && blocked::turned(size, [&left.outer, &left.inner], [&right.outer, &right.inner]);
         let along = if turned { [&left.outer, &left.inner] } else { [&right.outer, &right.inner] };
         let packed = !blocked::lie_close(along, SIDE, size_of::<f64>());
@@ -174,6 +197,15 @@ impl MatMul {
         let parts = if alone { (k / DEPTH).clamp(1, 2 * TASKS / blocks.max(1)) } else { 1 };
         let level = Level::detected();
         Ok(MatMul { out, size, batch, a: left, b: right, block, group, parts, turned, level })
+    }
+
+    /// Whether a product of operands of these shapes reads `own`, one of them, where it lies: few rows or columns and
+    /// batches want one stride for each axis.
+    pub fn reads(a: &Shape, b: &Shape, own: &Compound) -> bool {
+        let (Ok(out), Some(k)) = (shape::matmul(a, b), a.last()) else { return false };
+        let [.., m, n] = out[..] else { return false };
+        let simple = |i: usize| compound::stride(own.axis(i)).is_some();
+        (0..own.each().len().saturating_sub(2)).all(simple) && !skinny::suits([m, n, *k])
     }
 
     /// The same product with the instructions of another level, or of the best one that the processor has if that is

@@ -27,7 +27,7 @@ impl Lowerer<'_> {
                 .args
                 .iter()
                 .map(|a| {
-                    *regs.entry(*a).or_insert_with(|| match self.place(*a) {
+                    *regs.entry(*a).or_insert_with(|| match self.placed(*a) {
                         Place::Immediate(value) => program.constant(value),
                         Place::At(buffer, layout) => {
                             let kind = self.out.buffers[buffer].kind;

@@ -13,7 +13,7 @@ use chainrule_tensor::kernels::windows;
 use chainrule_tensor::{Element, Format, Layout, Shape, Tensor};
 
 use super::words::{
-    read_dims, read_kind, read_layout, read_place, read_shape, read32, read64, unquoted, words,
+    read_compound, read_dims, read_kind, read_layout, read_place, read_shape, read32, read64, unquoted, words,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::call::{Call, RowStep, RowWork};
@@ -195,7 +195,7 @@ impl<'t> Reader<'t> {
                 }
                 Call::Rows { dims: read_dims(dims)?, steps }
             }
-            ["matmul", a, b] => Call::MatMul { a: read_layout(a)?, b: read_layout(b)? },
+            ["matmul", a, b] => Call::MatMul { a: read_compound(a)?, b: read_compound(b)? },
             [max @ ("argmax" | "argmin"), dims] => {
                 Call::ArgReduce { max: *max == "argmax", dims: read_dims(dims)? }
             }

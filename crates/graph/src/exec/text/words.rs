@@ -3,7 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::Scalar;
 use chainrule_tensor::kernels::rows::Place;
-use chainrule_tensor::{Layout, Shape};
+use chainrule_tensor::{Compound, Layout, Shape};
 use smallvec::SmallVec;
 
 /// Each behind a space.
@@ -68,6 +68,27 @@ pub(super) fn read_layout(word: &str) -> Result<Layout, String> {
     let strides: SmallVec<[isize; 4]> = split(strides)?.into();
     let (shape, offset) = (read_shape(shape)?, offset.parse().map_err(|_| wrong())?);
     if shape.len() == strides.len() { Ok(Layout { shape, strides, offset }) } else { Err(wrong()) }
+}
+
+/// As a layout; lengths that make one axis together stand between asterisks.
+pub(super) fn compound(compound: &Compound) -> String {
+    if let Some(simple) = compound.simple() {
+        return layout(&simple);
+    }
+    let axis = |i: usize| compound.axis(i).0.iter().map(usize::to_string).collect::<Vec<_>>().join("*");
+    let lengths: Vec<_> = (0..compound.each().len()).map(axis).collect();
+    let layout = compound.layout();
+    format!("{}:{}+{}", lengths.join("x"), joined(&layout.strides), layout.offset)
+}
+
+pub(super) fn read_compound(word: &str) -> Result<Compound, String> {
+    let lengths = word.split_once(':').map_or("", |(lengths, _)| lengths);
+    let layout = read_layout(&word.replace('*', "x"))?;
+    if !lengths.contains('*') {
+        return Ok(layout.into());
+    }
+    let each: Vec<usize> = lengths.split('x').map(|axis| axis.split('*').count()).collect();
+    Compound::new(layout, &each).ok_or_else(|| format!("`{word}` is no view such as 4x2*3:1x8x4+0"))
 }
 
 pub(super) fn place(place: &Place) -> String {

@@ -54,6 +54,76 @@ fn same_bits<T: Real>([m, n, k]: [usize; 3], differ: &mut Vec<String>) {
     }
 }
 
+/// The windows of an image as matrices, on both sides: rows and columns made of several axes.
+#[test]
+fn bits_do_not_depend_on_axes_made_of_several() {
+    fn judge<T: Real>(image: [usize; 4], kernel: [usize; 2], stride: usize, others: usize) {
+        let [batch, channels, height, width] = image;
+        let [h, w] = kernel;
+        let positions = [(height - h) / stride + 1, (width - w) / stride + 1];
+        let all = positions[0] * positions[1];
+        let terms = channels * h * w;
+        let view = Layout::contiguous(image)
+            .windows(3, positions[1], stride, w, 1)
+            .windows(2, positions[0], stride, h, 1)
+            .permute(&[0, 1, 2, 4, 3, 5]);
+        let columns = Compound::from(&view).reshape(&[batch, terms, all].into()).unwrap();
+        let rows =
+            Compound::from(view.permute(&[0, 4, 5, 1, 2, 3])).reshape(&[batch * all, terms].into()).unwrap();
+        let x = rough::<T>(image.iter().product(), 3);
+        let product = |a: &Compound, b: &Compound, x: &[T], y: &[T]| {
+            let product = MatMul::new(a, b).unwrap();
+            let mut out = vec![T::nan(); product.out_shape().size()];
+            product.run(x, y, &mut out);
+            out
+        };
+        let copied = |view: &Compound| {
+            let to = Layout::contiguous(view.layout().shape.clone());
+            let mut out = vec![T::zero(); to.shape.size()];
+            copy(&x, view.layout(), &mut out, &to);
+            (Compound::from(Layout::contiguous(view.shape())), out)
+        };
+        let mut compared = 0;
+        for (view, turned) in [(&columns, false), (&columns, true), (&rows, false), (&rows, true)] {
+            let last = view.each().len() - 1;
+            let turn = |view: &Compound| {
+                let axes: Vec<usize> = (0..last - 1).chain([last, last - 1]).collect();
+                if turned { view.permute(&axes) } else { view.clone() }
+            };
+            let (plain, elements) = copied(view);
+            let (view, plain) = (turn(view), turn(&plain));
+            let [m, k] = [view.shape()[last - 1], view.shape()[last]];
+            let left = Compound::from(Layout::contiguous([others, m]));
+            let right = Compound::from(Layout::contiguous([k, others]));
+            let (ml, mr) = (rough::<T>(others * m, 5), rough::<T>(k * others, 6));
+            let sides = [
+                (&view, &right, &x, &mr, &plain, &right, &elements, &mr),
+                (&left, &view, &ml, &x, &left, &plain, &ml, &elements),
+            ];
+            for (a, b, x, y, plain_a, plain_b, plain_x, plain_y) in sides {
+                if MatMul::reads(&a.shape(), &b.shape(), &view) {
+                    assert_eq!(product(a, b, x, y), product(plain_a, plain_b, plain_x, plain_y));
+                    compared += 1;
+                } else {
+                    assert!(others < 5 && MatMul::new(a, b).is_err());
+                }
+            }
+        }
+        assert!(compared == 8 || others < 5);
+    }
+    for (image, kernel, stride, others) in [
+        ([2, 3, 9, 11], [3, 3], 1, 8),
+        ([1, 5, 20, 13], [5, 2], 2, 17),
+        ([3, 16, 8, 8], [3, 3], 1, 40),
+        ([1, 4, 30, 40], [3, 3], 1, 5),
+        ([1, 70, 6, 6], [3, 3], 1, 9),
+        ([2, 4, 9, 9], [3, 3], 1, 2),
+    ] {
+        judge::<f32>(image, kernel, stride, others);
+        judge::<f64>(image, kernel, stride, others);
+    }
+}
+
 #[test]
 fn bits_do_not_depend_on_how_operands_lie() {
     let mut differ = Vec::new();
