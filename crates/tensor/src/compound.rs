@@ -79,18 +79,46 @@ impl Compound {
         (&self.layout.shape[range.clone()], &self.layout.strides[range])
     }
 
+    /// The same view of as few axes as possible: neighbours that make one axis and have a common stride are one.
+    pub fn merged(&self) -> Self {
+        let mut layout =
+            Layout { shape: Shape::from([]), strides: SmallVec::new(), offset: self.layout.offset };
+        let (mut lengths, mut each) = (SmallVec::<[usize; 8]>::new(), SmallVec::new());
+        for i in 0..self.each.len() {
+            let start = lengths.len();
+            let (n, strides) = self.axis(i);
+            for (n, stride) in n.iter().zip(strides) {
+                match (lengths[start..].last_mut(), layout.strides.last_mut()) {
+                    (Some(_), _) if *n == 1 => {}
+                    (Some(last), Some(step))
+                        if *last == 1 || Some(*step) == stride.checked_mul(*n as isize) =>
+                    {
+                        (*last, *step) = (*last * n, *stride);
+                    }
+                    _ => {
+                        lengths.push(*n);
+                        layout.strides.push(*stride);
+                    }
+                }
+            }
+            each.push(lengths.len() - start);
+        }
+        layout.shape = lengths.into_iter().collect();
+        Compound { layout, each }
+    }
+
     /// The same view as a layout, if each axis has one stride.
     pub fn simple(&self) -> Option<Layout> {
-        let mut strides = SmallVec::new();
-        for i in 0..self.each.len() {
-            strides.push(stride(self.axis(i))?);
-        }
-        Some(Layout { shape: self.shape(), strides, offset: self.layout.offset })
+        let merged = self.merged();
+        merged.each.iter().all(|n| *n == 1).then_some(merged.layout)
     }
 
     /// The same elements in the same order under another shape of equal size, if its axes begin where axes of the layout
     /// begin.
     pub fn reshape(&self, shape: &Shape) -> Option<Self> {
+        if shape.contains(&0) && self.layout.shape.contains(&0) {
+            return Some(Layout::contiguous(shape.clone()).into());
+        }
         let mut left = (0..self.layout.shape.len()).filter(|i| self.layout.shape[*i] != 1);
         let mut out = Layout { shape: Shape::from([]), strides: SmallVec::new(), offset: self.layout.offset };
         let (mut lengths, mut each) = (SmallVec::<[usize; 8]>::new(), SmallVec::new());
@@ -103,7 +131,7 @@ impl Compound {
                 lengths.push(self.layout.shape[i]);
                 out.strides.push(self.layout.strides[i]);
             }
-            // No elements, or an axis that goes on into the next one.
+            // An axis that goes on into the next one.
             if size != n {
                 return None;
             }
@@ -162,8 +190,14 @@ mod tests {
         assert_eq!(turned.reshape(&[2, 12].into()), None);
         assert_eq!(turned.reshape(&[3, 1, 8, 1].into()).unwrap().each(), [1, 1, 2, 1]);
         assert_eq!(turned.reshape(&[3, 2].into()), None);
-        assert_eq!(Compound::from(Layout::contiguous([0, 3])).reshape(&[3, 0].into()), None);
+        assert_eq!(
+            Compound::from(Layout::contiguous([0, 3])).reshape(&[3, 0].into()).unwrap().shape()[..],
+            [3, 0]
+        );
+        let merged = turned.reshape(&[6, 4].into()).unwrap().merged();
+        assert_eq!((merged.each(), merged.axis(0).1), ([2, 1].as_slice(), [4, 12].as_slice()));
         let whole = Compound::from(Layout::contiguous([2, 3, 4])).reshape(&[2, 12].into()).unwrap();
+        assert_eq!(whole.merged(), Compound::from(Layout::contiguous([2, 12])));
         assert_eq!(whole.simple(), Some(Layout::contiguous([2, 12])));
     }
 

@@ -196,7 +196,7 @@ impl Call {
         if !MatMul::reads(&a.shape(), &b.shape(), view) {
             return false;
         }
-        *(if i == 0 { a } else { b }) = view.clone();
+        *(if i == 0 { a } else { b }) = view.merged();
         true
     }
 

@@ -8,6 +8,7 @@ use std::panic::Location;
 use chainrule_tensor::{Error, Result, Shape};
 
 use super::slide::{Along, Slide};
+use crate::prim::windows::Window;
 use crate::var::Var;
 
 /// What is known of a convolution once its operands fit.
@@ -149,22 +150,19 @@ impl Sizes {
         let padded = (0..n).fold(x, |x, i| x.pad(2 + i as isize, self.along[i].before, self.along[i].after));
         padded.shaped(|own| {
             let x = padded.reshape(joined(&[&[batch, groups, inputs], &own[2..]]));
-            let windows = (0..n).fold(x, |x, i| x.windows_of(3 + 2 * i, self.along[i].window));
-            if windows.is_poisoned() {
-                return Ok(windows);
-            }
-            let (elements, places) = ((0..n).map(|i| 3 + 2 * i), (0..n).map(|i| 4 + 2 * i));
-            let positions: Vec<usize> = places.clone().map(|axis| windows.shape()[axis]).collect();
-            let all = positions.iter().product::<usize>();
+            let along: Vec<Window> = self.along.iter().map(|along| along.window).collect();
+            let positions = along.iter().zip(&own[2..]).map(|(w, n)| w.positions(*n).unwrap_or(0));
+            let positions: Vec<usize> = positions.collect();
             let whole = joined(&[&[batch, groups * outputs], &positions]);
+            if self.by_example(outputs, &positions) {
+                let kernel = kernel.reshape(joined(&[&[groups, outputs, inputs], &self.kernel]));
+                return Ok(x.convolve(kernel, &along).reshape(whole));
+            }
+            let windows = (0..n).fold(x, |x, i| x.windows_of(3 + 2 * i, along[i]));
+            let (elements, places) = ((0..n).map(|i| 3 + 2 * i), (0..n).map(|i| 4 + 2 * i));
+            let all = positions.iter().product::<usize>();
             let terms = inputs * self.kernel.iter().product::<usize>();
             let kernel = kernel.reshape(joined(&[&[groups, outputs, terms]]));
-            if self.by_example(outputs, &positions) {
-                // (groups, outputs, inputs · kernel) x (batch, groups, inputs · kernel, positions).
-                let order = [0, 1, 2].into_iter().chain(elements).chain(places);
-                let columns = windows.permute(axes(order)).reshape(joined(&[&[batch, groups, terms, all]]));
-                return Ok(kernel.matmul(columns).reshape(whole));
-            }
             // (groups, batch · positions, inputs · kernel) x (groups, inputs · kernel, outputs).
             let order = [1, 0].into_iter().chain(places).chain([2]).chain(elements);
             let rows = windows.permute(axes(order)).reshape(joined(&[&[groups, batch * all, terms]]));

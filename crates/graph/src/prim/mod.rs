@@ -14,6 +14,7 @@ pub(crate) mod cast;
 pub(crate) mod cholesky;
 pub(crate) mod compare;
 pub(crate) mod concat;
+pub(crate) mod convolution;
 pub(crate) mod cumulate;
 pub(crate) mod custom;
 pub(crate) mod decompose;
@@ -323,7 +324,7 @@ primitives! {
     reshape::Reshape, permute::Permute, broadcast::Broadcast,
     slice::Slice, pad::Pad, place::Place, concat::Concat, flip::Flip,
     reduce::Reduce, arg::ArgReduce, cumulate::CumSum, recurrence::Recurrence, sort::ArgSort,
-    gather::Gather, scatter::ScatterAdd, windows::Windows, windows::OverlapAdd,
+    gather::Gather, scatter::ScatterAdd, windows::Windows, windows::OverlapAdd, convolution::Convolution,
     matmul::MatMul, solve::Solve, cholesky::Cholesky, determinant::Determinant,
     decompose::Decompose,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,

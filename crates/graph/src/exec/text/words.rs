@@ -72,8 +72,8 @@ pub(super) fn read_layout(word: &str) -> Result<Layout, String> {
 
 /// As a layout; lengths that make one axis together stand between asterisks.
 pub(super) fn compound(compound: &Compound) -> String {
-    if let Some(simple) = compound.simple() {
-        return layout(&simple);
+    if compound.each().iter().all(|n| *n == 1) {
+        return layout(compound.layout());
     }
     let axis = |i: usize| compound.axis(i).0.iter().map(usize::to_string).collect::<Vec<_>>().join("*");
     let lengths: Vec<_> = (0..compound.each().len()).map(axis).collect();
