@@ -79,7 +79,7 @@ fn one<T: Real>(form: &str, [m, n, k]: [usize; 3], threads: usize) -> (f64, f64)
         true => Layout::contiguous([columns, rows]).permute(&[1, 0]),
         false => Layout::contiguous([rows, columns]),
     };
-    let product = MatMul::new(&side(form.starts_with('t'), m, k), &side(form.ends_with('t'), k, n));
+    let product = MatMul::new(side(form.starts_with('t'), m, k), side(form.ends_with('t'), k, n));
     let product = product.expect("shapes that fit");
     let numbers = |n: usize| (0..n).map(|i| T::lit((i % 1013) as f64 / 1013.0 - 0.5)).collect::<Vec<T>>();
     let (a, b, mut out) = (numbers(m * k), numbers(k * n), numbers(m * n));

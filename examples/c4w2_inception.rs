@@ -73,7 +73,7 @@ pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
             });
             let trainer = Trainer::new(model, softmax_cross_entropy).optimiser(Adam::new(0.003));
             let trainer = trainer.epochs(epochs).batch_size(32).seed(seed);
-            read = seeds as usize * test.len();
+            read = seeds as usize * test.examples();
             errors.0.push(100.0 * (1.0 - lecture::accuracies(&trainer, &train, &[&test])?[0]));
         }
         let multiplied = cost(&middle, 16, 8)?;

@@ -2,6 +2,8 @@
 
 use chainrule_tensor::kernels::elementwise::{Definition, Program};
 
+use chainrule_tensor::shape;
+
 use super::call::{Call, RowStep, RowWork};
 use super::plan::{Plan, Step};
 
@@ -16,8 +18,9 @@ impl Call {
             Call::Map { program, shape, .. } => Some(operations(program) * product(shape)),
             Call::Rows { dims, steps } => Some(steps.iter().map(|step| of_rows(step, *dims)).sum()),
             Call::MatMul { a, b } => {
-                let columns = b.shape().last().copied().unwrap_or(1);
-                Some(2 * product(&a.shape()) * columns as u64)
+                let (a, b) = (a.shape(), b.shape());
+                let inner = a.last().copied().unwrap_or(1);
+                Some(2 * inner as u64 * shape::matmul(&a, &b).map_or(0, |out| product(&out)))
             }
             Call::Reduce { dims, .. } | Call::ArgReduce { dims, .. } | Call::CumSum { dims } => {
                 Some(product(dims))

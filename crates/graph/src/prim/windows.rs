@@ -32,6 +32,13 @@ impl Window {
         Some(n.checked_sub(span).map_or(0, |room| room / self.stride + 1))
     }
 
+    /// How many windows there are in an axis of length `n`, if each element is in exactly one.
+    fn partition(self, n: usize) -> Option<usize> {
+        let positions = self.positions(n).filter(|positions| *positions > 0)?;
+        let apart = positions == 1 || self.stride == self.size;
+        (apart && self.dilation == 1 && positions * self.size == n).then_some(positions)
+    }
+
     fn text(self) -> String {
         format!("size={} stride={} dilation={}", self.size, self.stride, self.dilation)
     }
@@ -104,14 +111,34 @@ impl<'g> Var<'g> {
         })
     }
 
+    /// The windows along an axis. Where each element is in one of them, their transpose adds nothing up.
     #[track_caller]
     pub(crate) fn windows_of(self, axis: usize, window: Window) -> Var<'g> {
-        self.record(Op::Windows(Windows { axis, window }), &[])
+        let own = self.shape();
+        match own.get(axis).and_then(|n| window.partition(*n)) {
+            Some(positions) => {
+                let (before, after) = (&own[..axis], &own[axis + 1..]);
+                let parts = [before, &[positions, window.size], after].concat();
+                self.reshape_to(parts.into()).swap_with_next(axis)
+            }
+            None => self.record(Op::Windows(Windows { axis, window }), &[]),
+        }
     }
 
     #[track_caller]
     pub(crate) fn overlap_add_to(self, axis: usize, window: Window, n: usize) -> Var<'g> {
-        self.record(Op::OverlapAdd(OverlapAdd { axis, window, n }), &[])
+        let own = self.shape();
+        match window.partition(n) {
+            Some(positions) if own.get(axis..axis + 2) == Some(&[window.size, positions]) => {
+                self.swap_with_next(axis).reshape_to(own.without(axis).with(axis, n))
+            }
+            _ => self.record(Op::OverlapAdd(OverlapAdd { axis, window, n }), &[]),
+        }
+    }
+
+    #[track_caller]
+    fn swap_with_next(self, axis: usize) -> Var<'g> {
+        self.permute_to((0..axis).chain([axis + 1, axis]).chain(axis + 2..self.rank()).collect())
     }
 }
 
@@ -153,7 +180,9 @@ impl Primitive for Windows {
     fn samples() -> Vec<Sample> {
         let sample = |name: &str, s: &[usize], axis: usize, size: usize, stride: usize, dilation: usize| {
             let window = Window { size, stride, dilation };
-            Sample::new(name, &[s], -2.0..2.0, move |x| x[0].windows_of(axis, window).square())
+            Sample::new(name, &[s], -2.0..2.0, move |x| {
+                x[0].record(Op::Windows(Windows { axis, window }), &[]).square()
+            })
         };
         vec![
             sample("windows of 3 in (5,)", &[5], 0, 3, 1, 1),

@@ -60,19 +60,56 @@ impl Walk {
                 done += more;
                 continue;
             }
-            let run = (n - inner).min(out.len() - done);
-            copy_run(data, first + inner as isize * stride, stride, &mut out[done..done + run]);
-            (done, inner) = (done + run, 0);
+            // Whole short rows are taken together, column by column.
+            let rows = match outer.last() {
+                Some((m, _)) if n <= SHORT && inner == 0 => {
+                    (m - index[outer.len() - 1]).min((out.len() - done) / n)
+                }
+                _ => 0,
+            };
+            let mut steps = rows;
+            if rows > 1 {
+                let apart = outer[outer.len() - 1].1;
+                let block = &mut out[done..done + rows * n];
+                for column in 0..n {
+                    copy_column(data, first + column as isize * stride, apart, &mut block[column..], n);
+                }
+                done += rows * n;
+            } else {
+                let run = (n - inner).min(out.len() - done);
+                copy_run(data, first + inner as isize * stride, stride, &mut out[done..done + run]);
+                (done, inner, steps) = (done + run, 0, 1);
+            }
             for (i, (m, s)) in outer.iter().enumerate().rev() {
-                index[i] += 1;
-                first += s;
+                index[i] += steps;
+                first += s * steps as isize;
                 if index[i] < *m {
                     break;
                 }
-                index[i] = 0;
+                (index[i], steps) = (0, 1);
                 first -= *m as isize * s;
             }
         }
+    }
+}
+
+/// No longer rows are copied column by column.
+const SHORT: usize = 8;
+
+/// Every `n`-th place of `out`, from the first on, from elements that are `apart`.
+#[inline(always)]
+fn copy_column<E: Copy>(data: &[E], first: isize, apart: isize, out: &mut [E], n: usize) {
+    let places = out.chunks_mut(n);
+    if apart == 1 {
+        let first = first as usize;
+        let data = &data[first..first + places.len()];
+        places.zip(data).for_each(|(y, x)| y[0] = *x);
+        return;
+    }
+    let mut at = first;
+    for y in places {
+        y[0] = data[at as usize];
+        at += apart;
     }
 }
 
@@ -86,6 +123,51 @@ fn copy_run<E: Copy>(data: &[E], first: isize, stride: isize, out: &mut [E]) {
             for y in out {
                 *y = data[at as usize];
                 at += stride;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    #[test]
+    fn any_part_of_any_layout_is_gathered() {
+        let data: Vec<usize> = (0..600).collect();
+        let whole = Layout::contiguous([3, 4, 5, 2]);
+        let spread = Layout::contiguous([5, 3, 4, 9]);
+        let layouts = [
+            whole.permute(&[2, 3, 1, 0]),
+            whole.permute(&[3, 0, 1, 2]),
+            whole.permute(&[0, 2, 3, 1]).slice(3, 3, 4, -1),
+            spread.slice(3, 1, 3, 3).permute(&[1, 0, 2, 3]),
+            spread.slice(3, 8, 2, -5),
+            Layout::contiguous([4, 1, 2]).broadcast(&Shape::from([3, 4, 5, 2])),
+            Layout::contiguous([2]).broadcast(&Shape::from([6, 2])),
+            Layout::contiguous([3, 1]).broadcast(&Shape::from([3, 2])),
+        ];
+        for layout in layouts {
+            let size = layout.shape.size();
+            let at = |mut i: usize| {
+                let mut at = layout.offset as isize;
+                for (n, stride) in layout.shape.iter().zip(&layout.strides).rev() {
+                    at += (i % n) as isize * stride;
+                    i /= n;
+                }
+                at as usize
+            };
+            let walk = Walk::new(&layout);
+            for start in 0..size {
+                for len in 1..=size - start {
+                    let mut out = vec![usize::MAX; len];
+                    walk.gather(&data, 0, start, &mut out);
+                    assert!(
+                        out.iter().enumerate().all(|(i, x)| *x == at(start + i)),
+                        "{layout:?} {start} {len}"
+                    );
+                }
             }
         }
     }

@@ -158,7 +158,7 @@ fn long_sums_and_large_blocks_have_the_bits_of_the_sums_written_out() {
 #[test]
 fn numbers_that_are_none_stay_in_their_row_and_column() {
     let [m, n, k] = [33, 45, 70];
-    let product = MatMul::new(&Layout::contiguous([m, k]), &Layout::contiguous([k, n])).unwrap();
+    let product = MatMul::new(Layout::contiguous([m, k]), Layout::contiguous([k, n])).unwrap();
     let (mut a, mut b) = (vec![1.0_f32; m * k], vec![1.0_f32; k * n]);
     (a[3 * k + 5], b[7 * n + 11]) = (f32::NAN, f32::INFINITY);
     for level in Level::available() {

@@ -96,9 +96,9 @@ fn long_and_thin_sizes_agree() {
 #[test]
 fn a_result_cut_both_ways_equals_its_rows() {
     let [m, n, k] = [303, 1030, 301];
-    let whole = MatMul::new(&Layout::contiguous([m, k]), &Layout::contiguous([k, n])).unwrap();
+    let whole = MatMul::new(Layout::contiguous([m, k]), Layout::contiguous([k, n])).unwrap();
     assert!(whole.block[0] < m && whole.block[1] < n);
-    let row = MatMul::new(&Layout::contiguous([1, k]), &Layout::contiguous([k, n])).unwrap();
+    let row = MatMul::new(Layout::contiguous([1, k]), Layout::contiguous([k, n])).unwrap();
     let (x, y) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
     let (mut out, mut line) = (vec![f32::NAN; m * n], vec![f32::NAN; n]);
     whole.run(&x, &y, &mut out);
@@ -138,17 +138,17 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn no_depth_gives_zeros_and_nan_goes_through() {
     let mut out = [1.0; 6];
-    MatMul::new(&Layout::contiguous([2, 0]), &Layout::contiguous([0, 3])).unwrap().run(&[], &[], &mut out);
+    MatMul::new(Layout::contiguous([2, 0]), Layout::contiguous([0, 3])).unwrap().run(&[], &[], &mut out);
     assert_eq!(out, [0.0; 6]);
     let mut out = [0.0; 2];
-    let product = MatMul::new(&Layout::contiguous([1, 2]), &Layout::contiguous([2, 2])).unwrap();
+    let product = MatMul::new(Layout::contiguous([1, 2]), Layout::contiguous([2, 2])).unwrap();
     product.run(&[0.0, 1.0], &[f64::NAN, 1.0, 2.0, f64::INFINITY], &mut out);
     assert!(out[0].is_nan() && out[1] == f64::INFINITY);
 }
 
 #[test]
 fn batch_axes_broadcast_and_other_misfits_are_errors() {
-    let of = |a: &[usize], b: &[usize]| MatMul::new(&Layout::contiguous(a), &Layout::contiguous(b));
+    let of = |a: &[usize], b: &[usize]| MatMul::new(Layout::contiguous(a), Layout::contiguous(b));
     assert_eq!(*of(&[4, 1, 2, 3], &[5, 3, 6]).unwrap().out_shape(), Shape::from([4, 5, 2, 6]));
     assert!(of(&[2, 3], &[4, 5]).is_err());
     assert!(of(&[2, 2, 3], &[4, 3, 5]).is_err());
