@@ -86,7 +86,9 @@ calls! { OTHER:
     from_the_left |w| { let x = w.x(); vec![2.0 * x, 1.0 / x, 2 * x, 1 - x] };
     select |w| { let (c, x) = (w.of(Kind::Truth), w.x()); { let y = beside(w, x); c.select(x, y) } };
     select_literals |w| w.of(Kind::Truth).select(1, 0.0);
-    clip |w| { let (x, y) = (w.x(), w.x()); { let z = beside(w, x); x.clip(y, z) } };
+    clip |w| { let x = w.x(); let (low, high) = (beside(w, x), beside(w, x)); x.clip(low..=high) };
+    clip_from |w| { let x = w.x(); let low = beside(w, x); x.clip(low..) };
+    clip_up_to |w| { let x = w.x(); let high = beside(w, x); x.clip(..=high) };
     cast |w| { let kind = w.dice.kind(); w.x().cast(kind) };
     like |w| { let value = w.dice.real(); w.x().like(value) };
     leaky_relu |w| { let slope = w.dice.real(); w.x().leaky_relu(slope) };

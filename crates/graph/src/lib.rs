@@ -81,6 +81,7 @@ pub use exec::compiled::Compiled;
 pub use exec::function::{Function, value_and_grad};
 pub use exec::profile::{Profile, ProfiledStep};
 pub use ir::{Args, Graph, Node, NodeId, Type};
+pub use math::clip::Bounds;
 pub use math::norm::MatrixNorm;
 pub use math::resize::{Around, Resize};
 pub use math::samples::compositions;

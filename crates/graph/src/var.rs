@@ -245,6 +245,12 @@ impl<'g> Operand<'g> for Var<'g> {
     }
 }
 
+impl<'g> Operand<'g> for OperandValue<'g> {
+    fn into_operand(self) -> OperandValue<'g> {
+        self
+    }
+}
+
 macro_rules! operand {
     ($($type:ty: |$x:ident| $operand:expr;)*) => {$(
         impl<'g> Operand<'g> for $type {

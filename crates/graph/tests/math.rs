@@ -233,7 +233,7 @@ fn functions_of_one_number_equal_their_definitions_and_stay_finite() {
         ("asinh", |x| x.asinh(), f64::asinh, -1e9..1e9, 1.0),
         ("acosh", |x| x.acosh(), f64::acosh, 1.0..1e3, f64::NAN),
         ("atanh", |x| x.atanh(), f64::atanh, -0.99..0.99, 1.0),
-        ("clip", |x| x.clip(-1.0, 0.5), |x| x.clamp(-1.0, 0.5), -2.0..2.0, 1.0),
+        ("clip", |x| x.clip(-1.0..=0.5), |x| x.clamp(-1.0, 0.5), -2.0..2.0, 1.0),
         ("elu", |x| x.elu(0.7), |x| if x < 0.0 { 0.7 * x.exp_m1() } else { x }, -900.0..900.0, 1.0),
         ("celu", |x| x.celu(0.7), |x| if x < 0.0 { 0.7 * (x / 0.7).exp_m1() } else { x }, -900.0..900.0, 1.0),
         (

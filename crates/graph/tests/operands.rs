@@ -24,7 +24,7 @@ fn the_kind_of_a_result_does_not_depend_on_the_value_of_a_number() {
         |x, c| x.minimum(c),
         |x, c| x.less(c),
         |x, c| x.equal(c),
-        |x, c| x.clip(c, c),
+        |x, c| x.clip(c..=c),
         |x, c| x.truth().select(x, c),
         |x, c| x.leaky_relu(c),
         |x, c| x * x.graph().constant(c).broadcast_to([2]),
@@ -64,7 +64,7 @@ fn an_integer_literal_is_a_real_beside_reals_and_an_integer_beside_integers() {
         (x / 2, x / 2.0),
         (1 / x, 1.0 / x),
         (x.pow(2), x.pow(2.0)),
-        (x.clip(0, 3), x.clip(0.0, 3.0)),
+        (x.clip(0..=3), x.clip(0.0..=3.0)),
         (x.greater(3), x.greater(3.0)),
         (x.greater(3).select(x, 0), x.greater(3.0).select(x, 0.0)),
         (x.greater(3).select(1, x), x.greater(3.0).select(1.0, x)),
@@ -75,7 +75,7 @@ fn an_integer_literal_is_a_real_beside_reals_and_an_integer_beside_integers() {
     for (a, b) in pairs {
         assert_eq!(a.value().expect("a value"), b.value().expect("a value"));
     }
-    for (y, wanted) in [(n + 1, [4, 5]), (1 - n, [-2, -3]), (2 * n, [6, 8]), (n.clip(0, 3), [3, 3])] {
+    for (y, wanted) in [(n + 1, [4, 5]), (1 - n, [-2, -3]), (2 * n, [6, 8]), (n.clip(0..=3), [3, 3])] {
         assert_eq!(y.value().expect("a value"), Tensor::from(wanted.map(i64::from)));
     }
     assert_eq!(dtype(n.greater(3).select(1, 0)), Some(DType::I64));

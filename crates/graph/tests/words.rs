@@ -136,3 +136,52 @@ fn diagonals_norms_and_vectors_in_products() {
         (vec![14.0 / 3.0], vec![3.5])
     );
 }
+
+#[test]
+fn values_are_clipped_on_either_side_or_both() {
+    let g = Graph::new();
+    let x = g.leaf("x", [-2.0, -1.0, 0.5, 6.0, 9.0, f64::NAN]);
+    let (low, high) = (g.leaf("low", -1.0), g.leaf("high", 6.0));
+    let slope = |y: Var<'_>, wrt| value(y.sum(..).grad(&[wrt]).expect("reaches")[0]);
+    for (y, values, slopes) in [
+        (x.clip(-1.0..), [-1.0, -1.0, 0.5, 6.0, 9.0], [0.0, 0.5, 1.0, 1.0, 1.0]),
+        (x.clip(..=6), [-2.0, -1.0, 0.5, 6.0, 6.0], [1.0, 1.0, 1.0, 0.5, 0.0]),
+        (x.clip(low..=high), [-1.0, -1.0, 0.5, 6.0, 6.0], [0.0, 0.5, 1.0, 0.5, 0.0]),
+        (x.clip(low..).clip(..=6.0), [-1.0, -1.0, 0.5, 6.0, 6.0], [0.0, 0.5, 1.0, 0.5, 0.0]),
+    ] {
+        let found = value(y);
+        assert_eq!(found[..5], values);
+        assert!(found[5].is_nan(), "NaN stays NaN");
+        assert_eq!(slope(y, x)[..5], slopes);
+    }
+    // What the value does not get the bound gets: a whole element below it, half of one on it.
+    let known = x.slice(0, 0..5);
+    assert_eq!(slope(known.clip(low..=high), low), [1.5]);
+    assert_eq!(slope(known.clip(..=high), high), [1.5]);
+    // Of bounds that are crossed in values the high one holds; one with axes is broadcast.
+    assert_eq!(value(known.clip(high..=low)), [-1.0; 5]);
+    let each = Tensor::from([[0.0], [7.0]]);
+    assert_eq!(value(known.clip(&each..)), [0.0, 0.0, 0.5, 6.0, 9.0, 7.0, 7.0, 7.0, 7.0, 9.0]);
+    assert_eq!(g.leaf("n", [1_i64, 9]).clip(..=3).value().expect("integers"), Tensor::from([1_i64, 3]));
+}
+
+#[test]
+fn bounds_that_are_none_are_refused_with_the_line() {
+    let g = Graph::new();
+    let (x, n) = (g.leaf("x", [1.0, 2.0]), g.leaf("n", [1_i64, 2]));
+    let line = line!() + 2;
+    let refused = [
+        (x.clip(2.0..=1.0), "[clip] the low bound 2 is above the high bound 1"),
+        (x.clip(f64::NAN..), "[clip] the low bound is NaN"),
+        (x.clip(..=f64::NAN), "[clip] the high bound is NaN"),
+        (x.clip(Tensor::from([0.0, 2.0])..=Tensor::from([1.0, 1.0])), "above the high bound in some element"),
+        (n.clip((1_i64 << 53) + 1..=1 << 53), "[clip] the low bound 9007199254740993 is above"),
+        (n.clip(0.5..), ".real()"),
+        (x.clip(Tensor::from([0.0; 3])..), "[clip] (maximum)"),
+        (x.clip(..=Tensor::from([0.0; 3])), "[clip] (minimum)"),
+    ];
+    for (i, (y, why)) in refused.into_iter().enumerate() {
+        let text = y.value().expect_err("no bounds").to_string();
+        assert!(text.contains(why) && text.contains(&format!("words.rs:{}", line + i as u32)), "{text}");
+    }
+}

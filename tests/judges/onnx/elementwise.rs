@@ -145,8 +145,8 @@ fn several<'g>(n: &Node<'g>) -> Option<Var<'g>> {
     let over = |f: fn(Var<'g>, Var<'g>) -> Var<'g>| n.all().into_iter().reduce(f);
     match n.op.as_str() {
         "Clip" => {
-            let low = n.given(1).map_or(n.x(0), |low| n.x(0).maximum(low));
-            Some(n.given(2).map_or(low, |high| low.minimum(high)))
+            let low = n.given(1).map_or(n.x(0), |low| n.x(0).clip(low..));
+            Some(n.given(2).map_or(low, |high| low.clip(..=high)))
         }
         "Max" => over(|a, b| a.maximum(b)),
         "Mean" => over(|a, b| a + b).map(|sum| sum * (1.0 / n.arity() as f64)),

@@ -75,7 +75,7 @@ fn axis_weights<'g>(n: &Node<'g>, place: Var<'g>, pixels: usize) -> Var<'g> {
     let mode = n.text_or("mode", "linear");
     let at = if mode == "nearest" { at.round() } else { at };
     let inside = |at: Var<'g>| match n.text_or("padding_mode", "zeros") {
-        "border" => at.clip(0.0, length - 1.0),
+        "border" => at.clip(0.0..=length - 1.0),
         "reflection" => reflected(at, low, high),
         _ => at,
     };
@@ -128,7 +128,7 @@ fn roi_align<'g>(n: &Node<'g>) -> Var<'g> {
         let step = 1.0 / (cells * samples) as f64;
         let at = edge(start) + span * ((n.g.iota([cells * samples], 0).real() + 0.5) * step);
         let seen = at.greater_equal(-1.0).minimum(at.less_equal(pixels as f64)).real();
-        let weights = hat(at.clip(0.0, pixels as f64 - 1.0), pixels) * seen.insert_axis(-1);
+        let weights = hat(at.clip(0.0..=pixels as f64 - 1.0), pixels) * seen.insert_axis(-1);
         weights.reshape((-1, cells, samples, pixels)).mean(2)
     };
     let shape = x.shape();

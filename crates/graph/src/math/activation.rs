@@ -3,7 +3,7 @@
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 use std::panic::Location;
 
-use crate::var::{Operand, Var};
+use crate::var::Var;
 
 impl<'g> Var<'g> {
     /// max(0, z). Derivative at 0: 1, that of the right side (lecture 3.8). NaN stays NaN.
@@ -18,13 +18,6 @@ impl<'g> Var<'g> {
     pub fn leaky_relu(self, slope: f64) -> Var<'g> {
         let _here = self.graph.blame("leaky_relu", Location::caller());
         self.less(0.0).select(self * slope, self)
-    }
-
-    /// `self` kept between `low` and `high`; the derivative is 1 strictly between them, 0 beyond, ½ on a bound.
-    #[track_caller]
-    pub fn clip(self, low: impl Operand<'g>, high: impl Operand<'g>) -> Var<'g> {
-        let _here = self.graph.blame("clip", Location::caller());
-        self.maximum(low).minimum(high)
     }
 
     /// ELU: z, but `alpha`·(eᶻ − 1) below 0.
@@ -92,7 +85,7 @@ impl<'g> Var<'g> {
     #[track_caller]
     pub fn hard_sigmoid(self, slope: f64, offset: f64) -> Var<'g> {
         let _here = self.graph.blame("hard_sigmoid", Location::caller());
-        (self * slope + offset).clip(0.0, 1.0)
+        (self * slope + offset).clip(0.0..=1.0)
     }
 
     /// z times the hard sigmoid of slope 1/6 and offset 1/2.

@@ -2,6 +2,7 @@
 
 mod activation;
 mod arrange;
+pub(crate) mod clip;
 mod convolution;
 mod einsum;
 mod expm;

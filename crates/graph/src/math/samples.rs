@@ -16,7 +16,9 @@ type Function = for<'g> fn(Var<'g>) -> Var<'g>;
 const ELEMENTWISE: &[(&str, Function, std::ops::Range<f64>)] = &[
     ("relu",         |x| x.relu(),                  0.1..2.0),
     ("leaky_relu",   |x| x.leaky_relu(0.01),        -2.0..-0.1),
-    ("clip",         |x| x.clip(-1.0, 1.0),         -0.9..0.9),
+    ("clip",         |x| x.clip(-1.0..=1.0),        -0.9..0.9),
+    ("clip from",    |x| x.clip(1.0..) * x,         0.1..0.9),
+    ("clip up to",   |x| x.clip(..=x.cos()),        -0.5..0.5),
     ("elu",          |x| x.elu(1.5),                -2.0..-0.1),
     ("celu",         |x| x.celu(1.5),               -2.0..-0.1),
     ("selu",         |x| x.selu(),                  -2.0..-0.1),

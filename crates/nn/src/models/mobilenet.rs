@@ -25,7 +25,7 @@ impl InvertedResidual {
 /// ReLU that ends at 6.
 #[track_caller]
 fn relu6(x: Var<'_>) -> Var<'_> {
-    x.clip(0.0, 6.0)
+    x.clip(0.0..=6.0)
 }
 
 impl Layer for InvertedResidual {

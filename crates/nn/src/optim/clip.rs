@@ -13,7 +13,7 @@ pub struct ClipValue(
 
 impl Optimiser for ClipValue {
     fn steps<'g>(&self, _: &mut Memory<'g>, _: &[Parameter<'g>], steps: Vec<Var<'g>>) -> Vec<Var<'g>> {
-        steps.into_iter().map(|step| step.clip(-self.0, self.0)).collect()
+        steps.into_iter().map(|step| step.clip(-self.0..=self.0)).collect()
     }
 
     fn fault(&self) -> Option<String> {
