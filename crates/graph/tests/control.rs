@@ -1,7 +1,7 @@
 //! Loops and choices: a loop gives the bits of its unrolling, in all modes and under every transform.
 
 use chainrule_graph::{
-    ErrorKind, Graph, Keep, Optimise, Result, Scan, Var, WhileLoop, cond, jvp, scan, vmap, while_loop,
+    ErrorKind, Graph, Keep, Optimise, Result, Scan, Var, WhileLoop, call, cond, jvp, scan, vmap, while_loop,
 };
 use chainrule_tensor::Tensor;
 use proptest::prelude::*;
@@ -305,6 +305,9 @@ fn bad_bodies_are_typed_errors_with_the_users_line() {
         (line!(), while_loop(&[h], |h| h[0].sum(..).less(9.0), |h| Ok(vec![h[0] + foreign]))),
         (line!(), cond(test, || Ok(vec![h * foreign]), || Ok(vec![h]))),
         (line!(), cond(test, || Ok(vec![h]), || Ok(vec![foreign]))),
+        (line!(), call("f", &[h], |h| Ok(vec![h[0] + foreign]))),
+        (line!(), call("f", &[h], |_| Ok(vec![foreign]))),
+        (line!(), call("f", &[h, foreign], |h| Ok(vec![h[0]]))),
     ];
     for (line, made) in captured {
         let error = made.expect_err("a value of another graph");
@@ -319,6 +322,60 @@ fn bad_bodies_are_typed_errors_with_the_users_line() {
         error.contains("still holds after 5 steps") && error.contains(&format!("control.rs:{line}")),
         "{error}"
     );
+}
+
+#[test]
+fn bad_bodies_in_bodies_and_calls_are_typed_errors_with_their_own_line() {
+    type Made<'g> = (u32, Result<Vec<Var<'g>>>);
+    let g = Graph::new();
+    let (h, x) = (g.leaf("h", [1.0, 2.0]), g.leaf("x", [[1.0, 2.0], [3.0, 4.0]]));
+    let test = h.sum(..).greater(0.0);
+    // Each has the line of its own, whatever is kept of the loop.
+    let kept = |keep| Scan::new().keep(keep).reverse(true);
+    #[rustfmt::skip]
+    let nested: Vec<(Made<'_>, &str)> = vec![
+        ((line!(), kept(Keep::SquareRoot).run(&[h], &[x], |_, _| Ok((vec![], vec![]))).map(|y| y.0)), "0 carries of 1"),
+        ((line!(), kept(Keep::Every(2)).run(&[h], &[x], |h, _| Ok((vec![h[0].int()], vec![]))).map(|y| y.0)), "becomes int(2,)"),
+        ((line!(), WhileLoop::new().most(3).run(&[h], |_| test, |h| Ok(vec![h[0]; 3]))), "3 carries of 1"),
+        ((line!(), while_loop(&[h, x], |_| test, |h| Ok(vec![h[1], h[0]]))), "carry 0 begins as real(2,) and becomes real(2, 2)"),
+        ((line!(), scan(&[h], &[x], |h, _| Ok((cond(test, || Ok(vec![h[0]]), || Ok(vec![]))?, vec![]))).map(|y| y.0)), "the other 0"),
+        ((line!(), cond(test, || while_loop(&[h], |_| test, |_| Ok(vec![])), || Ok(vec![h]))), "0 carries of 1"),
+        ((line!(), call("f", &[h], |h| Ok(scan(h, &[x], |_, _| Ok((vec![], vec![])))?.0))), "0 carries of 1"),
+        ((line!(), call("f", &[], |_| Ok(vec![h]))), "needs an argument"),
+    ];
+    for ((line, made), what) in nested {
+        let error = made.expect_err(what);
+        assert!(matches!(error.kind(), ErrorKind::Kind { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(what) && text.contains(&format!("control.rs:{line}")), "{text}");
+    }
+    // What takes the results of a call says how many it needs: here a carry of two values, of which the call makes one.
+    let line = line!() + 1;
+    let made = scan(&[h, h], &[], |h, _| Ok((call("f", h, |h| Ok(vec![h[0] * h[1]]))?, vec![])));
+    let text = made.map(drop).expect_err("nothing says how long").to_string();
+    assert!(
+        text.contains("nothing says how many steps") && text.contains(&format!("control.rs:{line}")),
+        "{text}"
+    );
+    let line = line!() + 1;
+    let made = scan(&[h, h], &[x], |h, _| Ok((call("f", h, |h| Ok(vec![h[0] * h[1]]))?, vec![])));
+    let text = made.map(drop).expect_err("one of two").to_string();
+    assert!(text.contains("1 carries of 2") && text.contains(&format!("control.rs:{line}")), "{text}");
+    // A formula that gives nothing is none that fails.
+    assert_eq!(call("f", &[h], |_| Ok(vec![])).expect("nothing").len(), 0);
+    // What is broken inside is told as what it is.
+    #[rustfmt::skip]
+    let broken: Vec<Made<'_>> = vec![
+        (line!(), scan(&[h], &[x], |h, x| Ok((vec![h[0] + x[0].reshape([3])], vec![]))).map(|y| y.0)),
+        (line!(), while_loop(&[h], |h| h[0].reshape([3]).sum(..).less(9.0), |h| Ok(h.to_vec()))),
+        (line!(), cond(test, || Ok(vec![h.reshape([3])]), || Ok(vec![h]))),
+        (line!(), call("f", &[h], |h| Ok(vec![h[0].reshape([3])]))),
+    ];
+    for (line, made) in broken {
+        let error = made.expect_err("two are no three");
+        assert!(matches!(error.kind(), ErrorKind::Tensor(_)), "{error:?}");
+        assert!(error.to_string().contains(&format!("control.rs:{line}")), "{error}");
+    }
 }
 
 #[test]
