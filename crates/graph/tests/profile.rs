@@ -38,7 +38,11 @@ fn a_profile_prints_the_longest_first_and_draws_scopes_and_steps() {
         let _scope = g.enter("a<b");
         x.matmul(x)
     };
-    let f = g.compile(&[x], &[y, x.slice(0, 0..1).square()]).unwrap();
+    let deep = {
+        let _scope = g.enter("encoder.layer0.attention");
+        x.matmul(x + 1.0)
+    };
+    let f = g.compile(&[x], &[y, x.slice(0, 0..1).square(), deep]).unwrap();
     let profile = f.profile(&[Tensor::ones([300, 300], DType::F64)], 3).unwrap();
     let text = profile.to_string();
     let lines: Vec<&str> = text.lines().skip(2).collect();
@@ -48,6 +52,10 @@ fn a_profile_prints_the_longest_first_and_draws_scopes_and_steps() {
     assert!(text.contains("tests/profile.rs:") && text.contains("in `a<b`"), "{text}");
     let svg = profile.svg();
     assert!(svg.contains(">a&lt;b<") || svg.contains("a&lt;b\n"), "{svg}");
+    // A scope in a scope is a bar below its bar.
+    for scope in ["encoder", "layer0", "attention"] {
+        assert!(svg.contains(&format!("<title>{scope}\n")), "{scope}: {svg}");
+    }
     assert_eq!(svg.matches("<rect").count(), svg.matches("<title>").count());
     assert_eq!(svg.matches("<g>").count(), svg.matches("</g>").count());
 }

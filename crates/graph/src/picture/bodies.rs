@@ -1,13 +1,13 @@
 //! What loops, choices and calls carry out: a frame before their box, drawn as a picture of its own.
 
-use std::collections::HashMap;
+use chainrule_sketch::{Block, Look, Sketch, Wire};
 
 use super::Picture;
 use super::label::Operand;
-use super::nodes::sketch_with_boxes;
-use super::sketch::{Block, Frame, Look, Sketch, Tone, Wire};
+use super::nodes::{self, Told};
+use super::style::{self, BACKWARD, FORWARD, TANGENT};
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId, Type};
+use crate::ir::{Graph, Node, Type};
 use crate::origin::Phase;
 use crate::prim::Carried;
 use crate::var::Var;
@@ -28,13 +28,16 @@ pub(super) fn draw(
     own: usize,
     sources: &[Source],
     sketch: &mut Sketch,
+    told: &mut Vec<Told>,
 ) -> Result<()> {
     let mut slots = 0..;
     let mut enters = |wire: Wire| Wire { to: own, slot: slots.next().unwrap_or(0), ..wire };
     let mut taken = vec![false; sources.len()];
     let mut wires = Vec::new();
     for carried in node.op.bodies() {
-        let Drawn { sketch: inside, parameters, results } = drawn(picture, node, &carried, sources)?;
+        let Inside { drawn, parameters, results } = inside(picture, node, &carried, sources)?;
+        let inside = drawn.sketch;
+        told.extend(drawn.told);
         let first = sketch.boxes.len();
         let path = place(&carried, node, own, &inside, sketch);
         for mut block in inside.boxes {
@@ -76,13 +79,13 @@ pub(super) fn draw(
 }
 
 /// A formula drawn alone, with the boxes of its parameters, as far as they are used, and of its results.
-struct Drawn {
-    sketch: Sketch,
+struct Inside {
+    drawn: nodes::Drawn,
     parameters: Vec<Option<usize>>,
     results: Vec<usize>,
 }
 
-fn drawn(picture: &Picture<'_>, node: &Node, carried: &Carried<'_>, sources: &[Source]) -> Result<Drawn> {
+fn inside(picture: &Picture<'_>, node: &Node, carried: &Carried<'_>, sources: &[Source]) -> Result<Inside> {
     let graph = Graph::new();
     let parameters: Vec<Var<'_>> = {
         let _origin = graph.blame_origin(node.origin.clone());
@@ -96,10 +99,10 @@ fn drawn(picture: &Picture<'_>, node: &Node, carried: &Carried<'_>, sources: &[S
     let results = graph.inline(carried.body, &parameters);
     let mut alone = graph.picture(&results);
     alone.precision = picture.precision;
-    let (sketch, boxes): (Sketch, HashMap<NodeId, usize>) = sketch_with_boxes(&alone)?;
-    let parameters = parameters.iter().map(|x| boxes.get(&x.id).copied()).collect();
-    let results = results.iter().map(|y| boxes[&y.id]).collect();
-    Ok(Drawn { sketch, parameters, results })
+    let drawn = nodes::draw(&alone)?;
+    let parameters = parameters.iter().map(|x| drawn.boxes.get(&x.id).copied()).collect();
+    let results = results.iter().map(|y| drawn.boxes[&y.id]).collect();
+    Ok(Inside { drawn, parameters, results })
 }
 
 /// Where the boxes of a formula stand.
@@ -113,14 +116,14 @@ struct Place {
 fn place(carried: &Carried<'_>, node: &Node, own: usize, inside: &Sketch, sketch: &mut Sketch) -> Place {
     let Block { path, late, .. } = &sketch.boxes[own];
     let tone = match node.origin.phase {
-        _ if *late => Tone::Backward,
-        Phase::Tangent => Tone::Tangent,
-        _ => Tone::Forward,
+        _ if *late => BACKWARD,
+        Phase::Tangent => TANGENT,
+        _ => FORWARD,
     };
     let label = carried.when.clone();
     let mut frames = path.clone();
     frames.push(sketch.frames.len());
-    sketch.frames.push(Frame { label, tone });
+    sketch.frames.push(style::frame(label, tone));
     let first = sketch.frames.len();
     sketch.frames.extend(inside.frames.iter().cloned());
     Place { frames, first }

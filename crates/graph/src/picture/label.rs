@@ -1,8 +1,8 @@
 //! What is written in a box: formulas, numbers, sizes.
 
+use chainrule_sketch::shortened;
 use chainrule_tensor::{DType, Tensor};
 
-use super::metrics::shortened;
 use crate::origin::Origin;
 use crate::prim::Op;
 

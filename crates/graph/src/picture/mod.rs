@@ -1,29 +1,20 @@
-//! Pictures of graphs and plans as SVG, drawn here: no other program is needed.
+//! Pictures of graphs, plans and profiles: what is a box, a frame, a wire, and what is written in it. The crate
+//! `chainrule_sketch` draws.
 //!
-//! `nodes` and `plan` say what is drawn (a `sketch`: boxes, frames, wires) · `bodies` draws what loops and
-//! choices carry out · `collapse` folds frames away ·
-//! `references` cuts wires that are too long · `cluster` finds the frames · `layers`, `order` and `heights` lay out one level · `place` puts the levels into
-//! each other (a `scene`) · `svg` writes. `flame` draws a profile.
+//! `nodes` and `plan` say what is drawn · `bodies` puts in what loops and choices carry out · `fold` makes single boxes of
+//! deep scopes · `label` writes · `style` says what colours mean · `flame` makes bars of a profile.
 
 mod bodies;
-mod cluster;
-mod collapse;
 mod flame;
-mod heights;
+mod fold;
 mod label;
-mod layers;
-mod legend;
-mod metrics;
 mod nodes;
-mod order;
-mod place;
 mod plan;
-mod references;
-mod scene;
-mod sketch;
-mod svg;
+mod style;
 
 use std::collections::BTreeMap;
+
+use chainrule_sketch::Sketch;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
@@ -156,10 +147,19 @@ impl<'g> Picture<'g> {
             asked.chain(self.derivatives.iter().flat_map(|d| [d.of, d.wrt, d.found])).collect();
         // A formula without a rule of its own is drawn as what it is made of.
         let sketch = match expand(self.graph, &asked, &Default::default(), Op::is_plain_call) {
-            None => nodes::sketch(self)?,
-            Some(plain) => nodes::sketch(&self.of(&plain))?,
+            None => self.sketch()?,
+            Some(plain) => self.of(&plain).sketch()?,
         };
-        Ok(draw(sketch, self.depth))
+        Ok(draw(&sketch))
+    }
+
+    /// What is drawn, to the depth that is asked for.
+    fn sketch(&self) -> Result<Sketch> {
+        let nodes::Drawn { sketch, told, .. } = nodes::draw(self)?;
+        Ok(match self.depth {
+            Some(depth) => fold::fold(sketch, &told, depth),
+            None => sketch,
+        })
     }
 
     /// The same picture of a graph in another form.
@@ -186,13 +186,10 @@ impl<'g> Picture<'g> {
     }
 }
 
-/// Collapses, places and writes a sketch.
-fn draw(sketch: sketch::Sketch, depth: Option<usize>) -> String {
-    let sketch = match depth {
-        Some(depth) => collapse::collapse(sketch, depth),
-        None => sketch,
-    };
-    svg::write(&place::place(&references::cut(sketch)))
+/// Places and writes a sketch.
+fn draw(sketch: &Sketch) -> String {
+    // Arguments stand before their users, in graphs, plans and bodies alike, so a sketch of them has no fault.
+    sketch.svg().unwrap_or_else(|fault| fault.to_string())
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chainrule_sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire, shortened};
 use chainrule_tensor::Tensor;
 use chainrule_tensor::kernels::Kind;
 
 use super::Picture;
 use super::bodies::{self, Source};
 use super::label::{self, Operand};
-use super::metrics::shortened;
-use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
+use super::style::{self, BACKWARD, DERIVATIVE, FORWARD, KEPT, LEAF, PLACE, SAVED, SHAPE, TANGENT, VALUE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Phase;
@@ -17,13 +17,23 @@ use crate::precision::Precision;
 use crate::prim::Op;
 use crate::walk;
 
-/// Draws the nodes that the outputs depend on.
-pub(super) fn sketch(picture: &Picture<'_>) -> Result<Sketch> {
-    Ok(sketch_with_boxes(picture)?.0)
+/// What a folded scope tells of a box in it.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) shape: String,
+    /// The bytes that its value takes until the backward part has read it.
+    pub(super) saved: usize,
 }
 
-/// The sketch, and the box of each node that has one.
-pub(super) fn sketch_with_boxes(picture: &Picture<'_>) -> Result<(Sketch, HashMap<NodeId, usize>)> {
+/// A sketch, what is known of each of its boxes, and the box of each node that has one.
+pub(super) struct Drawn {
+    pub(super) sketch: Sketch,
+    pub(super) told: Vec<Told>,
+    pub(super) boxes: HashMap<NodeId, usize>,
+}
+
+/// Draws the nodes that the outputs depend on.
+pub(super) fn draw(picture: &Picture<'_>) -> Result<Drawn> {
     let graph = picture.graph;
     let wanted: Vec<NodeId> = picture.outputs.iter().map(|v| v.id).collect();
     let nodes = graph.nodes();
@@ -40,7 +50,7 @@ pub(super) fn sketch_with_boxes(picture: &Picture<'_>) -> Result<(Sketch, HashMa
     pen.shown = pen.choose(&wanted, &live)?;
     pen.boxes = pen.shown.iter().copied().zip(0..).collect();
     let values = pen.values()?;
-    let mut sketch = Sketch::default();
+    let (mut sketch, mut told) = (Sketch::default(), Vec::new());
     for &id in pen.shown.iter().filter(|id| nodes[id.index()].op.bodies().is_empty()) {
         for (slot, arg) in nodes[id.index()].args.iter().filter_map(|a| pen.source(*a)).enumerate() {
             sketch.wires.push(Wire { slot, ..pen.wire(arg, id) });
@@ -51,6 +61,8 @@ pub(super) fn sketch_with_boxes(picture: &Picture<'_>) -> Result<(Sketch, HashMa
         let mut block = pen.block(id, &values, wanted.contains(&id));
         block.path = frames_of(&nodes[id.index()], pen.reverse[id.index()], &mut frames, &mut sketch.frames);
         sketch.boxes.push(block);
+        let shape = nodes[id.index()].ty.shape.to_string();
+        told.push(Told { shape, saved: pen.saved.get(&id).copied().unwrap_or(0) });
     }
     for &id in pen.shown.iter().filter(|id| !nodes[id.index()].op.bodies().is_empty()) {
         let source = |arg: &NodeId| match pen.source(*arg) {
@@ -58,7 +70,7 @@ pub(super) fn sketch_with_boxes(picture: &Picture<'_>) -> Result<(Sketch, HashMa
             None => Source::Number(pen.operand(*arg)),
         };
         let sources: Vec<Source> = nodes[id.index()].args.iter().map(source).collect();
-        bodies::draw(picture, &nodes[id.index()], pen.boxes[&id], &sources, &mut sketch)?;
+        bodies::draw(picture, &nodes[id.index()], pen.boxes[&id], &sources, &mut sketch, &mut told)?;
     }
     sketch.heading = label::count(live.len(), "node");
     if !pen.saved.is_empty() {
@@ -75,17 +87,12 @@ pub(super) fn sketch_with_boxes(picture: &Picture<'_>) -> Result<(Sketch, HashMa
         (false, true) => "local derivative",
         _ => "tangent",
     };
-    let meanings = [
-        (Tone::Leaf, "leaf"),
-        (Tone::Forward, "forward"),
-        (Tone::Tangent, tangent),
-        (Tone::Backward, "backward"),
-    ];
-    sketch.tones = meanings.into_iter().filter(|(t, _)| sketch.boxes.iter().any(|b| b.tone == *t)).collect();
-    if sketch.wires.iter().any(|w| w.look == Look::Saved) {
+    let meanings = [(LEAF, "leaf"), (FORWARD, "forward"), (TANGENT, tangent), (BACKWARD, "backward")];
+    sketch.tones = style::legend(&meanings, &sketch.boxes);
+    if sketch.wires.iter().any(|w| w.look == KEPT) {
         sketch.dashes = "read by the backward part".into();
     }
-    Ok((sketch, pen.boxes))
+    Ok(Drawn { sketch, told, boxes: pen.boxes })
 }
 
 struct Pen<'a, 'g> {
@@ -151,7 +158,7 @@ impl Pen<'_, '_> {
 
     /// The wire between two nodes with boxes.
     fn wire(&self, arg: NodeId, user: NodeId) -> Wire {
-        let look = if self.saves(arg, user) { Look::Saved } else { Look::Plain };
+        let look = if self.saves(arg, user) { KEPT } else { Look::Plain };
         Wire { from: self.boxes[&arg], to: self.boxes[&user], slot: 0, look }
     }
 
@@ -216,7 +223,6 @@ impl Pen<'_, '_> {
 
     fn block(&self, id: NodeId, values: &HashMap<NodeId, Tensor>, strong: bool) -> Block {
         let node = &self.nodes[id.index()];
-        let leaf = node.args.is_empty();
         let op_label = self.title(node);
         let name = self.picture.names.get(&id);
         // What is given to a formula stands in its frame.
@@ -227,9 +233,9 @@ impl Pen<'_, '_> {
             Some(name) if *name != formula => format!("{name} = {formula}"),
             _ => formula,
         };
-        let mut lines = vec![(Ink::Title, title), (Ink::Shape, node.ty.to_string())];
+        let mut lines = vec![(Ink::Title, title), (SHAPE, node.ty.to_string())];
         if let (Some(value), false) = (values.get(&id), matches!(node.op, Op::Scalar(_))) {
-            lines.extend(label::value(value).into_iter().map(|l| (Ink::Value, l)));
+            lines.extend(label::value(value).into_iter().map(|l| (VALUE, l)));
         }
         for d in self.picture.derivatives.iter().filter(|d| d.wrt == id) {
             let of = self.name(d.of).unwrap_or_default();
@@ -239,32 +245,17 @@ impl Pen<'_, '_> {
                 Some(found) => [vec![String::new()], found].concat(),
                 None => vec![format!("%{}", d.found.index())],
             };
-            lines.push((Ink::Derivative, format!("{what} = {}", found[0])));
-            lines.extend(found[1..].iter().map(|l| (Ink::Derivative, l.clone())));
+            lines.push((DERIVATIVE, format!("{what} = {}", found[0])));
+            lines.extend(found[1..].iter().map(|l| (DERIVATIVE, l.clone())));
         }
         let saved = self.saved.get(&id).copied().unwrap_or(0);
         if saved > 0 {
-            lines.push((Ink::Saved, format!("saved {}", label::bytes(saved))));
+            lines.push((SAVED, format!("saved {}", label::bytes(saved))));
         }
-        lines.push((Ink::Place, label::place(&node.origin)));
-        let tone = match node.origin.phase {
-            _ if leaf => Tone::Leaf,
-            Phase::Forward => Tone::Forward,
-            Phase::Tangent => Tone::Tangent,
-            Phase::Backward => Tone::Backward,
-        };
-        Block {
-            lines,
-            tone,
-            strong,
-            late: self.reverse[id.index()],
-            path: Vec::new(),
-            tooltip: self.picture.graph.line(id.index(), node),
-            nodes: 1,
-            shape: node.ty.shape.to_string(),
-            saved,
-            label: None,
-        }
+        lines.push((PLACE, label::place(&node.origin)));
+        let tone = if node.args.is_empty() { LEAF } else { style::tone(node.origin.phase) };
+        let tooltip = self.picture.graph.line(id.index(), node);
+        Block { strong, late: self.reverse[id.index()], ..style::block(lines, tone, tooltip) }
     }
 }
 
@@ -295,16 +286,16 @@ fn frames_of<'n>(
 ) -> Vec<usize> {
     let scope = &node.origin.scope;
     let (tone, suffix) = match node.origin.phase {
-        _ if reverse => (Tone::Backward, " · backward"),
-        Phase::Tangent => (Tone::Tangent, " · tangent"),
-        _ => (Tone::Forward, ""),
+        _ if reverse => (BACKWARD, " · backward"),
+        Phase::Tangent => (TANGENT, " · tangent"),
+        _ => (FORWARD, ""),
     };
     let mut path: Vec<usize> = Vec::new();
     let mut end = 0;
     for name in scope.split('.').filter(|_| !scope.is_empty()) {
         end += name.len();
         let frame = *known.entry((path.last().copied(), name, tone)).or_insert_with(|| {
-            frames.push(Frame { label: format!("{}{suffix}", shortened(&scope[..end], 40)), tone });
+            frames.push(style::frame(format!("{}{suffix}", shortened(&scope[..end], 40)), tone));
             frames.len() - 1
         });
         path.push(frame);

@@ -1,16 +1,16 @@
 //! A plan as a sketch: steps as boxes, fused groups as frames, buffers as coloured wires.
 
+use chainrule_sketch::{Block, Ink, Look, Sketch, Wire, shortened};
 use chainrule_tensor::Tensor;
 use chainrule_tensor::kernels::elementwise::Scalar;
 
 use super::label;
-use super::metrics::shortened;
-use super::sketch::{Block, Frame, Ink, Look, Sketch, Tone, Wire};
+use super::style::{self, BACKWARD, FORWARD, LEAF, PLACE, RESULT, SHAPE, TANGENT};
 use crate::exec::compiled::Compiled;
 use crate::exec::operation::{Operand, Operation};
 use crate::exec::plan::{Plan, Slot, Step};
 use crate::ir::type_of;
-use crate::origin::{Origin, Phase};
+use crate::origin::Origin;
 use crate::precision::Precision;
 
 impl Compiled {
@@ -28,7 +28,7 @@ impl Compiled {
     /// # Ok::<(), chainrule_graph::Error>(())
     /// ```
     pub fn svg(&self) -> String {
-        super::draw(sketch(self), None)
+        super::draw(&sketch(self))
     }
 }
 
@@ -45,13 +45,13 @@ pub(super) fn sketch(compiled: &Compiled) -> Sketch {
     plan.steps.iter().zip(1..).for_each(|(step, number)| pen.step(step, number));
     pen.results();
     let meanings = [
-        (Tone::Leaf, "argument, state or constant"),
-        (Tone::Forward, "forward"),
-        (Tone::Tangent, "local derivative"),
-        (Tone::Backward, "backward"),
-        (Tone::Result, "result"),
+        (LEAF, "argument, state or constant"),
+        (FORWARD, "forward"),
+        (TANGENT, "local derivative"),
+        (BACKWARD, "backward"),
+        (RESULT, "result"),
     ];
-    sketch.tones = meanings.into_iter().filter(|(t, _)| sketch.boxes.iter().any(|b| b.tone == *t)).collect();
+    sketch.tones = style::legend(&meanings, &sketch.boxes);
     sketch
 }
 
@@ -95,10 +95,10 @@ impl Pen<'_> {
     fn leaf(&mut self, buffer: usize, name: &str, ty: String, what: &str) {
         let len = self.plan.buffers[buffer].len;
         let label = format!("b{buffer} · {}", label::bytes(self.bytes(Slot { buffer, len })));
-        let lines = vec![(Ink::Title, label::name(name)), (Ink::Shape, ty.clone())];
+        let lines = vec![(Ink::Title, label::name(name)), (SHAPE, ty.clone())];
         self.writer[buffer] = Some(self.sketch.boxes.len());
         let tooltip = format!("{what} {name}: {ty} in b{buffer}");
-        self.sketch.boxes.push(Block { label: Some(label), ..block(lines, Tone::Leaf, tooltip) });
+        self.sketch.boxes.push(Block { label: Some(label), ..style::block(lines, LEAF, tooltip) });
     }
 
     /// One step: a box, or a frame with a box for each operation.
@@ -112,7 +112,7 @@ impl Pen<'_> {
         let place = |origin: &Origin| format!("step {number} · {}", label::place(origin));
         let first = self.sketch.boxes.len();
         let sources: Vec<(Option<usize>, Look)> =
-            step.inputs.iter().map(|s| (self.writer[s.buffer], Look::Buffer(self.hue[s.buffer]))).collect();
+            step.inputs.iter().map(|s| (self.writer[s.buffer], Look::Coloured(self.hue[s.buffer]))).collect();
         match &step.about.operations[..] {
             [] => {
                 sources
@@ -134,7 +134,7 @@ impl Pen<'_> {
             operations => {
                 let frame = self.sketch.frames.len();
                 let label = format!("step {number}: {} operations in one pass", operations.len());
-                self.sketch.frames.push(Frame { label, tone: tone(&step.about.origin) });
+                self.sketch.frames.push(style::frame(label, style::tone(step.about.origin.phase)));
                 for (operation, b) in operations.iter().zip(first..) {
                     let title = self.operands(operation, b, first, &sources);
                     let place = label::place(&operation.origin);
@@ -158,9 +158,8 @@ impl Pen<'_> {
     }
 
     fn operation(&mut self, title: String, step: &Step, origin: &Origin, place: String, tooltip: String) {
-        let lines =
-            vec![(Ink::Title, title), (Ink::Shape, step.about.shape.to_string()), (Ink::Place, place)];
-        self.sketch.boxes.push(block(lines, tone(origin), tooltip));
+        let lines = vec![(Ink::Title, title), (SHAPE, step.about.shape.to_string()), (PLACE, place)];
+        self.sketch.boxes.push(style::block(lines, style::tone(origin.phase), tooltip));
     }
 
     /// Wires the operands of the operation in box `b` of a step whose first box is `first`; the operation with the
@@ -207,9 +206,9 @@ impl Pen<'_> {
     fn end(&mut self, slot: Slot, title: String, text: String) {
         let b = self.sketch.boxes.len();
         let tooltip = format!("{title}: {text}, from b{}", slot.buffer);
-        let lines = vec![(Ink::Title, title), (Ink::Shape, text)];
-        self.sketch.boxes.push(Block { strong: true, ..block(lines, Tone::Result, tooltip) });
-        self.wire(self.writer[slot.buffer], b, 0, Look::Buffer(self.hue[slot.buffer]));
+        let lines = vec![(Ink::Title, title), (SHAPE, text)];
+        self.sketch.boxes.push(Block { strong: true, ..style::block(lines, RESULT, tooltip) });
+        self.wire(self.writer[slot.buffer], b, 0, Look::Coloured(self.hue[slot.buffer]));
     }
 
     fn wire(&mut self, from: Option<usize>, to: usize, slot: usize, look: Look) {
@@ -218,19 +217,6 @@ impl Pen<'_> {
 
     fn bytes(&self, slot: Slot) -> usize {
         self.plan.buffers[slot.buffer].width(self.precision) * slot.len
-    }
-}
-
-fn block(lines: Vec<(Ink, String)>, tone: Tone, tooltip: String) -> Block {
-    let (path, shape, saved) = (Vec::new(), String::new(), 0);
-    Block { lines, tone, strong: false, late: false, path, tooltip, nodes: 1, shape, saved, label: None }
-}
-
-fn tone(origin: &Origin) -> Tone {
-    match origin.phase {
-        Phase::Forward => Tone::Forward,
-        Phase::Tangent => Tone::Tangent,
-        Phase::Backward => Tone::Backward,
     }
 }
 

@@ -1,92 +1,18 @@
+use chainrule_sketch::{Flow, Sketch};
 use chainrule_tensor::kernels::Kind;
 use proptest::prelude::*;
 
-use super::scene::{Flow, Panel, Rect, Scene};
 use super::*;
 use crate::{ErrorKind, Var, cond, scan};
 
-/// Rectangles overlap if they share more than a border.
-fn overlap(a: &Rect, b: &Rect) -> bool {
-    let slack = 1e-6;
-    a.x + slack < b.x + b.w && b.x + slack < a.x + a.w && a.y + slack < b.y + b.h && b.y + slack < a.y + a.h
-}
+// What holds of every drawing is one test, that of the crate which draws.
+#[path = "../../../sketch/tests/geometry/mod.rs"]
+mod geometry;
 
-fn inside(a: &Rect, b: &Rect) -> bool {
-    let slack = 1e-6;
-    b.x <= a.x + slack
-        && b.y <= a.y + slack
-        && a.x + a.w <= b.x + b.w + slack
-        && a.y + a.h <= b.y + b.h + slack
-}
+use geometry::check_sketch;
 
-/// Finds overlapping pairs by sweeping from left to right.
-fn disjoint(what: &str, rects: &[Rect]) {
-    let mut sorted: Vec<&Rect> = rects.iter().collect();
-    sorted.sort_by(|a, b| a.x.total_cmp(&b.x));
-    for (i, a) in sorted.iter().enumerate() {
-        for b in sorted[i + 1..].iter().take_while(|b| b.x < a.x + a.w) {
-            assert!(!overlap(a, b), "{what} overlap: {a:?} and {b:?}");
-        }
-    }
-}
-
-/// What must hold of every drawing, whatever is drawn.
-fn check(scene: &Scene) {
-    let canvas = Rect { x: 0.0, y: 0.0, w: scene.size[0], h: scene.size[1] };
-    let rects = |panels: &[Panel]| panels.iter().map(|p| p.rect).collect::<Vec<_>>();
-    let panels = || scene.boxes.iter().chain(&scene.frames).chain(&scene.legend);
-    let labels = scene.strokes.iter().chain(&scene.dashes).filter_map(|s| s.label.as_ref());
-    let texts = panels().flat_map(|p| &p.texts).chain(labels).chain(&scene.heading);
-    let texts: Vec<Rect> = texts.map(|t| t.rect).collect();
-    disjoint("texts", &texts);
-    disjoint("boxes", &rects(&scene.boxes));
-    for rect in texts.iter().chain(&rects(&scene.boxes)).chain(&rects(&scene.frames)) {
-        assert!(inside(rect, &canvas), "{rect:?} leaves the canvas {canvas:?}");
-    }
-    for panel in scene.boxes.iter().chain(&scene.frames) {
-        assert!(panel.texts.iter().all(|t| inside(&t.rect, &panel.rect)), "text leaves its box: {panel:?}");
-    }
-    for (i, frame) in scene.frames.iter().enumerate() {
-        let others = rects(&scene.boxes).into_iter().chain(rects(&scene.frames[i + 1..]));
-        for other in others {
-            let apart = !overlap(&frame.rect, &other);
-            let nested = inside(&other, &frame.rect) || inside(&frame.rect, &other);
-            assert!(apart || nested, "a frame cuts {other:?}: {:?}", frame.rect);
-        }
-        let label = &frame.texts[0].rect;
-        assert!(scene.boxes.iter().all(|b| !overlap(&b.rect, label)), "a box lies on a frame's label");
-    }
-    // Wires are level where they pass a column of boxes, and pass beside the boxes.
-    let flow = scene.flow;
-    for stroke in &scene.strokes {
-        for [from, a, to, b] in &stroke.trace.pieces {
-            assert!(from <= to, "a wire runs backwards");
-            let line = flow.rect([*from, a.min(*b)], [to - from, (a - b).abs()]);
-            assert!(inside(&line, &canvas), "a wire leaves the canvas");
-            if a == b {
-                let line = flow.rect([*from, a - 0.5], [to - from, 1.0]);
-                let cut = scene.boxes.iter().find(|b| overlap(&line, &b.rect));
-                assert!(cut.is_none(), "a wire runs through a box: {line:?} {:?}", cut.map(|b| b.rect));
-            }
-        }
-    }
-}
-
-/// Places a sketch in both directions.
-fn check_sketch(sketch: &sketch::Sketch) {
-    for flow in [Flow::Right, Flow::Down] {
-        let scene = place::place_in(sketch, flow);
-        assert!(scene.boxes.len() >= sketch.boxes.len());
-        check(&scene);
-    }
-}
-
-fn cut(picture: &Picture<'_>) -> sketch::Sketch {
-    let sketch = nodes::sketch(picture).expect("can be drawn");
-    references::cut(match picture.depth {
-        Some(depth) => collapse::collapse(sketch, depth),
-        None => sketch,
-    })
+fn sketched(picture: &Picture<'_>) -> Sketch {
+    picture.sketch().expect("can be drawn")
 }
 
 /// Draws `outputs` in every way.
@@ -95,7 +21,7 @@ fn check_all(graph: &Graph, outputs: &[Var<'_>]) {
         for values in [false, true] {
             let mut picture = graph.picture(outputs).values(values);
             picture.depth = depth;
-            check_sketch(&cut(&picture));
+            check_sketch(&sketched(&picture));
             let text = picture.svg().expect("can be drawn");
             assert_eq!(text, picture.svg().expect("again"), "the same graph gives the same bytes");
         }
@@ -130,7 +56,7 @@ fn the_graph_of_the_lecture_has_its_numbers() {
     let d = j.grad(&wrt).expect("connected");
     let picture =
         g.picture(&[j]).name(u, "u").name(v, "v").name(j, "J").values(true).derivatives(j, &wrt, &d);
-    check_sketch(&cut(&picture));
+    check_sketch(&sketched(&picture));
     let svg = picture.svg().expect("drawn");
     for text in ["u = b × c", "v = a + u", "J = 3 × v", ">33<", "dJ/dv = 3", "dJ/db = 6", "dJ/dc = 9"] {
         assert!(svg.contains(text), "{text} is missing");
@@ -160,7 +86,7 @@ fn a_scope_that_is_left_and_entered_again_has_two_frames() {
     let x = g.leaf("x", 1.0);
     let h = g.var(twice(x)).sin();
     let y = g.var(twice(h));
-    assert_eq!(place::place(&cut(&g.picture(&[y]))).frames.len(), 2);
+    assert_eq!(sketched(&g.picture(&[y])).placed().expect("drawn").frames.len(), 2);
     check_all(&g, &[y]);
 }
 
@@ -224,7 +150,7 @@ fn plans_are_drawn_without_overlaps() {
     let outputs = net(&g, 4);
     for optimise in [crate::Optimise::ALL, crate::Optimise::NONE] {
         let plan = g.compiler(&[], &outputs).optimise(optimise).build().expect("plans");
-        check_sketch(&references::cut(plan::sketch(&plan)));
+        check_sketch(&plan::sketch(&plan));
     }
     let w = g.leaf("w", [1.0, 2.0]);
     let loss = (w * w).sum(..);
@@ -234,7 +160,7 @@ fn plans_are_drawn_without_overlaps() {
     for text in [">w<", "next w", "in place", "result 0", "operations in one pass"] {
         assert!(svg.contains(text), "{text} is missing: {step}");
     }
-    check_sketch(&references::cut(plan::sketch(&step)));
+    check_sketch(&plan::sketch(&step));
 }
 
 /// A graph from random choices: each node takes earlier ones, some in scopes, some with gradients.
@@ -276,10 +202,10 @@ proptest! {
         for depth in [None, Some(0), Some(1), Some(2)] {
             let mut picture = g.picture(&outputs);
             picture.depth = depth;
-            check_sketch(&cut(&picture));
+            check_sketch(&sketched(&picture));
         }
         let plan = g.compile(&[], &outputs).expect("plans");
-        check_sketch(&references::cut(plan::sketch(&plan)));
+        check_sketch(&plan::sketch(&plan));
     }
 }
 
@@ -288,10 +214,11 @@ fn a_long_chain_flows_down_the_page() {
     let g = Graph::new();
     let outputs = net(&g, 8);
     let (short, long) = (net(&g, 1), &outputs[..1]);
-    assert_eq!(place::place(&cut(&g.picture(&short[..1]))).flow, Flow::Right);
-    let scene = place::place(&cut(&g.picture(long)));
+    assert_eq!(sketched(&g.picture(&short[..1])).placed().expect("drawn").flow, Flow::Right);
+    let sketch = sketched(&g.picture(long));
+    let scene = sketch.placed().expect("drawn");
     assert_eq!(scene.flow, Flow::Down);
-    let wide = place::place_in(&cut(&g.picture(long)), Flow::Right);
+    let wide = sketch.placed_along(Flow::Right).expect("drawn");
     assert!(scene.size[1] < wide.size[0], "{:?} instead of {:?}", scene.size, wide.size);
     let svg = g.picture(long).svg().expect("can be drawn");
     assert!(
@@ -335,7 +262,7 @@ fn what_loops_and_choices_carry_out_stands_in_frames() {
         cond(last.less(1.0), || Ok(vec![last * last]), || Ok(vec![last.exp()])).expect("a choice")[0];
     let d = chosen.grad(&[w]).expect("a gradient")[0];
     let picture = g.picture(&[chosen, d]);
-    let sketch = cut(&picture);
+    let sketch = sketched(&picture);
     check_sketch(&sketch);
     let labels: Vec<&str> = sketch.frames.iter().map(|f| &f.label[..]).collect();
     for wanted in ["each of 3 steps", "each of 3 steps, the last first", "if it holds", "if not"] {

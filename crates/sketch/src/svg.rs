@@ -2,16 +2,17 @@
 
 use std::fmt::{self, Write};
 
-use super::layers::Trace;
-use super::scene::{Flow, Font, Panel, Scene, Stroke, Text};
-use super::sketch::{Ink, Look, Tone};
+use crate::scene::{Flow, Font, Panel, Scene, Stroke, Text, Trace};
+use crate::sketch::{Ink, Look, Tone};
 
-/// The whole file.
-pub(super) fn write(scene: &Scene) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = try_write(scene, &mut out);
-    out
+impl Scene {
+    /// The drawing as an SVG file.
+    pub fn svg(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = try_write(self, &mut out);
+        out
+    }
 }
 
 fn try_write(scene: &Scene, out: &mut String) -> fmt::Result {
@@ -43,18 +44,18 @@ const STYLE: &str = "<style>\n\
     </style>\n";
 
 /// Fill and border of boxes of a tone, and fill of frames.
-pub(super) fn colours(tone: Tone) -> [&'static str; 3] {
+pub(crate) fn colours(tone: Tone) -> [&'static str; 3] {
     match tone {
-        Tone::Leaf => ["#f3f3f0", "#7c7c76", "#fafaf8"],
-        Tone::Forward => ["#dbeafb", "#2f6fae", "#f3f8fd"],
-        Tone::Tangent => ["#dcf2de", "#37894a", "#f2faf3"],
-        Tone::Backward => ["#fdebd6", "#c06f12", "#fef8f0"],
-        Tone::Result => ["#eee4fa", "#7350ab", "#f8f4fd"],
+        Tone::Grey => ["#f3f3f0", "#7c7c76", "#fafaf8"],
+        Tone::Blue => ["#dbeafb", "#2f6fae", "#f3f8fd"],
+        Tone::Green => ["#dcf2de", "#37894a", "#f2faf3"],
+        Tone::Orange => ["#fdebd6", "#c06f12", "#fef8f0"],
+        Tone::Violet => ["#eee4fa", "#7350ab", "#f8f4fd"],
     }
 }
 
-/// The colours of buffers, far apart on the circle of hues for neighbours in the list.
-const BUFFERS: [&str; 12] = [
+/// The colours of numbered wires, far apart on the circle of hues for neighbours in the list.
+const HUES: [&str; 12] = [
     "#1f6fb4", "#c8581a", "#2e8b46", "#a23a94", "#8a6d1d", "#c23b4e", "#18848c", "#6a4fc0", "#6b7a1e",
     "#b0447a", "#3d6480", "#875a3c",
 ];
@@ -62,20 +63,20 @@ const BUFFERS: [&str; 12] = [
 fn stroke_colour(look: Look) -> &'static str {
     match look {
         Look::Plain => "#56616c",
-        Look::Saved => "#a0379a",
-        Look::Buffer(0) => "#56616c",
-        Look::Buffer(b) => BUFFERS[(b - 1) % BUFFERS.len()],
+        Look::Dashed => "#a0379a",
+        Look::Coloured(0) => "#56616c",
+        Look::Coloured(n) => HUES[(n - 1) % HUES.len()],
     }
 }
 
 fn text_colour(font: Font) -> &'static str {
     match font {
         Font::Heading | Font::Line(Ink::Title) => "#1b1f24",
-        Font::Line(Ink::Shape) | Font::Legend => "#3f4750",
-        Font::Line(Ink::Value) => "#1a56a0",
-        Font::Line(Ink::Derivative) => "#c22a22",
-        Font::Line(Ink::Saved) => stroke_colour(Look::Saved),
-        Font::Line(Ink::Place) => "#767d85",
+        Font::Line(Ink::Plain) | Font::Legend => "#3f4750",
+        Font::Line(Ink::Blue) => "#1a56a0",
+        Font::Line(Ink::Red) => "#c22a22",
+        Font::Line(Ink::Purple) => stroke_colour(Look::Dashed),
+        Font::Line(Ink::Small) => "#767d85",
         Font::Frame(tone) => colours(tone)[1],
         Font::Wire(look) => stroke_colour(look),
     }
@@ -113,7 +114,7 @@ fn write_stroke(stroke: &Stroke, flow: Flow, out: &mut String) -> fmt::Result {
     let colour = stroke_colour(stroke.look);
     out.push_str("<g class=\"wire\">");
     write_tooltip(&stroke.tooltip, out)?;
-    let dash = if stroke.look == Look::Saved { " stroke-dasharray=\"5 4\"" } else { "" };
+    let dash = if stroke.look == Look::Dashed { " stroke-dasharray=\"5 4\"" } else { "" };
     write!(out, "<path fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"{dash} d=\"")?;
     let Trace { pieces, tips } = &stroke.trace;
     for [from, a, to, b] in pieces {
@@ -147,16 +148,16 @@ fn write_stroke(stroke: &Stroke, flow: Flow, out: &mut String) -> fmt::Result {
 }
 
 fn write_text(text: &Text, flow: Flow, out: &mut String) -> fmt::Result {
-    let (size, bold) = text.ink.size();
+    let (size, bold) = text.font.size();
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     // Lines of boxes are centred; the base line is so far below the top that letters with tails fit.
-    let middle = matches!(text.ink, Font::Line(_));
+    let middle = matches!(text.font, Font::Line(_));
     let (x, anchor) = match middle {
         true => (text.rect.x + text.rect.w / 2.0, " text-anchor=\"middle\""),
         false => (text.rect.x, ""),
     };
     let base = text.rect.y + 0.78 * text.rect.h;
-    let (x, base, turned) = match (text.ink, flow) {
+    let (x, base, turned) = match (text.font, flow) {
         (Font::Frame(_), Flow::Down) => {
             let (x, y) = (text.rect.x + 0.78 * text.rect.w, text.rect.y + text.rect.h);
             (x, y, format!(" transform=\"rotate(-90 {x:.1} {y:.1})\""))
@@ -166,7 +167,7 @@ fn write_text(text: &Text, flow: Flow, out: &mut String) -> fmt::Result {
     write!(
         out,
         "<text x=\"{x:.1}\" y=\"{base:.1}\" font-size=\"{size}\"{weight}{anchor}{turned} fill=\"{}\">",
-        text_colour(text.ink)
+        text_colour(text.font)
     )?;
     escape(&text.text, out);
     out.push_str("</text>\n");
@@ -183,7 +184,7 @@ fn write_tooltip(tooltip: &str, out: &mut String) -> fmt::Result {
 }
 
 /// Text as XML wants it; characters that XML does not allow are left out.
-pub(super) fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),

@@ -1,6 +1,6 @@
 //! Heights that bring neighbours into line without changing the order within a layer.
 
-use super::layers::Layers;
+use crate::layers::Layers;
 
 /// The least distance between two boxes, and from a waypoint to its neighbours, one above the other.
 const SEPARATION: [f64; 2] = [20.0, 11.0];
@@ -9,7 +9,7 @@ const SEPARATION: [f64; 2] = [20.0, 11.0];
 const STRAIGHT: f64 = 6.0;
 
 /// The top of each cell.
-pub(super) fn assign(layers: &Layers) -> Vec<f64> {
+pub(crate) fn assign(layers: &Layers) -> Vec<f64> {
     let mut y = vec![0.0; layers.cells.len()];
     for row in &layers.rows {
         fit(layers, row, &mut y, |_, _| (0.0, 1.0));

@@ -1,13 +1,13 @@
 //! The order of the cells within each layer, with few crossings.
 
-use super::layers::Layers;
+use crate::layers::Layers;
 
 /// Sweeps over all layers; more of them seldom help.
 const SWEEPS: usize = 16;
 
 /// Orders the cells of each layer by the mean place of their neighbours, sweeping right and left; the order with
 /// the fewest crossings is kept.
-pub(super) fn arrange(layers: &mut Layers) {
+pub(crate) fn arrange(layers: &mut Layers) {
     let mut place = places(layers);
     let mut best = (crossings(layers, &place), layers.rows.clone());
     for sweep in 0..SWEEPS {

@@ -5,22 +5,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::sketch::Sketch;
+use crate::sketch::Sketch;
 
 /// A frame, or the whole drawing, and what stands directly in it.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     /// Position in [`Sketch::frames`]; `None` for the whole drawing.
-    pub(super) frame: Option<usize>,
+    pub(crate) frame: Option<usize>,
     /// The cluster around it, and how many there are; the whole drawing is its own.
-    pub(super) parent: usize,
-    pub(super) depth: usize,
-    pub(super) parts: Vec<Part>,
+    pub(crate) parent: usize,
+    pub(crate) depth: usize,
+    pub(crate) parts: Vec<Part>,
 }
 
 /// What stands in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// A box.
     Box(usize),
     /// A further frame.
@@ -28,7 +28,7 @@ pub(super) enum Part {
 }
 
 /// All clusters, each after the one around it; the first is the whole drawing. Also the innermost one of each box.
-pub(super) fn clusters(sketch: &Sketch) -> (Vec<Cluster>, Vec<usize>) {
+pub(crate) fn clusters(sketch: &Sketch) -> (Vec<Cluster>, Vec<usize>) {
     let n = sketch.boxes.len();
     let mut inputs = vec![Vec::new(); n];
     sketch.wires.iter().for_each(|w| inputs[w.to].push(w.from));
@@ -57,7 +57,7 @@ pub(super) fn clusters(sketch: &Sketch) -> (Vec<Cluster>, Vec<usize>) {
 }
 
 /// The boxes, each after its arguments, as listed where possible.
-pub(super) fn topological(inputs: &[Vec<usize>]) -> Vec<usize> {
+pub(crate) fn topological(inputs: &[Vec<usize>]) -> Vec<usize> {
     let mut waiting: Vec<usize> = inputs.iter().map(Vec::len).collect();
     let mut users = vec![Vec::new(); inputs.len()];
     for (b, from) in inputs.iter().enumerate() {

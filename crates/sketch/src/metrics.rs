@@ -16,7 +16,7 @@ const ADVANCES: [u8; 95] = [
 const BOLD: f64 = 1.2;
 
 /// The width of `text` at font size `size`.
-pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
+pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let advance = |c: char| match u32::from(c).checked_sub(32).and_then(|i| ADVANCES.get(i as usize)) {
         Some(&hundredths) => hundredths,
         None if c.is_control() => 0,
@@ -28,7 +28,11 @@ pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
 }
 
 /// `text`, shortened in the middle to at most `most` characters: both ends of a path or name tell most.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+///
+/// ```
+/// assert_eq!(chainrule_sketch::shortened("encoder.block.weight", 12), "encode…eight");
+/// ```
+pub fn shortened(text: &str, most: usize) -> String {
     if text.chars().nth(most).is_none() {
         return text.into();
     }

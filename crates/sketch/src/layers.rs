@@ -6,20 +6,21 @@
 
 use std::collections::BTreeMap;
 
-use super::heights;
+use crate::heights;
+use crate::scene::Trace;
 
 /// What is placed: a box, or a point on the border of the surrounding frame.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Item {
-    pub(super) size: [f64; 2],
-    pub(super) kind: Kind,
+pub(crate) struct Item {
+    pub(crate) size: [f64; 2],
+    pub(crate) kind: Kind,
     /// Stands as far to the right as its users allow: the backward part comes after the forward part.
-    pub(super) late: bool,
+    pub(crate) late: bool,
 }
 
 /// Where an item may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Anywhere; wires end at it with an arrowhead.
     Box,
     /// Anywhere; wires go on inside.
@@ -32,69 +33,60 @@ pub(super) enum Kind {
 
 /// A wire between two items, from and to heights below their tops.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Edge {
-    pub(super) from: usize,
-    pub(super) out: f64,
-    pub(super) to: usize,
-    pub(super) into: f64,
+pub(crate) struct Edge {
+    pub(crate) from: usize,
+    pub(crate) out: f64,
+    pub(crate) to: usize,
+    pub(crate) into: f64,
     /// Edges of one net carry one value: they share a line until they part.
-    pub(super) net: usize,
+    pub(crate) net: usize,
 }
 
 /// Places of the items, and the lines of the nets.
 #[derive(Debug, Default)]
-pub(super) struct Layout {
-    pub(super) size: [f64; 2],
+pub(crate) struct Layout {
+    pub(crate) size: [f64; 2],
     /// The upper left corner of each item.
-    pub(super) at: Vec<[f64; 2]>,
-    pub(super) traces: BTreeMap<usize, Trace>,
-}
-
-/// The line of one net.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trace {
-    /// From (x, y) to (x, y): straight if level, else an S.
-    pub(super) pieces: Vec<[f64; 4]>,
-    /// Where it ends at a box, with an arrowhead.
-    pub(super) tips: Vec<[f64; 2]>,
+    pub(crate) at: Vec<[f64; 2]>,
+    pub(crate) traces: BTreeMap<usize, Trace>,
 }
 
 /// An item, or a waypoint of a net.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
-    pub(super) height: f64,
-    pub(super) waypoint: bool,
+pub(crate) struct Cell {
+    pub(crate) height: f64,
+    pub(crate) waypoint: bool,
 }
 
 /// A wire from a layer to the next.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    pub(super) from: usize,
-    pub(super) out: f64,
-    pub(super) to: usize,
-    pub(super) into: f64,
+pub(crate) struct Link {
+    pub(crate) from: usize,
+    pub(crate) out: f64,
+    pub(crate) to: usize,
+    pub(crate) into: f64,
     net: usize,
 }
 
 /// Cells in layers.
-pub(super) struct Layers {
-    pub(super) cells: Vec<Cell>,
+pub(crate) struct Layers {
+    pub(crate) cells: Vec<Cell>,
     /// The cells of each layer, from top to bottom.
-    pub(super) rows: Vec<Vec<usize>>,
-    pub(super) links: Vec<Link>,
+    pub(crate) rows: Vec<Vec<usize>>,
+    pub(crate) links: Vec<Link>,
     /// Links that end, and that start, at each cell.
-    pub(super) before: Vec<Vec<usize>>,
-    pub(super) after: Vec<Vec<usize>>,
+    pub(crate) before: Vec<Vec<usize>>,
+    pub(crate) after: Vec<Vec<usize>>,
 }
 
 /// The shortest and the greatest distance between two layers; the steeper the wires, the more they get.
 const GAP: [f64; 2] = [34.0, 120.0];
 
 /// Places `items`, between which the edges go in no circle.
-pub(super) fn layout(items: &[Item], edges: &[Edge]) -> Layout {
+pub(crate) fn layout(items: &[Item], edges: &[Edge]) -> Layout {
     let layer = layer_of(items, edges);
     let mut layers = Layers::new(items, edges, &layer);
-    super::order::arrange(&mut layers);
+    crate::order::arrange(&mut layers);
     let y = heights::assign(&layers);
     let mut place = Layout { at: vec![[0.0; 2]; items.len()], ..Layout::default() };
     let mut band = Vec::new(); // The left and right end of each layer.

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::cluster::{Cluster, Part, clusters};
-use super::layers::{self, Edge, Item, Kind, Layout, Trace};
-use super::scene::{Flow, Font, Panel, Rect, Scene, Stroke, Text};
-use super::sketch::{Block, Look, Sketch, Tone};
+use crate::cluster::{Cluster, Part, clusters};
+use crate::fault::Fault;
+use crate::layers::{self, Edge, Item, Kind, Layout};
+use crate::references::cut;
+use crate::scene::{Flow, Font, Panel, Rect, Scene, Stroke, Text, Trace};
+use crate::sketch::{Block, Look, Sketch};
 
 /// Space around the drawing, and within a frame; beside it stands the frame's label.
 const MARGIN: f64 = 16.0;
@@ -53,19 +55,42 @@ struct Inside {
     exit: HashMap<usize, f64>,
 }
 
-/// Places all that `sketch` holds.
-pub(super) fn place(sketch: &Sketch) -> Scene {
-    let longer = |scene: &Scene| scene.size[0].max(scene.size[1]);
-    let right = place_in(sketch, Flow::Right);
-    if right.size[0] <= WIDE {
-        return right;
+impl Sketch {
+    /// The drawing as an SVG file.
+    ///
+    /// # Errors
+    /// Wires or frames that are not there; wires in a circle.
+    pub fn svg(&self) -> Result<String, Fault> {
+        Ok(self.placed()?.svg())
     }
-    let down = place_in(sketch, Flow::Down);
-    if longer(&down) < longer(&right) { down } else { right }
+
+    /// Where everything stands: from left to right, or down the page where the drawing would be much wider than a screen. A
+    /// wire that would be one of very many long ones ends in a box that names where it comes from.
+    ///
+    /// # Errors
+    /// As [`svg`](Sketch::svg).
+    pub fn placed(&self) -> Result<Scene, Fault> {
+        let right = self.placed_along(Flow::Right)?;
+        if right.size[0] <= WIDE {
+            return Ok(right);
+        }
+        let down = self.placed_along(Flow::Down)?;
+        let longer = |scene: &Scene| scene.size[0].max(scene.size[1]);
+        Ok(if longer(&down) < longer(&right) { down } else { right })
+    }
+
+    /// Where everything stands, if wires lead that way.
+    ///
+    /// # Errors
+    /// As [`svg`](Sketch::svg).
+    pub fn placed_along(&self, flow: Flow) -> Result<Scene, Fault> {
+        self.check()?;
+        Ok(place_in(&cut(self), flow))
+    }
 }
 
-/// Places all that `sketch` holds, with values flowing that way.
-pub(super) fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
+/// Places all that `sketch` holds, with wires leading that way.
+fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
     let (clusters, home) = clusters(sketch);
     let nets: BTreeSet<(usize, Look)> = sketch.wires.iter().map(|w| (w.from, w.look)).collect();
     let net_of: BTreeMap<(usize, Look), usize> = nets.into_iter().zip(0..).collect();
@@ -78,7 +103,7 @@ pub(super) fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
     }
 
     let mut scene = Scene { flow, ..Scene::default() };
-    let head = super::legend::write(sketch, &mut scene, MARGIN);
+    let head = crate::legend::write(sketch, &mut scene, MARGIN);
     let mut traces: Vec<Trace> = vec![Trace::default(); net_of.len()];
     let mut labels: HashMap<usize, Text> = HashMap::new();
     let mut origin = vec![flow.turn([MARGIN, head]); clusters.len()];
@@ -96,7 +121,7 @@ pub(super) fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
                     for (_, net) in leaving.clone().filter(|_| card.room[0] > deep) {
                         traces[*net].pieces.push([end, middle, corner[0] + card.room[0], middle]);
                     }
-                    // Of two nets that leave one box, one is labelled: that of the buffer, if there is one.
+                    // Of two nets that leave one box, one is labelled: the coloured one, if there is one.
                     if let (Some(label), Some(((_, look), net))) = (&block.label, leaving.last()) {
                         let font = Font::Wire(*look);
                         let [w, h] = font.measure(label);
@@ -105,7 +130,7 @@ pub(super) fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
                             Flow::Right => Rect { x: x + LABEL, y: y - h - 1.0, w, h },
                             Flow::Down => Rect { x: x + LABEL, y: y + 1.0, w, h },
                         };
-                        labels.insert(*net, Text { rect, text: label.clone(), ink: font });
+                        labels.insert(*net, Text { rect, text: label.clone(), font });
                     }
                 }
                 Part::Cluster(inner) => {
@@ -132,14 +157,14 @@ pub(super) fn place_in(sketch: &Sketch, flow: Flow) -> Scene {
 
 fn cards(sketch: &Sketch, flow: Flow) -> Vec<Card> {
     let mut entries = vec![0; sketch.boxes.len()];
-    sketch.wires.iter().for_each(|w| entries[w.to] = entries[w.to].max(w.slot + 1));
+    sketch.wires.iter().for_each(|w| entries[w.to] = entries[w.to].max(w.slot.saturating_add(1)));
     let leaves: BTreeSet<usize> = sketch.wires.iter().map(|w| w.from).collect();
     let card = |(b, block): (usize, &Block)| {
         let sizes = || block.lines.iter().map(|(ink, text)| Font::Line(*ink).measure(text));
         let w = sizes().map(|s| s[0]).fold(14.0, f64::max) + 2.0 * INSET[0];
         let h = sizes().map(|s| s[1]).sum::<f64>() + 2.0 * INSET[1];
         let [deep, broad] = flow.turn([w, h.max(34.0)]);
-        let broad = broad.max(ENTRY * (entries[b] + 1) as f64);
+        let broad = broad.max(ENTRY * (entries[b] as f64 + 1.0));
         let label = block.label.as_ref().filter(|_| leaves.contains(&b));
         let room = match (label.map(|l| Font::Wire(Look::Plain).measure(l)), flow) {
             (None, _) => [deep, broad],
@@ -197,9 +222,7 @@ fn inside(
         };
         let (kind, late) = match *part {
             Part::Box(b) => (Kind::Box, sketch.boxes[b].late),
-            Part::Cluster(c) => {
-                (Kind::Frame, clusters[c].frame.is_some_and(|f| sketch.frames[f].tone == Tone::Backward))
-            }
+            Part::Cluster(c) => (Kind::Frame, clusters[c].frame.is_some_and(|f| sketch.frames[f].late)),
         };
         position.insert(*part, items.len());
         items.push(Item { size, kind, late });
@@ -223,7 +246,7 @@ fn inside(
         };
         let (to, into) = match *to {
             End::Box(b, slot) => {
-                let share = (slot + 1) as f64 / (cards[b].entries + 1) as f64;
+                let share = (slot as f64 + 1.0) / (cards[b].entries as f64 + 1.0);
                 (position[&Part::Box(b)], broad(b) * share)
             }
             End::Frame(c) => (position[&Part::Cluster(c)], insides[c].entry[net]),
@@ -261,15 +284,15 @@ fn panel(block: &Block, card: &Card, corner: [f64; 2]) -> Panel {
     let mut texts = Vec::new();
     for ((ink, text), size) in block.lines.iter().zip(measured()) {
         let rect = Rect { x: corner[0] + (w - size[0]) / 2.0, y, w: size[0], h: size[1] };
-        texts.push(Text { rect, text: text.clone(), ink: Font::Line(*ink) });
+        texts.push(Text { rect, text: text.clone(), font: Font::Line(*ink) });
         y += size[1];
     }
     Panel {
         rect: Rect { x: corner[0], y: corner[1], w, h },
         tone: block.tone,
-        round: if matches!(block.tone, Tone::Leaf | Tone::Result) { 15.0 } else { 5.0 },
+        round: if block.round { 15.0 } else { 5.0 },
         strong: block.strong,
-        stacked: block.nodes > 1,
+        stacked: block.stacked,
         tooltip: block.tooltip.clone(),
         texts,
     }
@@ -287,6 +310,6 @@ fn frame(sketch: &Sketch, cluster: &Cluster, corner: [f64; 2], size: [f64; 2], f
         strong: false,
         stacked: false,
         tooltip: String::new(),
-        texts: vec![Text { rect, text: frame.label.clone(), ink: font }],
+        texts: vec![Text { rect, text: frame.label.clone(), font }],
     }
 }
