@@ -16,19 +16,30 @@ pub(crate) struct Node<'g> {
     /// How many outputs are asked for.
     pub(crate) outputs: usize,
     attributes: Value,
-    inputs: Vec<Option<(Var<'g>, Tensor)>>,
+    /// The values, and what is known of them while recording.
+    inputs: Vec<Option<(Var<'g>, Option<Tensor>)>>,
 }
 
 impl<'g> Node<'g> {
     pub(crate) fn new(g: &'g Graph, case: &Value, inputs: &[Option<&Tensor>]) -> Self {
-        let named = inputs.iter().map(|t| t.map(|t| (g.leaf("input", t.clone()), t.clone())));
+        let named = inputs.iter().map(|t| t.map(|t| (g.leaf("input", t.clone()), Some(t.clone()))));
+        Node::of(g, case, case["opset"].as_i64().expect("a number"), named.collect())
+    }
+
+    /// A node of a formula that this one carries out.
+    pub(crate) fn inner(&self, node: &Value, inputs: &[Option<Var<'g>>]) -> Self {
+        let known = inputs.iter().map(|x| x.map(|x| (x, x.value().ok())));
+        Node::of(self.g, node, self.opset, known.collect())
+    }
+
+    fn of(g: &'g Graph, node: &Value, opset: i64, inputs: Vec<Option<(Var<'g>, Option<Tensor>)>>) -> Self {
         Node {
             g,
-            op: case["op"].as_str().expect("a name").to_owned(),
-            opset: case["opset"].as_i64().expect("a number"),
-            outputs: case["outputs"].as_array().expect("a list").len(),
-            attributes: case["attributes"].clone(),
-            inputs: named.collect(),
+            op: node["op"].as_str().expect("a name").to_owned(),
+            opset,
+            outputs: node["outputs"].as_array().expect("a list").len(),
+            attributes: node["attributes"].clone(),
+            inputs,
         }
     }
 
@@ -59,7 +70,7 @@ impl<'g> Node<'g> {
 
     /// The value of input `i`: for shapes, axes and the like, which are known when a graph is recorded.
     pub(crate) fn value(&self, i: usize) -> Option<&Tensor> {
-        self.inputs.get(i)?.as_ref().map(|input| &input.1)
+        self.inputs.get(i)?.as_ref()?.1.as_ref()
     }
 
     /// The integers of input `i`.

@@ -86,7 +86,7 @@ fn arranged<'g>(n: &Node<'g>) -> Option<Var<'g>> {
             kept.select(x, zero(n, x))
         }
         "Unsqueeze" => {
-            let named = n.ints_of(1)?;
+            let named = n.ints("axes").or_else(|| n.ints_of(1))?;
             let rank = (x.rank() + named.len()) as i64;
             let mut axes: Vec<i64> = named.iter().map(|a| if *a < 0 { a + rank } else { *a }).collect();
             axes.sort_unstable();
@@ -243,7 +243,9 @@ fn made<'g>(n: &Node<'g>) -> Option<Var<'g>> {
             let mut flat = Vec::new();
             let mut shape = Vec::new();
             flatten(&n.attribute("value")["tensor"], 0, &mut flat, &mut shape);
-            n.g.constant(Tensor::from_vec(flat, shape).ok()?)
+            let value = n.g.constant(Tensor::from_vec(flat, shape).ok()?);
+            let whole = n.attribute("value")["dtype"].as_str().is_some_and(|d| d.starts_with("int"));
+            if whole { value.int() } else { value }
         }
         "ConstantOfShape" => {
             let shape: Shape = n.ints_of(0)?.iter().map(|n| *n as usize).collect();
