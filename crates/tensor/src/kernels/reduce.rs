@@ -265,6 +265,9 @@ impl<T: Real, M: Monoid> Task for Columns<'_, T, M> {
 /// Reduces `n` rows of `width` ≤ [`WIDTH`] elements, `stride` apart, as a tree whose leaves are runs of rows.
 #[inline(always)]
 fn tree<T: Real, M: Monoid>(x: &[T], stride: usize, width: usize, n: usize, m: M) -> [T; WIDTH] {
+    if n <= RUN && width == WIDTH {
+        return leaf(x, stride, WIDTH, 0..n, m);
+    }
     if n <= RUN {
         return leaf(x, stride, width, 0..n, m);
     }

@@ -41,6 +41,14 @@ impl Axes {
         self.0.last().copied().unwrap_or((1, 0))
     }
 
+    /// How many elements from `i` on lie evenly.
+    pub(super) fn piece(&self, i: usize) -> usize {
+        match self.0[..] {
+            [] | [_] => usize::MAX,
+            [.., (n, _)] => n - i % n,
+        }
+    }
+
     /// Where element `i` lies.
     pub(super) fn offset(&self, mut i: usize) -> isize {
         if let [(_, stride)] = self.0[..] {
@@ -60,7 +68,7 @@ impl Axes {
         let (mut i, end, mut count) = (start, start + len, 0);
         while i < end {
             let each = if self.0.len() < 2 { end - i } else { (n - i % n).min(end - i) };
-            room[count].write(Run { at: self.offset(i), len: each, step });
+            room[count].write(Run { at: self.offset(i), len: each, step, skip: 0 });
             (i, count) = (i + each, count + 1);
         }
         // SAFETY: so many are written.

@@ -52,7 +52,7 @@ pub(super) fn turned([m, n, k]: [usize; 3], a: [&Axes; 2], b: [&Axes; 2]) -> boo
     let packing = |[outer, inner]: [&Axes; 2], rows: usize| match outer.last() {
         _ if lie_close([outer, inner], rows, size_of::<f32>()) => 0.0,
         (_, 1) if outer.stride().is_some() => 0.15,
-        (8.., 1) => 0.3,
+        (n, 1) => 10.0 / n as f64,
         _ if inner.last().1 == 1 => 0.5,
         _ => 1.0,
     };
@@ -93,19 +93,20 @@ impl<T: Real> Product<'_, T> {
         let direct = lie_close([self.b.1, self.b.2], block.rows[1], size_of::<T>());
         let packed = if direct { 0 } else { block.columns[1].min(many).next_multiple_of(wide) };
         let mut memory = scratch::lend(packed * each);
-        let mut rooms: [Room; 2] = [[MaybeUninit::uninit(); DEEPEST]; 2];
+        let mut rooms: [Room; 3] = [[MaybeUninit::uninit(); DEEPEST]; 3];
         for k in (0..depth).step_by(each) {
             let len = each.min(depth - k);
-            let [left, right] = &mut rooms;
+            let [left, right, both] = &mut rooms;
             let (a_runs, b_runs) =
                 (self.a.2.runs(start + k, len, left), self.b.2.runs(start + k, len, right));
+            let together = direct.then(|| beside(b_runs, both));
             for j in (0..block.columns[1]).step_by(many) {
                 let part = [block.columns[0] + j, many.min(block.columns[1] - j)];
                 // SAFETY: the caller's promise.
                 unsafe {
                     let right = Right { at: part, each: wide, depth: len, runs: b_runs, direct };
                     right.pack(self, tiles, &mut memory);
-                    self.sweep(tiles, block.rows, &right, a_runs, &memory, k > 0);
+                    self.sweep(tiles, block.rows, &right, [a_runs, together.unwrap_or(&[])], &memory, k > 0);
                 }
             }
         }
@@ -120,7 +121,7 @@ impl<T: Real> Product<'_, T> {
         tiles: &Tiles<T>,
         [first, count]: [usize; 2],
         right: &Right<'_>,
-        own: &[Run],
+        [own, beside]: [&[Run]; 2],
         packed: &[T],
         add: bool,
     ) {
@@ -129,9 +130,14 @@ impl<T: Real> Product<'_, T> {
         let height = count.div_ceil(count.div_ceil(tiles.rows()));
         let width = height.next_multiple_of(8);
         let clash = rows.stride().is_some_and(|apart| clash(apart * size_of::<T>() as isize));
-        let copied = clash && right.at[1] >= 4 * right.each;
+        // In pieces, the right operand says where runs end.
+        let in_pieces = beside.len() > 1;
+        let copied = in_pieces || (clash && right.at[1] >= 4 * right.each);
         let mut memory = scratch::lend(if copied { width * right.depth } else { 0 });
-        let together = [Run { at: 0, len: right.depth, step: width as isize }];
+        let step = width as isize;
+        let together = [Run { at: 0, len: right.depth, step, skip: 0 }];
+        let mut room: Room = [MaybeUninit::uninit(); DEEPEST];
+        let together = if in_pieces { scaled(beside, step, &mut room) } else { &together };
         let mut offsets = [0; MOST_ROWS];
         for i in (0..count).step_by(height) {
             let r = height.min(count - i);
@@ -142,10 +148,11 @@ impl<T: Real> Product<'_, T> {
                 let panel = Panel { columns: rows, at: first + i, count: r, width, runs: own };
                 // SAFETY: the caller's promise.
                 unsafe { (tiles.pack)(self.a.0, panel, &mut memory) };
-                (a, close, runs, offsets[0]) = (memory.as_ptr(), true, &together, 0);
+                (a, close, runs, offsets[0]) = (memory.as_ptr(), true, together, 0);
             }
-            for j in (0..right.at[1]).step_by(right.each) {
-                let columns = right.each.min(right.at[1] - j);
+            let mut j = 0;
+            while j < right.at[1] {
+                let columns = right.columns(&self.b, j);
                 let registers = columns.div_ceil(tiles.lanes);
                 let column = right.at[0] + j;
                 // SAFETY: the caller's promise; what is packed holds whole registers.
@@ -158,6 +165,7 @@ impl<T: Real> Product<'_, T> {
                     let cut = right.direct && !columns.is_multiple_of(tiles.lanes);
                     tiles.kernel(r, registers, close, cut)(&tile);
                 }
+                j += columns;
             }
         }
     }
@@ -183,7 +191,15 @@ pub(super) fn lie_close([columns, inner]: [&Axes; 2], rows: usize, bytes: usize)
         2048.. => DIRECT_ROWS / 3,
         _ => DIRECT_ROWS,
     };
-    columns.stride() == Some(1) && inner.stride().is_some_and(|apart| rows <= rows_at_most(apart))
+    match (columns.stride(), inner.stride()) {
+        (Some(1), Some(apart)) => rows <= rows_at_most(apart),
+        // Windows, say: each piece of columns fills registers of its own.
+        (Some(1), None) | (None, _) => {
+            let ((n, step), lanes) = (columns.last(), 64 / bytes);
+            step == 1 && rows <= DIRECT_ROWS && 4 * n >= 3 * n.next_multiple_of(lanes)
+        }
+        _ => false,
+    }
 }
 
 /// Columns of the right operand, in panels as wide as a tile.
@@ -198,7 +214,34 @@ struct Right<'a> {
     direct: bool,
 }
 
+/// The same elements of the inner axis, by number; each run says how far it is from the one before.
+fn beside<'a>(runs: &[Run], room: &'a mut Room) -> &'a [Run] {
+    let (mut end, mut done) = (runs.first().map_or(0, |run| run.at), 0);
+    for (run, to) in runs.iter().zip(&mut *room) {
+        to.write(Run { at: done, len: run.len, step: 1, skip: run.at - end });
+        done += run.len as isize;
+        end = run.at + run.len as isize * run.step;
+    }
+    // SAFETY: so many are written.
+    unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), runs.len()) }
+}
+
+/// Runs of elements that are `step` apart.
+fn scaled<'a>(runs: &[Run], step: isize, room: &'a mut Room) -> &'a [Run] {
+    for (run, to) in runs.iter().zip(&mut *room) {
+        to.write(Run { at: run.at * step, step, ..*run });
+    }
+    // SAFETY: so many are written.
+    unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), runs.len()) }
+}
+
 impl Right<'_> {
+    /// How many columns from `j` on are one tile's.
+    fn columns<T>(&self, b: &(*const T, &Axes, &Axes), j: usize) -> usize {
+        let most = self.each.min(self.at[1] - j);
+        if self.direct { most.min(b.1.piece(self.at[0] + j)) } else { most }
+    }
+
     /// Packs the panels, unless they are read where they lie.
     ///
     /// # Safety
@@ -238,7 +281,7 @@ impl Right<'_> {
     ) -> (*const T, isize) {
         let (b, columns, inner) = product.b;
         if self.direct {
-            let step = inner.stride().unwrap_or(0);
+            let (_, step) = inner.last();
             // SAFETY: the caller's promise.
             let at = unsafe { b.offset(columns.offset(self.at[0] + j) + self.runs[0].at) };
             return (at, step);

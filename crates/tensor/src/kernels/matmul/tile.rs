@@ -13,6 +13,8 @@ pub(super) struct Run {
     pub(super) at: isize,
     pub(super) len: usize,
     pub(super) step: isize,
+    /// How far the elements of the right operand are from where those of the run before it end.
+    pub(super) skip: isize,
 }
 
 /// What one tile is made of. Rows are those of the left operand; columns lie side by side in registers.
@@ -97,6 +99,7 @@ unsafe fn tile<T: Real, V: Vector<T>, const R: usize, const N: usize, const CLOS
         let mut sums = [[V::zero(); 2]; MOST_ROWS];
         let mut b = t.b;
         for run in t.runs {
+            b = b.wrapping_offset(run.skip);
             let first = t.a.wrapping_offset(t.rows[0].wrapping_add(run.at));
             let mut rows = [first; MOST_ROWS];
             each_row!(ROW < R, {
