@@ -294,6 +294,9 @@ impl Lowerer<'_> {
         for (a, view) in node.args.iter().zip(&views) {
             let (buffer, layout) = match view {
                 Some((buffer, view)) => (*buffer, Layout::contiguous(view.shape())),
+                None if !node.op.around(buffers.len()).is_empty() => {
+                    self.padded(*a, node.op.around(buffers.len()))
+                }
                 None if node.op.strided() => self.strided(*a),
                 None => self.whole(*a),
             };
@@ -336,7 +339,7 @@ impl Lowerer<'_> {
     /// For each argument of a kernel, the view as which it is read if that is one that no layout describes.
     fn read_as(&self, node: &Node) -> Vec<Option<(usize, Compound)>> {
         let found: Vec<_> = node.args.iter().map(|a| self.compounds.get(a)).collect();
-        if found.iter().all(Option::is_none) {
+        if found.iter().all(Option::is_none) || (0..found.len()).any(|i| !node.op.around(i).is_empty()) {
             return vec![None; found.len()];
         }
         let of = |a: &NodeId| Layout::contiguous(self.nodes[a.index()].ty.shape.clone());
@@ -435,6 +438,22 @@ impl Lowerer<'_> {
     fn whole(&mut self, id: NodeId) -> (usize, Layout) {
         let (buffer, layout) = self.contiguous(id);
         if self.out.buffers[buffer].len == layout.shape.size() { (buffer, layout) } else { self.copied(id) }
+    }
+
+    /// A node's value with zeros in front of and behind each axis.
+    fn padded(&mut self, id: NodeId, around: &[[usize; 2]]) -> (usize, Layout) {
+        let (buffer, from) = self.strided(id);
+        let node = &self.nodes[id.index()];
+        let lengths = from.shape.iter().zip(around).map(|(n, [before, after])| before + n + after);
+        let ty = Type { kind: node.ty.kind, shape: lengths.collect() };
+        let whole = Layout::contiguous(ty.shape.clone());
+        let axes = around.iter().zip(&from.shape[..]).enumerate();
+        let to = axes.fold(whole.clone(), |to, (i, ([before, _], n))| to.slice(i, *before, *n, 1));
+        let out = self.buffer(&ty, Source::Step);
+        self.out.buffers[out].format = self.out.buffers[buffer].format;
+        let call = Call::Place { parts: vec![(from, to)], fill: true };
+        self.step(call, vec![buffer], vec![out], node.origin.clone(), "pad".into());
+        (out, whole)
     }
 
     /// A buffer that holds this node's value and nothing else, written by a step.

@@ -7,8 +7,8 @@ use std::panic::Location;
 
 use chainrule_tensor::{Error, Result, Shape};
 
-use super::slide::{Along, Slide};
-use crate::prim::windows::Window;
+use super::slide::Slide;
+use crate::prim::windows::Along;
 use crate::var::Var;
 
 /// What is known of a convolution once its operands fit.
@@ -147,18 +147,17 @@ impl Sizes {
     fn convolved<'g>(&self, x: Var<'g>, kernel: Var<'g>) -> Var<'g> {
         let Sizes { batch, groups, inputs, outputs, .. } = *self;
         let n = self.along.len();
-        let padded = (0..n).fold(x, |x, i| x.pad(2 + i as isize, self.along[i].before, self.along[i].after));
-        padded.shaped(|own| {
-            let x = padded.reshape(joined(&[&[batch, groups, inputs], &own[2..]]));
-            let along: Vec<Window> = self.along.iter().map(|along| along.window).collect();
-            let positions = along.iter().zip(&own[2..]).map(|(w, n)| w.positions(*n).unwrap_or(0));
+        x.shaped(|own| {
+            let x = x.reshape(joined(&[&[batch, groups, inputs], &own[2..]]));
+            let positions =
+                self.along.iter().zip(&own[2..]).map(|(along, n)| along.positions(*n).unwrap_or(0));
             let positions: Vec<usize> = positions.collect();
             let whole = joined(&[&[batch, groups * outputs], &positions]);
             if self.by_example(outputs, &positions) {
                 let kernel = kernel.reshape(joined(&[&[groups, outputs, inputs], &self.kernel]));
-                return Ok(x.convolve(kernel, &along).reshape(whole));
+                return Ok(x.convolve(kernel, &self.along).reshape(whole));
             }
-            let windows = (0..n).fold(x, |x, i| x.windows_of(3 + 2 * i, along[i]));
+            let windows = x.windows_along(&self.along);
             let (elements, places) = ((0..n).map(|i| 3 + 2 * i), (0..n).map(|i| 4 + 2 * i));
             let all = positions.iter().product::<usize>();
             let terms = inputs * self.kernel.iter().product::<usize>();

@@ -4,7 +4,8 @@ use std::panic::Location;
 
 use chainrule_tensor::{Error, Tensor, shape};
 
-use super::slide::{Along, PerAxis, Slide};
+use super::slide::{PerAxis, Slide};
+use crate::prim::windows::Along;
 use crate::var::Var;
 
 impl<'g> Var<'g> {

@@ -2,7 +2,7 @@
 
 use chainrule_tensor::{Error, Result};
 
-use crate::prim::windows::Window;
+use crate::prim::windows::{Along, Window};
 
 /// How a window slides: its stride, the distance between its elements, and what is put around the value.
 ///
@@ -105,32 +105,6 @@ impl Slide {
             all.push(Along { window, before, after });
         }
         Ok(all)
-    }
-}
-
-/// How a window slides along one axis.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Along {
-    pub(crate) window: Window,
-    pub(crate) before: usize,
-    pub(crate) after: usize,
-}
-
-impl Along {
-    /// Fails if no window fits into the padded axis `i` of length `n`.
-    pub(crate) fn fits(self, op: &'static str, i: usize, n: usize, shapes: &[&[usize]]) -> Result<()> {
-        let padded = n.saturating_add(self.before).saturating_add(self.after);
-        match self.window.positions(padded) {
-            Some(1..) => Ok(()),
-            _ => {
-                let span = self.window.span().unwrap_or(0);
-                let why = format!(
-                    "on spatial axis {i} the window spans {span}, the padded value {padded} ({n} + {} + {})",
-                    self.before, self.after
-                );
-                Err(Error::shape(op, shapes.iter().copied(), why))
-            }
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use chainrule_tensor::{Compound, Error, Layout, Shape};
 use smallvec::SmallVec;
 
 use super::rows::Rows;
-use super::windows::Window;
+use super::windows::{Along, Window};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
@@ -20,7 +20,9 @@ use crate::var::Var;
 /// with a stride of 1, that of the value is a convolution too, of the cotangent with the turned kernel, which adds no windows up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Convolution {
-    windows: SmallVec<[Window; 3]>,
+    along: SmallVec<[Along; 3]>,
+    /// Zeros around each axis of the value; empty if there are none.
+    around: SmallVec<[[usize; 2]; 6]>,
 }
 
 /// More positions than this many times those of the result make a gradient that adds windows up cheaper.
@@ -36,14 +38,14 @@ fn all(lengths: &[usize]) -> usize {
 
 impl<'g> Var<'g> {
     /// The convolution of this, (batch, groups, inputs, spatial…), with `kernel`, (groups, outputs, inputs, elements…), by
-    /// these windows along the spatial axes: (batch, groups, outputs, positions…).
+    /// windows that slide so along the spatial axes: (batch, groups, outputs, positions…).
     #[track_caller]
-    pub(crate) fn convolve(self, kernel: Var<'g>, windows: &[Window]) -> Var<'g> {
-        let convolution = Convolution { windows: windows.into() };
+    pub(crate) fn convolve(self, kernel: Var<'g>, along: &[Along]) -> Var<'g> {
+        let convolution = Convolution::new(along);
         let types = [self.ty(), kernel.ty()];
         match convolution.infer(&[&types[1], &types[0]]) {
             Ok(ty) if !convolution.is_one_product(&types[1].shape, &ty.shape) => {
-                let y = kernel.by_output().matmul(self.columns(windows));
+                let y = kernel.by_output().matmul(self.columns(along));
                 y.reshape_to(ty.shape)
             }
             _ => kernel.record(Op::Convolution(convolution), &[self]),
@@ -57,29 +59,35 @@ impl<'g> Var<'g> {
         self.reshape_to([own[0], own[1], all(&own[2..])].into())
     }
 
+    /// The windows along the axes from the third on: each axis becomes two, elements and positions.
+    #[track_caller]
+    pub(crate) fn windows_along(self, along: &[Along]) -> Var<'g> {
+        let padded = along
+            .iter()
+            .enumerate()
+            .fold(self, |x, (i, along)| x.pad(3 + i as isize, along.before, along.after));
+        along.iter().enumerate().fold(padded, |x, (i, along)| x.windows_of(3 + 2 * i, along.window))
+    }
+
     /// The windows as matrices: (batch, groups, inputs · elements, positions).
     #[track_caller]
-    fn columns(self, windows: &[Window]) -> Var<'g> {
-        let n = windows.len();
-        let x = (0..n).fold(self, |x, i| x.windows_of(3 + 2 * i, windows[i]));
-        let x = x.permute_to(elements_first(n));
+    fn columns(self, along: &[Along]) -> Var<'g> {
+        let n = along.len();
+        let x = self.windows_along(along).permute_to(elements_first(n));
         let own = x.shape();
         x.reshape_to([own[0], own[1], all(&own[2..3 + n]), all(&own[3 + n..])].into())
     }
 
     /// The transpose of [`columns`](Var::columns) of a value of this shape.
     #[track_caller]
-    fn add_columns(
-        self,
-        windows: &[Window],
-        elements: &[usize],
-        positions: &[usize],
-        own: &Shape,
-    ) -> Var<'g> {
-        let n = windows.len();
+    fn add_columns(self, along: &[Along], elements: &[usize], positions: &[usize], own: &Shape) -> Var<'g> {
+        let n = along.len();
         let x = self.reshape_to(joined(&[&own[..3], elements, positions]));
         let x = x.permute_to((0..3).chain((0..n).flat_map(|i| [3 + i, 3 + n + i])).collect());
-        (0..n).rev().fold(x, |x, i| x.overlap_add_to(3 + 2 * i, windows[i], own[3 + i]))
+        let x = (0..n)
+            .rev()
+            .fold(x, |x, i| x.overlap_add_to(3 + 2 * i, along[i].window, along[i].padded(own[3 + i])));
+        (0..n).fold(x, |x, i| x.slice(3 + i as isize, along[i].before..along[i].before + own[3 + i]))
     }
 }
 
@@ -89,6 +97,13 @@ fn elements_first(n: usize) -> SmallVec<[usize; 4]> {
 }
 
 impl Convolution {
+    fn new(along: &[Along]) -> Self {
+        let around = along.iter().map(|along| [along.before, along.after]);
+        let none = around.clone().all(|around| around == [0; 2]);
+        let around = if none { SmallVec::new() } else { [[0; 2]; 3].into_iter().chain(around).collect() };
+        Convolution { along: along.into(), around }
+    }
+
     /// Whether the product reads windows where they lie.
     fn is_one_product(&self, kernel: &Shape, out: &Shape) -> bool {
         let matrices = Shape::from([kernel[0], kernel[1], all(&kernel[2..])]);
@@ -100,21 +115,18 @@ impl Convolution {
     /// the windows that hold it.
     #[track_caller]
     fn of_value<'g>(&self, own: &Shape, kernel: Var<'g>, ct: Var<'g>) -> Var<'g> {
-        let (n, shape) = (self.windows.len(), kernel.shape());
+        let (n, shape) = (self.along.len(), kernel.shape());
         let positions = ct.shape()[3..].to_vec();
         let worth = all(&own[3..]) <= MOST_POSITIONS * all(&positions) && shape[2] <= all(&own[3..]);
-        if worth && self.windows.iter().all(|w| w.stride == 1) {
+        let turned = self.along.iter().map(|along| along.turned()).collect::<Option<SmallVec<[Along; 3]>>>();
+        if let (true, Some(along)) = (worth, turned) {
             let order = [0, 2, 1].into_iter().chain(3..3 + n).collect();
             let turned = (0..n).fold(kernel.permute_to(order), |k, i| k.flip(3 + i as isize));
-            let ct = self.windows.iter().enumerate().fold(ct, |ct, (i, window)| {
-                let around = window.span().unwrap_or(1) - 1;
-                ct.pad(3 + i as isize, around, around)
-            });
-            return ct.convolve(turned, &self.windows);
+            return ct.convolve(turned, &along);
         }
         let product = [ct.shape()[0], shape[0], shape[1], all(&positions)];
         let columns = kernel.by_output().t().matmul(ct.reshape_to(product.into()));
-        columns.add_columns(&self.windows, &shape[3..], &positions, own)
+        columns.add_columns(&self.along, &shape[3..], &positions, own)
     }
 
     /// The gradient of the kernel.
@@ -122,7 +134,7 @@ impl Convolution {
     fn of_kernel<'g>(&self, x: Var<'g>, own: &Shape, ct: Var<'g>) -> Var<'g> {
         let shape = ct.shape();
         let product = [shape[0], shape[1], shape[2], all(&shape[3..])];
-        let each = ct.reshape_to(product.into()).matmul(x.columns(&self.windows).t());
+        let each = ct.reshape_to(product.into()).matmul(x.columns(&self.along).t());
         each.sum(0).reshape_to(own.clone())
     }
 }
@@ -133,9 +145,10 @@ impl Primitive for Convolution {
     }
 
     fn attributes(&self) -> String {
-        let each: Vec<_> =
-            self.windows.iter().map(|w| format!("stride={} dilation={}", w.stride, w.dilation)).collect();
-        each.join(", ")
+        let one = |Along { window, before, after }: &Along| {
+            format!("stride={} dilation={} padding={before}+{after}", window.stride, window.dilation)
+        };
+        self.along.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
@@ -146,12 +159,13 @@ impl Primitive for Convolution {
                 format!("does not take {other}; cast it with .real() first"),
             ));
         }
-        let n = self.windows.len();
+        let n = self.along.len();
         let fits = x.len() == 3 + n && kernel.len() == 3 + n && x[1] == kernel[0] && x[2] == kernel[2];
-        let sizes = || self.windows.iter().zip(&kernel[3..]).all(|(w, size)| w.size == *size);
-        let positions = |(w, len): (&Window, &usize)| w.positions(*len).filter(|p| *p > 0);
+        let fits =
+            fits && self.along.iter().zip(&kernel[3..]).all(|(along, size)| along.window.size == *size);
+        let positions = |(along, n): (&Along, &usize)| along.positions(*n);
         let positions: Option<Vec<_>> =
-            if fits && sizes() { self.windows.iter().zip(&x[3..]).map(positions).collect() } else { None };
+            if fits { self.along.iter().zip(&x[3..]).map(positions).collect() } else { None };
         let Some(positions) = positions else {
             let why = "these are not kernels, (groups, outputs, inputs, elements…), and a value, (batch, groups, inputs, \
                        spatial…), whose windows fit"
@@ -174,21 +188,22 @@ impl Primitive for Convolution {
         let (x, v) = (rows.each(1), rows.n);
         let shape = x.shape();
         if !own {
-            let y = x.reshape_to(joined(&[&[v * shape[1]], &shape[2..]])).convolve(kernel, &self.windows);
+            let y = x.reshape_to(joined(&[&[v * shape[1]], &shape[2..]])).convolve(kernel, &self.along);
             return y.reshape_to(joined(&[&[v, shape[1]], &y.shape()[1..]]));
         }
         let swapped = |x: Var<'g>| x.permute_to([1, 0].into_iter().chain(2..x.rank()).collect());
         let x = swapped(x).reshape_to(joined(&[&[shape[1], v * shape[2]], &shape[3..]]));
         let each = kernel.shape();
         let kernel = kernel.reshape_to(joined(&[&[v * each[1]], &each[2..]]));
-        let y = x.convolve(kernel, &self.windows);
+        let y = x.convolve(kernel, &self.along);
         swapped(y.reshape_to(joined(&[&[shape[1], v, shape[2]], &y.shape()[2..]])))
     }
 
     fn lower(&self, args: &[Layout], ty: &Type) -> Lowering {
-        let (n, out) = (self.windows.len(), &ty.shape);
-        let windows = self.windows.iter().enumerate().fold(args[1].clone(), |x, (i, w)| {
-            x.windows(3 + 2 * i, out[3 + i], w.stride, w.size, w.dilation)
+        let (n, out) = (self.along.len(), &ty.shape);
+        let windows = self.along.iter().enumerate().fold(args[1].clone(), |x, (i, along)| {
+            let Window { size, stride, dilation } = along.window;
+            x.windows(3 + 2 * i, out[3 + i], stride, size, dilation)
         });
         let terms = all(&args[0].shape[2..]);
         let matrices = Compound::from(&args[0]).reshape(&[out[1], out[2], terms].into());
@@ -204,34 +219,40 @@ impl Primitive for Convolution {
         true
     }
 
+    fn around(&self, i: usize) -> &[[usize; 2]] {
+        if i == 1 { &self.around } else { &[] }
+    }
+
     fn samples() -> Vec<Sample> {
-        let sample = |name: &str, x: &[usize], kernel: &[usize], stride: usize, dilation: usize| {
-            let windows: Vec<_> =
-                kernel[3..].iter().map(|size| Window { size: *size, stride, dilation }).collect();
-            Sample::new(name, &[x, kernel], -1.0..1.0, move |x| x[0].convolve(x[1], &windows).square())
-        };
+        // Stride, dilation and padding are those of the last axis; the others go by 1.
+        let sample =
+            |name: &str, x: &[usize], kernel: &[usize], last: [usize; 2], [before, after]: [usize; 2]| {
+                let n = kernel.len() - 3;
+                let along: Vec<_> = (0..n)
+                    .map(|i| {
+                        let [stride, dilation] = if i + 1 == n { last } else { [1, 1] };
+                        let [before, after] = if i + 1 == n { [before, after] } else { [0, 0] };
+                        Along { window: Window { size: kernel[3 + i], stride, dilation }, before, after }
+                    })
+                    .collect();
+                let name = format!("{name} {x:?} x {kernel:?}").replace('[', "(").replace(']', ")");
+                Sample::new(&name, &[x, kernel], -1.0..1.0, move |x| x[0].convolve(x[1], &along).square())
+            };
+        let (plain, none) = ([1, 1], [0, 0]);
         vec![
-            sample("convolution (2, 1, 2, 3, 4) x (1, 5, 2, 2, 2)", &[2, 1, 2, 3, 4], &[1, 5, 2, 2, 2], 1, 1),
-            sample("convolution of groups (1, 2, 1, 9) x (2, 3, 1, 2)", &[1, 2, 1, 9], &[2, 3, 1, 2], 1, 1),
-            sample("convolution by 2 (1, 1, 2, 5) x (1, 3, 2, 2)", &[1, 1, 2, 5], &[1, 3, 2, 2], 2, 1),
-            sample("convolution, dilated, (1, 1, 2, 6) x (1, 3, 2, 2)", &[1, 1, 2, 6], &[1, 3, 2, 2], 1, 2),
-            sample(
-                "convolution with many terms (1, 1, 5, 12) x (1, 5, 5, 7)",
-                &[1, 1, 5, 12],
-                &[1, 5, 5, 7],
-                1,
-                1,
-            ),
-            sample("convolution of nothing (0, 1, 2, 3) x (1, 2, 2, 2)", &[0, 1, 2, 3], &[1, 2, 2, 2], 1, 1),
-            Sample::new(
-                "convolution of transposes (3, 6, 1, 1)",
-                &[&[3, 6, 1, 1], &[2, 3, 5, 1]],
-                -1.0..1.0,
-                |x| {
-                    let windows = [Window { size: 2, stride: 1, dilation: 1 }];
-                    x[0].permute([2, 3, 0, 1]).convolve(x[1].permute([3, 2, 1, 0]), &windows).square()
-                },
-            ),
+            sample("convolution", &[2, 1, 2, 3, 4], &[1, 5, 2, 2, 2], plain, none),
+            sample("convolution, padded,", &[2, 1, 2, 3, 4], &[1, 5, 2, 2, 3], plain, [1, 2]),
+            sample("convolution, padded by more than a window,", &[1, 1, 2, 3], &[1, 3, 2, 2], plain, [2, 3]),
+            sample("convolution of groups", &[1, 2, 1, 9], &[2, 3, 1, 2], plain, none),
+            sample("convolution by 2, padded,", &[1, 1, 2, 5], &[1, 3, 2, 2], [2, 1], [1, 1]),
+            sample("convolution, dilated,", &[1, 1, 2, 6], &[1, 3, 2, 2], [1, 2], none),
+            sample("convolution of many terms", &[1, 1, 5, 12], &[1, 5, 5, 7], plain, none),
+            sample("convolution of nothing", &[0, 1, 2, 3], &[1, 2, 2, 2], plain, [1, 0]),
+            Sample::new("convolution of transposes", &[&[3, 6, 1, 1], &[2, 3, 5, 1]], -1.0..1.0, |x| {
+                let window = Window { size: 2, stride: 1, dilation: 1 };
+                let along = [Along { window, before: 1, after: 0 }];
+                x[0].permute([2, 3, 0, 1]).convolve(x[1].permute([3, 2, 1, 0]), &along).square()
+            }),
         ]
     }
 }

@@ -220,6 +220,10 @@ pub(crate) trait Primitive {
     fn strided(&self) -> bool {
         false
     }
+    /// Zeros that the kernel reads argument `i` with: in front of and behind each of its axes. Empty for none.
+    fn around(&self, _: usize) -> &[[usize; 2]] {
+        &[]
+    }
     /// The view of an argument that lies so, where it is one that no layout describes.
     fn view(&self, _: &Compound) -> Option<Compound> {
         None
@@ -265,6 +269,9 @@ macro_rules! primitives {
             }
             pub(crate) fn strided(&self) -> bool {
                 match self { $(Op::$name(p) => p.strided()),* }
+            }
+            pub(crate) fn around(&self, i: usize) -> &[[usize; 2]] {
+                match self { $(Op::$name(p) => p.around(i)),* }
             }
             pub(crate) fn view(&self, arg: &Compound) -> Option<Compound> {
                 match self { $(Op::$name(p) => p.view(arg)),* }

@@ -44,6 +44,50 @@ impl Window {
     }
 }
 
+/// How a window slides along one axis, with zeros around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Along {
+    pub(crate) window: Window,
+    pub(crate) before: usize,
+    pub(crate) after: usize,
+}
+
+impl Along {
+    /// How a window slides over the positions of this, to each element from all positions whose windows hold it; `None` for
+    /// strides, and for padding of which some is in no window.
+    pub(crate) fn turned(self) -> Option<Self> {
+        let around = self.window.span()? - 1;
+        let (before, after) = (around.checked_sub(self.before)?, around.checked_sub(self.after)?);
+        (self.window.stride == 1).then_some(Along { before, after, ..self })
+    }
+
+    /// The length of an axis of `n` elements with what is around it.
+    pub(crate) fn padded(self, n: usize) -> usize {
+        n.saturating_add(self.before).saturating_add(self.after)
+    }
+
+    /// How many windows an axis of `n` elements has; `None` if none.
+    pub(crate) fn positions(self, n: usize) -> Option<usize> {
+        self.window.positions(self.padded(n)).filter(|positions| *positions > 0)
+    }
+
+    /// Fails if no window fits into the padded axis `i` of length `n`.
+    pub(crate) fn fits(self, op: &'static str, i: usize, n: usize, shapes: &[&[usize]]) -> Result<(), Error> {
+        match self.positions(n) {
+            Some(_) => Ok(()),
+            None => {
+                let padded = self.padded(n);
+                let span = self.window.span().unwrap_or(0);
+                let why = format!(
+                    "on spatial axis {i} the window spans {span}, the padded value {padded} ({n} + {} + {})",
+                    self.before, self.after
+                );
+                Err(Error::shape(op, shapes.iter().copied(), why))
+            }
+        }
+    }
+}
+
 /// Axis `axis` becomes two: the elements of a window, and its positions. Neighbours stay neighbours, so what is made of the
 /// windows is made of long runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
