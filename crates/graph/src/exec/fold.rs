@@ -1,10 +1,8 @@
 //! Constant folding: what depends on constants only is computed at planning time.
 
-use chainrule_tensor::Layout;
-
 use super::compile::{Compiler, Optimise};
 use crate::error::Result;
-use crate::ir::{Node, NodeId};
+use crate::ir::NodeId;
 use crate::prim::{Lowering, Op};
 use crate::walk::{IdSet, Values};
 
@@ -56,7 +54,7 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
             };
         if is_constant {
             constant.insert(id);
-            let one = match lowering(node, &inner.nodes) {
+            let one = match node.lowering(&inner.nodes) {
                 _ if known(&id) => false,
                 Lowering::View(_) | Lowering::Elementwise(_) => node.args.iter().all(|a| number.contains(a)),
                 _ => false,
@@ -75,7 +73,7 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
             continue;
         }
         let size = node.ty.shape.size();
-        match lowering(node, &inner.nodes) {
+        match node.lowering(&inner.nodes) {
             Lowering::Leaf | Lowering::Formulas => {}
             // What is made of numbers takes no memory as long as it is not stored.
             Lowering::Elementwise(_) if size > SMALL && number.contains(&id) => needed.extend(&node.args),
@@ -85,10 +83,4 @@ fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
     }
     frontier.reverse();
     frontier
-}
-
-/// How a node is carried out. Layouts decide only whether a view needs a copy, not whether an operation is one.
-fn lowering(node: &Node, inner: &[Node]) -> Lowering {
-    let layout = |a: &NodeId| Layout::contiguous(inner[a.index()].ty.shape.clone());
-    node.op.lower(&node.args.iter().map(layout).collect::<Vec<_>>(), &node.ty)
 }

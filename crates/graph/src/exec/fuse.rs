@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-use chainrule_tensor::Layout;
 use smallvec::SmallVec;
 
 use super::compile::Compiler;
@@ -118,8 +117,7 @@ impl<'a> Part<'a> {
             if folded.contains_key(id) || matches!(node.op, Op::Scalar(_)) {
                 return Form::Leaf;
             }
-            let layout = |a: &NodeId| Layout::contiguous(nodes[a.index()].ty.shape.clone());
-            match node.op.lower(&node.args.iter().map(layout).collect::<Vec<_>>(), &node.ty) {
+            match node.lowering(nodes) {
                 Lowering::Elementwise(_) => Form::Elementwise,
                 Lowering::Kernel(_) | Lowering::Formulas => Form::Kernel,
                 Lowering::View(_) | Lowering::Part => Form::View,

@@ -46,13 +46,13 @@ pub(crate) mod unary;
 pub(crate) mod windows;
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{Compound, Layout};
+use chainrule_tensor::{Compound, Layout, Shape};
 
 use crate::body::Body;
 use crate::error::{Error, ErrorKind};
 use crate::exec::call::Call;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
+use crate::ir::{Node, NodeId, Type};
 use crate::var::Var;
 use rows::Rows;
 
@@ -336,6 +336,20 @@ primitives! {
     decompose::Decompose,
     random::Uniform, range::InRange, stop::StopGradient, barrier::Barrier,
     custom::Custom, call::Call, loops::Loop, branch::Branch, pushforward::Pushforward, part::Part,
+}
+
+impl Node {
+    /// How it is carried out on arguments that lie row-major. Layouts decide only whether a view needs a copy, not whether an
+    /// operation is one.
+    pub(crate) fn lowering(&self, nodes: &[Node]) -> Lowering {
+        let layout = |(i, a): (usize, &NodeId)| {
+            let own = &nodes[a.index()].ty.shape;
+            let around = self.op.around(i).iter().copied().chain(std::iter::repeat([0; 2]));
+            let lengths = own.iter().zip(around).map(|(n, [before, after])| before + n + after);
+            Layout::contiguous(lengths.collect::<Shape>())
+        };
+        self.op.lower(&self.args.iter().enumerate().map(layout).collect::<Vec<_>>(), &self.ty)
+    }
 }
 
 impl Op {

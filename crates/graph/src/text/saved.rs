@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chainrule_tensor::Layout;
-
 use crate::error::Result;
 use crate::ir::{Graph, Node, NodeId, Type};
 use crate::origin::{Origin, Phase};
@@ -135,10 +133,7 @@ fn stacked<'a>(nodes: &'a [Node], node: &Node) -> Option<(&'a Node, String)> {
 }
 
 fn is_view(nodes: &[Node], id: NodeId) -> bool {
-    let node = &nodes[id.index()];
-    let layouts: Vec<Layout> =
-        node.args.iter().map(|a| Layout::contiguous(nodes[a.index()].ty.shape.clone())).collect();
-    matches!(node.op.lower(&layouts, &node.ty), Lowering::View(_))
+    matches!(nodes[id.index()].lowering(nodes), Lowering::View(_))
 }
 
 impl Saved {
