@@ -259,3 +259,10 @@ fn a_loop_of_any_length_records_differentiates_and_plans_the_same() {
         assert_eq!(plan.lines().count(), longer.lines().count(), "{keep:?}: {plan}\n{longer}");
     }
 }
+
+#[test]
+fn formulas_as_values_may_go_to_other_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<chainrule_graph::Body>();
+    shared::<chainrule_graph::plan::Plan>();
+}

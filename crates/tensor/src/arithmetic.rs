@@ -105,6 +105,7 @@ impl Tensor {
     /// assert_eq!(x.less(&zero)?.select(&zero, &x)?, Tensor::from([0.0, 0.0, 2.0]));
     /// # Ok::<(), chainrule_tensor::Error>(())
     /// ```
+    #[doc(alias = "where")]
     pub fn select(&self, yes: &Tensor, no: &Tensor) -> Result<Tensor> {
         let op = "select";
         if self.dtype() != DType::Bool {

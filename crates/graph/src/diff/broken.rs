@@ -4,7 +4,7 @@ use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind};
 use crate::ir::{Graph, NodeId};
-use crate::prim::{Op, Rule};
+use crate::prim::{Form, Op};
 use crate::rewrite::expand::expand;
 use crate::walk::{self, IdSet};
 
@@ -28,14 +28,14 @@ pub(crate) fn where_broken(graph: &Graph, y: NodeId, x: NodeId) -> Error {
             continue;
         }
         used = true;
-        match node.op.rule() {
-            Rule::Flat(why) if needed.contains(&NodeId(i as u32)) => {
+        match node.op.form() {
+            Form::Flat(why) if needed.contains(&NodeId(i as u32)) => {
                 let real = node.ty.kind == Kind::Real;
                 if flat.is_none_or(|(k, _)| real && nodes[k].ty.kind != Kind::Real) {
                     flat = Some((i, why));
                 }
             }
-            Rule::Flat(_) => {}
+            Form::Flat(_) => {}
             _ => varies[i] = true,
         }
     }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, Node, NodeId};
 use crate::origin::{Origin, Phase};
-use crate::prim::{Mode, Rule, Site};
+use crate::prim::{Form, Mode, Site};
 use crate::var::Var;
 use crate::walk::{self, IdMap, IdSet};
 
@@ -121,7 +121,7 @@ fn tangent_of<'g>(
     let node = graph.node(id);
     let t: Vec<Option<Var<'g>>> = node.args.iter().map(|a| known.first.get(a).copied()).collect();
     let several = |known: &Tangents<'g>, i: usize| known.all.get(&node.args[0])?.get(i).copied().flatten();
-    if let Rule::Part(i) = node.op.rule() {
+    if let Form::Part(i) = node.op.form() {
         return Ok(several(known, i));
     }
     if t.iter().all(Option::is_none) {
@@ -135,10 +135,10 @@ fn tangent_of<'g>(
     let _blame =
         graph.blame_origin(Origin { phase: later(node.origin.phase, Phase::Tangent), ..node.origin.clone() });
     let site = Site { x: &x, y: graph.var(id) };
-    Ok(match node.op.rule() {
-        Rule::Flat(_) | Rule::Part(_) => None,
-        Rule::Nonlinear(tangent) => Some(tangent(&t, &site)),
-        Rule::Linear(_) => {
+    Ok(match node.op.form() {
+        Form::Flat(_) | Form::Part(_) => None,
+        Form::Smooth => node.op.tangent(&t, &site),
+        Form::Linear => {
             let args: Vec<_> = (0..x.len())
                 .map(|i| {
                     t[i].unwrap_or_else(|| if x[i].kind() == Kind::Real { x[i].like(0.0) } else { x[i] })
@@ -146,14 +146,15 @@ fn tangent_of<'g>(
                 .collect();
             Some(linear(graph, &node.op, &args))
         }
-        Rule::Multilinear(arguments, _) => each_linear(graph, &node, arguments, &x, &t),
-        Rule::Mixed(arguments, _, tangent) => {
+        Form::Multilinear(arguments) => each_linear(graph, &node, arguments, &x, &t),
+        Form::Mixed(arguments) => {
             let of_linear = each_linear(graph, &node, arguments, &x, &t);
             let others = (0..t.len()).map(|i| t[i].filter(|_| !arguments.contains(&i))).collect::<Vec<_>>();
-            let of_others = others.iter().any(Option::is_some).then(|| tangent(&others, &site));
+            let vary = others.iter().any(Option::is_some);
+            let of_others = vary.then(|| node.op.tangent(&others, &site)).flatten();
             of_linear.into_iter().chain(of_others).reduce(|a, b| a + b)
         }
-        Rule::Structured(op) => {
+        Form::Structured(op) => {
             let found = op.tangents(&t, mode, &site)?;
             graph.admit("grad", &found.iter().flatten().copied().collect::<Vec<_>>())?;
             let first = found[0];
@@ -203,7 +204,7 @@ fn between(graph: &Graph, outputs: &[Var<'_>], inputs: &[Var<'_>]) -> Vec<NodeId
     let after = |id: NodeId| if id > first { &nodes[id.index()].args[..] } else { &[] };
     for id in walk::back(ends(), after) {
         let node = &nodes[id.index()];
-        if node.args.iter().any(|a| varies.contains(a)) && !matches!(node.op.rule(), Rule::Flat(_)) {
+        if node.args.iter().any(|a| varies.contains(a)) && !matches!(node.op.form(), Form::Flat(_)) {
             varies.insert(id);
         }
     }

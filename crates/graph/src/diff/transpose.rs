@@ -8,7 +8,7 @@ use crate::ir::{Graph, NodeId};
 use crate::origin::{Origin, Phase};
 use crate::prim::part::result_types;
 use crate::prim::place::{is_padding, joined};
-use crate::prim::{Op, Rule, Site, Transpose};
+use crate::prim::{Form, Op, Site};
 use crate::var::Var;
 
 use super::jvp::{record_tangents, refuse_discrete};
@@ -121,15 +121,14 @@ pub(crate) fn transpose<'g>(
         let site = Site { x: &x, y: graph.var(id) };
         let is_linear = |a: &NodeId| a.index() >= mark && linear[a.index() - mark];
         let varying: Vec<usize> = (0..x.len()).filter(|k| is_linear(&node.args[*k])).collect();
-        let rule = node.op.rule();
         let _blame = graph.blame_origin(Origin { phase: Phase::Backward, ..node.origin.clone() });
-        match &rule {
-            Rule::Part(k) => {
+        match node.op.form() {
+            Form::Part(k) => {
                 let parts = several.entry(node.args[0]).or_default();
-                parts.resize(parts.len().max(*k), None);
+                parts.resize(parts.len().max(k), None);
                 parts[k - 1] = arriving;
             }
-            Rule::Structured(op) => {
+            Form::Structured(op) => {
                 let mut all = vec![arriving];
                 all.extend(several.remove(&id).unwrap_or_default());
                 all.resize(result_types(&graph.inner.borrow().nodes, id).len(), None);
@@ -138,16 +137,15 @@ pub(crate) fn transpose<'g>(
                     part.into_iter().for_each(|part| ct[node.args[k].index() - mark].add(part));
                 }
             }
-            rule => {
-                let Some(transpose) = linear_in(rule, &varying) else {
+            form => {
+                if !form.linear_in(&varying) {
                     let why =
                         format!("{} is not linear in the tangents that it is applied to", node.op.name());
                     return Err(Error::new(ErrorKind::Gradient(why)).placed(node.origin.clone()));
-                };
+                }
                 for k in varying {
-                    let Some(arriving) = arriving else { continue };
-                    let part = transpose(k, arriving, &site);
-                    ct[node.args[k].index() - mark].add(part);
+                    let part = arriving.and_then(|arriving| node.op.transpose(k, arriving, &site));
+                    part.into_iter().for_each(|part| ct[node.args[k].index() - mark].add(part));
                 }
             }
         }
@@ -174,18 +172,6 @@ impl<'g> Arrived<'g> {
     fn total(&self) -> Option<Var<'g>> {
         let _blame = self.paddings.first().map(|p| p.graph.blame_origin(p.origin()));
         self.sum.into_iter().chain(joined(&self.paddings)).reduce(|sum, more| sum + more)
-    }
-}
-
-/// The transposition rule of a node that is linear in the arguments `varying` together.
-fn linear_in<'r, 'p>(rule: &'r Rule<'p>, varying: &[usize]) -> Option<&'r Transpose<'p>> {
-    match rule {
-        Rule::Linear(transpose) => Some(transpose),
-        Rule::Multilinear(arguments, transpose) | Rule::Mixed(arguments, transpose, _) => {
-            let one = matches!(varying, [only] if arguments.contains(only));
-            one.then_some(transpose)
-        }
-        Rule::Nonlinear(_) | Rule::Structured(_) | Rule::Part(_) | Rule::Flat(_) => None,
     }
 }
 

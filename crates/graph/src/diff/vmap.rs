@@ -7,7 +7,7 @@ use crate::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId, Type};
 use crate::origin::Origin;
-use crate::prim::Rule;
+use crate::prim::Form;
 use crate::prim::rows::{Rows, repeat};
 use crate::var::Var;
 
@@ -118,9 +118,9 @@ pub(crate) fn batched<'g>(
     let mut several: HashMap<NodeId, Vec<Var<'g>>> = HashMap::new();
     let found = rerecord(graph, &ids, replaced, |id, node, new: &[Option<Var<'g>>]| {
         let _blame = graph.blame_origin(node.origin.clone());
-        let rule = node.op.rule();
-        if let (Rule::Part(i), Some(all)) = (&rule, node.args.first().and_then(|a| several.get(a))) {
-            return all[*i];
+        let form = node.op.form();
+        if let (Form::Part(i), Some(all)) = (form, node.args.first().and_then(|a| several.get(a))) {
+            return all[i];
         }
         let args = node.args.iter().zip(new);
         let args: Vec<(Var<'g>, bool)> =
@@ -130,7 +130,7 @@ pub(crate) fn batched<'g>(
             return *poisoned;
         }
         let rows = Rows::new(n, args);
-        let all = if let Rule::Structured(op) = rule { op.batch_all(&rows) } else { None };
+        let all = if let Form::Structured(op) = form { op.batch_all(&rows) } else { None };
         match all {
             None => node.op.batch(&rows),
             Some(Err(error)) => graph.poison(error),

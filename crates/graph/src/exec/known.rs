@@ -4,7 +4,7 @@ use chainrule_tensor::Tensor;
 
 use crate::ir::{Graph, NodeId};
 use crate::precision::Precision;
-use crate::prim::Rule;
+use crate::prim::Form;
 use crate::walk::Values;
 
 /// A larger value is computed again rather than kept.
@@ -23,7 +23,7 @@ impl Graph {
         let inner = &mut *self.inner.borrow_mut();
         let node = &inner.nodes[id.index()];
         // What has no arguments is at hand anyway, and one result of several stands for none of the others.
-        let alone = !node.args.is_empty() && !matches!(node.op.rule(), Rule::Structured(_));
+        let alone = !node.args.is_empty() && !matches!(node.op.form(), Form::Structured(_));
         if value.size() <= LARGEST && alone {
             inner.known.insert((id, precision), value.clone());
         }

@@ -28,7 +28,7 @@ pub(super) fn formula(op: &Op, label: &str, operands: &[Operand], named: bool) -
         Operand::Named(_) | Operand::Wired => None,
     };
     let texts: Vec<Option<String>> = operands.iter().map(text).collect();
-    if let (Some(sign), [left, right]) = (sign(op), &texts[..]) {
+    if let (Some(sign), [left, right]) = (op.notation(), &texts[..]) {
         // Between two wires the sign says it all; beside a name or number the other side needs a place.
         let blank = |side: &Option<String>| {
             side.clone().unwrap_or_else(|| if named { "·".into() } else { String::new() })
@@ -49,23 +49,6 @@ pub(super) fn constant(op: &Op, negative: bool) -> String {
     match op {
         Op::Scalar(s) => s.real().map_or_else(|| op.attributes(), |x| number(sign * x)),
         _ => op.attributes(),
-    }
-}
-
-/// The sign of an operation that is written between its operands.
-fn sign(op: &Op) -> Option<&'static str> {
-    match op.name() {
-        "add" => Some("+"),
-        "sub" => Some("−"),
-        "mul" => Some("×"),
-        "div" => Some("/"),
-        "less" => Some("<"),
-        "less_equal" => Some("≤"),
-        "greater" => Some(">"),
-        "greater_equal" => Some("≥"),
-        "equal" => Some("="),
-        "not_equal" => Some("≠"),
-        _ => None,
     }
 }
 

@@ -107,6 +107,16 @@ impl Primitive for Binary {
         self.0.name()
     }
 
+    fn notation(&self) -> Option<&'static str> {
+        match self.0 {
+            Function::Add => Some("+"),
+            Function::Sub => Some("−"),
+            Function::Mul => Some("×"),
+            Function::Div => Some("/"),
+            _ => None,
+        }
+    }
+
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         let [left, right] = [args[0], args[1]];
         if left.kind != right.kind {

@@ -55,6 +55,17 @@ impl Primitive for Compare {
         self.0.name()
     }
 
+    fn notation(&self) -> Option<&'static str> {
+        Some(match self.0 {
+            Relation::Lt => "<",
+            Relation::Le => "≤",
+            Relation::Gt => ">",
+            Relation::Ge => "≥",
+            Relation::Eq => "=",
+            Relation::Ne => "≠",
+        })
+    }
+
     fn infer(&self, args: &[&Type]) -> Result<Type, ErrorKind> {
         if args[0].kind != args[1].kind {
             let why = format!("compares {} with {}; cast one of them", args[0], args[1]);

@@ -188,6 +188,10 @@ pub struct Carried<'a> {
 pub(crate) trait Primitive {
     /// The name in messages, dumps and pictures.
     fn name(&self) -> &'static str;
+    /// Its sign between two operands, where it is written so.
+    fn notation(&self) -> Option<&'static str> {
+        None
+    }
     /// Attributes for dumps, such as `axes=0..1`; empty if there are none.
     fn attributes(&self) -> String {
         String::new()
@@ -280,20 +284,36 @@ macro_rules! primitives {
             pub fn name(&self) -> &'static str {
                 match self { $(Op::$name(p) => p.name()),* }
             }
-            /// The form of the derivative rule, with the attributes bound.
-            pub(crate) fn rule(&self) -> Rule<'_> {
+            /// Its sign between two operands, where it is written so.
+            pub(crate) fn notation(&self) -> Option<&'static str> {
+                match self { $(Op::$name(p) => p.notation()),* }
+            }
+            /// The form of the derivative.
+            pub(crate) fn form(&self) -> Form<'_> {
                 match self { $(Op::$name(p) => match p.derivative() {
-                    Derivative::Linear(f) => Rule::Linear(Box::new(move |i, ct, s| f(p, i, ct, s))),
-                    Derivative::Multilinear(l, f) => Rule::Multilinear(l, Box::new(move |i, ct, s| f(p, i, ct, s))),
-                    Derivative::Nonlinear(f) => Rule::Nonlinear(Box::new(move |t, s| f(p, t, s))),
-                    Derivative::Mixed(l, f, g) => Rule::Mixed(
-                        l,
-                        Box::new(move |i, ct, s| f(p, i, ct, s)),
-                        Box::new(move |t, s| g(p, t, s)),
-                    ),
-                    Derivative::Structured(f) => Rule::Structured(f(p)),
-                    Derivative::Part(f) => Rule::Part(f(p)),
-                    Derivative::Flat(why) => Rule::Flat(why),
+                    Derivative::Linear(_) => Form::Linear,
+                    Derivative::Multilinear(arguments, _) => Form::Multilinear(arguments),
+                    Derivative::Nonlinear(_) => Form::Smooth,
+                    Derivative::Mixed(arguments, ..) => Form::Mixed(arguments),
+                    Derivative::Structured(f) => Form::Structured(f(p)),
+                    Derivative::Part(f) => Form::Part(f(p)),
+                    Derivative::Flat(why) => Form::Flat(why),
+                }),* }
+            }
+            /// Records the cotangent of argument `i`, in which this is linear, from that of the result.
+            pub(crate) fn transpose<'g>(&self, i: usize, ct: Var<'g>, site: &Site<'_, 'g>) -> Option<Var<'g>> {
+                match self { $(Op::$name(p) => match p.derivative() {
+                    Derivative::Linear(f) | Derivative::Multilinear(_, f) | Derivative::Mixed(_, f, _) => {
+                        Some(f(p, i, ct, site))
+                    }
+                    _ => None,
+                }),* }
+            }
+            /// Records the tangent of the result from those of the arguments in which this is smooth.
+            pub(crate) fn tangent<'g>(&self, t: &[Option<Var<'g>>], site: &Site<'_, 'g>) -> Option<Var<'g>> {
+                match self { $(Op::$name(p) => match p.derivative() {
+                    Derivative::Nonlinear(f) | Derivative::Mixed(_, _, f) => Some(f(p, t, site)),
+                    _ => None,
                 }),* }
             }
         }
@@ -311,18 +331,36 @@ macro_rules! primitives {
     };
 }
 
-pub(crate) type Transpose<'p> = Box<dyn for<'a, 'g> Fn(usize, Var<'g>, &Site<'a, 'g>) -> Var<'g> + 'p>;
-pub(crate) type Tangent<'p> = Box<dyn for<'a, 'g> Fn(&[Option<Var<'g>>], &Site<'a, 'g>) -> Var<'g> + 'p>;
-
-/// A [`Derivative`] with its primitive's attributes bound.
-pub(crate) enum Rule<'p> {
-    Linear(Transpose<'p>),
-    Multilinear(&'static [usize], Transpose<'p>),
-    Nonlinear(Tangent<'p>),
-    Mixed(&'static [usize], Transpose<'p>, Tangent<'p>),
+/// What a [`Derivative`] is like, asked without its functions.
+#[derive(Clone, Copy)]
+pub(crate) enum Form<'p> {
+    /// Linear in all real arguments together.
+    Linear,
+    /// Linear in each of these arguments.
+    Multilinear(&'static [usize]),
+    /// Smooth.
+    Smooth,
+    /// Linear in each of these arguments, smooth in the others.
+    Mixed(&'static [usize]),
+    /// Differentiated as a whole.
     Structured(&'p dyn Structured),
+    /// A further result of its argument.
     Part(usize),
+    /// None, for this reason.
     Flat(&'static str),
+}
+
+impl Form<'_> {
+    /// Whether this is linear in the arguments `varying` together.
+    pub(crate) fn linear_in(self, varying: &[usize]) -> bool {
+        match self {
+            Form::Linear => true,
+            Form::Multilinear(arguments) | Form::Mixed(arguments) => {
+                matches!(varying, [only] if arguments.contains(only))
+            }
+            Form::Smooth | Form::Structured(_) | Form::Part(_) | Form::Flat(_) => false,
+        }
+    }
 }
 
 primitives! {
@@ -365,8 +403,8 @@ impl Op {
 
     /// Why this operation has no derivative; `None` if it has one.
     pub fn flat(&self) -> Option<&'static str> {
-        match self.rule() {
-            Rule::Flat(why) => Some(why),
+        match self.form() {
+            Form::Flat(why) => Some(why),
             _ => None,
         }
     }

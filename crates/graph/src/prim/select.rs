@@ -18,6 +18,7 @@ impl<'g> Var<'g> {
     ///
     /// The branch not taken has derivative 0 there, even where its own derivative is infinite or NaN only
     /// *after* the choice; guard the argument, not the result, of a function that is infinite outside.
+    #[doc(alias = "where")]
     #[track_caller]
     pub fn select(self, yes: impl Operand<'g>, no: impl Operand<'g>) -> Var<'g> {
         let (yes, no) = (yes.into_operand(), no.into_operand());
