@@ -239,6 +239,12 @@ fn each_step_draws_its_own_numbers() {
     // Step 1 draws what its key alone would.
     let second = g.constant(Tensor::from([7_i64, 0, 1])).uniform("noise", [2]);
     assert_eq!(value(second), alone[2..4]);
+    // Nor are the numbers of one step of a training those of another, whose key is (seed, step).
+    let of_training = |step: i64| value(draws(g.constant(Tensor::from([7, step])), x).expect("a loop")[0]);
+    let mut trained: Vec<f64> = (0..20).flat_map(of_training).collect();
+    trained.sort_by(f64::total_cmp);
+    trained.dedup();
+    assert_eq!(trained.len(), 20 * 6);
     let many = g.constant([[[0.0; 2]; 3]; 2]);
     let mut all = value(vmap(&[many], |e| draws(key, e[0])).expect("mapped")[0]);
     all.sort_by(f64::total_cmp);
