@@ -73,7 +73,7 @@ class Side:
 
 
 def build():
-    command = ["cargo", "build", "--release", "--bench", "peers", "--message-format=json"]
+    command = ["cargo", "build", "--release", "-p", "chainrule-benches", "--bench", "peers", "--message-format=json"]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     for line in output.splitlines():
         message = json.loads(line)

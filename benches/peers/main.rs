@@ -71,8 +71,9 @@ fn main() -> Result<()> {
             let work = find(words.get(1))?;
             let profile = work.prepare()?.profile(20)?;
             println!("{profile}");
-            let path = format!("out/profile-{}.svg", work.name);
-            std::fs::create_dir_all("out")?;
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../out");
+            let path = format!("{folder}/profile-{}.svg", work.name);
+            std::fs::create_dir_all(folder)?;
             std::fs::write(&path, profile.svg())?;
             println!("drawn in {path}");
             Ok(())

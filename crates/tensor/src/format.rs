@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use half::{bf16, f16};
-
 use crate::kernels::elementwise::Unary;
 use crate::{Real, Result, Tensor};
 
@@ -79,19 +77,43 @@ impl Format {
 
     /// The 16 bits of a number that is rounded to this format.
     pub(crate) fn bits<T: Real>(self, x: T) -> u16 {
-        let x = x.to_f64() as f32;
-        match self {
-            Format::Bf16 => bf16::from_f32(x).to_bits(),
-            Format::F16 => f16::from_f32(x).to_bits(),
-        }
+        let (digits, least, _) = self.limits();
+        let x = x.to_f64();
+        let sign = if x.is_sign_negative() { 1 << 15 } else { 0 };
+        let (shift, x) = (digits - 1, x.abs());
+        let special = (1 << 15) - (1 << shift);
+        let rest = match x {
+            _ if x.is_nan() => special | 1 << (shift - 1),
+            _ if x.is_infinite() => special,
+            _ => {
+                // The exponent, 1 for the least normal one and for all below; digits as a multiple of the last one. The
+                // first digit of a normal number carries into the exponent.
+                let exponent = (((x.to_bits() >> 52) as i32 - 1023 - least) + 1).max(1);
+                let last = power(exponent - 1 + least - shift as i32);
+                (((exponent - 1) as u16) << shift) + (x / last) as u16
+            }
+        };
+        sign | rest
     }
 
     /// The number that 16 bits are in this format.
     pub(crate) fn number<T: Real>(self, bits: u16) -> T {
-        T::from_f64(match self {
-            Format::Bf16 => bf16::from_bits(bits).to_f64(),
-            Format::F16 => f16::from_bits(bits).to_f64(),
-        })
+        let (digits, least, _) = self.limits();
+        let shift = digits - 1;
+        let exponent = i32::from(bits & !(1 << 15)) >> shift;
+        let rest = f64::from(bits & ((1 << shift) - 1));
+        let x = match exponent {
+            _ if exponent == (1 << (15 - shift)) - 1 => {
+                if rest > 0.0 {
+                    f64::NAN
+                } else {
+                    f64::INFINITY
+                }
+            }
+            0 => rest * power(least - shift as i32),
+            _ => (rest + f64::from(1_u32 << shift)) * power(exponent - 1 + least - shift as i32),
+        };
+        T::from_f64(if bits >> 15 == 1 { -x } else { x })
     }
 
     /// Rounds numbers to this format and puts their bits into `to`.
@@ -111,6 +133,11 @@ impl Format {
         assert!(from.len() == to.len(), "{} numbers do not fill {}", from.len(), to.len());
         from.iter().zip(to).for_each(|(x, y)| *y = self.number(*x));
     }
+}
+
+/// 2ⁿ, for exponents of normal numbers.
+fn power(n: i32) -> f64 {
+    f64::from_bits(((n + 1023) as u64) << 52)
 }
 
 impl fmt::Display for Format {
@@ -182,15 +209,39 @@ mod tests {
     }
 
     #[test]
-    fn singles_are_rounded_as_another_library_does() {
+    fn bits_are_those_of_the_standards() {
+        for bits in 0..=u16::MAX {
+            // bf16 is the upper half of an f32.
+            let half = f32::from_bits(u32::from(bits) << 16);
+            let x: f32 = Format::Bf16.number(bits);
+            assert!(x.to_bits() == half.to_bits() || x.is_nan() && half.is_nan(), "{bits:#x}");
+            let nan = Format::F16.number::<f32>(bits).is_nan();
+            assert_eq!(nan, bits & 0x7fff > 0x7c00);
+            assert!(nan || Format::F16.bits(Format::F16.number::<f32>(bits)) == bits, "{bits:#x}");
+        }
+        // IEEE 754's binary16: the least number, the greatest without a first digit, the least with one, 1/3, 1, what is
+        // next to it, the greatest, infinity.
+        let known = [
+            (0x0001, 2_f64.powi(-24)),
+            (0x03ff, 2_f64.powi(-14) - 2_f64.powi(-24)),
+            (0x0400, 2_f64.powi(-14)),
+            (0x3555, 0.333_251_953_125),
+            (0x3c00, 1.0),
+            (0x3c01, 1.0 + 2_f64.powi(-10)),
+            (0x7bff, 65504.0),
+            (0x7c00, f64::INFINITY),
+        ];
+        for (bits, x) in known {
+            assert_eq!((Format::F16.number(bits), Format::F16.number(bits | 0x8000)), (x, -x));
+            assert_eq!((Format::F16.bits(x), Format::F16.bits(-x)), (bits, bits | 0x8000));
+        }
         for i in 0..200_000_u32 {
             let x = f32::from_bits(i.wrapping_mul(0x9e37_79b9));
-            if x.is_nan() {
-                continue;
-            }
-            let wide = f64::from(x);
-            assert_eq!(Format::Bf16.round(wide), bf16::from_f32(x).to_f64(), "{x:e}");
-            assert_eq!(Format::F16.round(wide), f16::from_f32(x).to_f64(), "{x:e}");
+            let cut = x.to_bits().wrapping_add(0x7fff + (x.to_bits() >> 16 & 1)) & !0xffff;
+            assert!(
+                x.is_nan() || Format::Bf16.round(f64::from(x)) == f64::from(f32::from_bits(cut)),
+                "{x:e}"
+            );
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use half::{bf16, f16};
-
 use crate::tensor::ArrayD;
 use crate::{DType, Element, Format, Shape, Tensor};
 
@@ -44,8 +42,8 @@ impl Stored {
             return Err(format!("shape {shape} needs {needed} bytes, not {}", bytes.len()));
         }
         let flat = match self {
-            Stored::F16 => numbers(bytes, order, |b| f16::from_le_bytes(b).to_f32()),
-            Stored::BF16 => numbers(bytes, order, |b| bf16::from_le_bytes(b).to_f32()),
+            Stored::F16 => numbers(bytes, order, |b| Format::F16.number::<f32>(u16::from_le_bytes(b))),
+            Stored::BF16 => numbers(bytes, order, |b| Format::Bf16.number::<f32>(u16::from_le_bytes(b))),
             Stored::F32 => numbers(bytes, order, f32::from_le_bytes),
             Stored::F64 => numbers(bytes, order, f64::from_le_bytes),
             Stored::I8 => numbers(bytes, order, |b| i64::from(i8::from_le_bytes(b))),

@@ -15,6 +15,7 @@ use std::convert::identity;
 use num_traits::Float;
 
 use super::lanes::HasLanes;
+use super::matmul::Products;
 use super::simd::HasVectors;
 
 use atan::Atan;
@@ -27,7 +28,7 @@ pub(super) use erfc::erfc;
 pub(super) use pow::pow;
 
 /// The functions of one float type: what the two differ in.
-pub trait Math: Float + Choose + HasLanes + HasVectors + Default + Send + Sync + 'static {
+pub trait Math: Float + Choose + HasLanes + HasVectors + Products + Default + Send + Sync + 'static {
     /// Rounds an `f64` to this type.
     fn lit(value: f64) -> Self;
     /// Whole numbers of this size and above have no fraction.

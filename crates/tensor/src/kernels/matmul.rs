@@ -233,6 +233,11 @@ impl MatMul {
             self.out.size(),
             out.len()
         );
+        T::product(self, a, b, out);
+    }
+
+    /// The product of buffers that are long enough.
+    fn whole<T: Real>(&self, a: &[T], b: &[T], out: &mut [T]) {
         if out.is_empty() || self.size[2] == 0 {
             out.fill(T::zero());
             return;
@@ -319,6 +324,27 @@ impl MatMul {
             let (whole, block) = if self.turned { (whole.turned(), block.turned()) } else { (whole, block) };
             whole.run(&tile::tiles(self.level), block);
         }
+    }
+}
+
+/// The products of a type. Hundreds of kernels stand behind them: as functions of no generic type they are compiled once, in
+/// this crate, and not again in each one that multiplies.
+pub trait Products: Sized {
+    /// What [`MatMul::run`] does, once the lengths are checked.
+    fn product(product: &MatMul, a: &[Self], b: &[Self], out: &mut [Self]);
+}
+
+impl Products for f32 {
+    #[inline(never)]
+    fn product(product: &MatMul, a: &[f32], b: &[f32], out: &mut [f32]) {
+        product.whole(a, b, out);
+    }
+}
+
+impl Products for f64 {
+    #[inline(never)]
+    fn product(product: &MatMul, a: &[f64], b: &[f64], out: &mut [f64]) {
+        product.whole(a, b, out);
     }
 }
 

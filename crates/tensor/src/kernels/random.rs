@@ -1,7 +1,7 @@
 //! Uniform numbers as a function of key and position.
 
+use chacha20::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::threads;
 use crate::{Key, Real};
