@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use chainrule::data::{Dataset, breast_cancer, digits, iris};
 use chainrule::loss::softmax_cross_entropy;
 use chainrule::metric::{Confusion, Ranking};
@@ -46,6 +48,36 @@ fn sound(html: &str) {
     assert!(!html.contains("<script") && !html.contains(" src=") && !html.contains("@import"));
 }
 
+/// Opens a page in Chromium without a window, where there is one: nothing is complained of, nothing is fetched, and its reader
+/// finds the page as it was written.
+fn in_a_browser(html: &str) {
+    let known = ["chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium"];
+    let answers =
+        |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    let Some(browser) = known.into_iter().find(answers) else {
+        eprintln!("there is no Chromium here: the page was not opened in a browser");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("report.html");
+    std::fs::write(&page, html).expect("written");
+    let run = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"])
+        // No name leads anywhere: what is fetched all the same is an error on the console.
+        .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=5000"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("a browser that runs");
+    let (dom, log) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    let complaints: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+    assert!(run.status.success() && complaints.is_empty(), "{complaints:?}");
+    for part in ["<section", "<table", "<tr", "<td", "<svg", "<path", "<text", " id=\"", "<a "] {
+        let [written, found] = [html, &dom].map(|page| page.matches(part).count());
+        assert_eq!(found, written, "{part}");
+    }
+}
+
 #[test]
 fn a_report_of_everything_is_one_sound_page() {
     let data = digits().and_then(|d| d.reshape_examples(&[64])).expect("digits");
@@ -86,6 +118,7 @@ fn a_report_of_everything_is_one_sound_page() {
         .plan("Plan of a step", step.plan());
     let html = report.html();
     sound(&html);
+    in_a_browser(&html);
     for part in [
         "Digits &amp; &lt;others&gt;",
         &few.fingerprint(),

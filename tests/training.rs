@@ -332,3 +332,44 @@ fn closures_are_models_and_losses() {
     trainer.fit(&mut params, &flowers(), None, &mut Silent).expect("trains");
     assert_eq!(params.count(), 4 * 8 + 8 + 8 * 3 + 3);
 }
+
+/// More examples than one batch of the evaluator holds, so that two plans are at work.
+#[test]
+fn losses_of_examples_are_those_of_each_alone() {
+    fn regression<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
+        Linear::new(2).forward(&s.at("line"), x)
+    }
+    fn alone<M: Layer, L: Loss>(trainer: &Trainer<M, L>, data: &Dataset) {
+        let mut params = Params::new();
+        trainer.fit(&mut params, data, None, &mut Silent).expect("trains");
+        let (mut evaluator, mut one) = (trainer.evaluator(), trainer.evaluator());
+        let losses = evaluator.losses(&params, data).expect("measures");
+        assert_eq!(losses.len(), data.examples());
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!(
+            (mean - evaluator.run(&params, data).expect("measures").loss).abs() < 1e-6 * mean.abs().max(1.0)
+        );
+        for i in (0..losses.len()).step_by(37) {
+            let example = data.select(&[i]).expect("a row");
+            let right = one.run(&params, &example).expect("measures").loss;
+            assert!(
+                (losses[i] - right).abs() <= 1e-6 * right.abs().max(1.0),
+                "{i}: {} and {right}",
+                losses[i]
+            );
+        }
+    }
+    let flowers = flowers().select(&(0..600).map(|i| i * 7 % 150).collect::<Vec<_>>()).expect("rows");
+    alone(&Trainer::new(model, softmax_cross_entropy).epochs(2), &flowers);
+    let numbers = flowers.features().slice(1, 0..2, 1).expect("columns");
+    let numbers = Dataset::regression(flowers.features().clone(), numbers).expect("pairs");
+    alone(&Trainer::new(regression, mean_squared_error).epochs(2), &numbers);
+
+    // An output without the examples' axis has no loss for each.
+    let whole = layer(|s, x| Linear::new(1).forward(s, x).mean(..));
+    let trainer = Trainer::new(whole, chainrule::loss::from_fn(|z, _| z)).epochs(1);
+    let mut params = Params::new();
+    trainer.fit(&mut params, &numbers, None, &mut Silent).expect("trains");
+    let error = trainer.evaluator().losses(&params, &numbers).unwrap_err().to_string();
+    assert!(error.contains("has no axis to map over"), "{error}");
+}

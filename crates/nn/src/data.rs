@@ -10,6 +10,7 @@
 //! | compare | [`two_samples`]: whether two sets come from one distribution |
 //! | scale | [`Standardize`], fitted on the training part only |
 //! | feed | [`Dataset::batches`], newly shuffled each epoch; [`Augment`] changes images, [`Batches::ahead`] is a thread of their own |
+//! | stream | a [`Source`] is read as it is needed, a [`Stream`] gives its batches |
 
 mod augment;
 mod batches;
@@ -29,6 +30,7 @@ mod one_hot;
 mod rows;
 mod split;
 mod standardize;
+mod stream;
 mod table;
 mod two_samples;
 
@@ -41,10 +43,11 @@ pub(crate) use feed::Feed;
 pub use feed::{Ahead, Augmented};
 pub use folds::Folds;
 pub use generated::{circles, flower, moons};
-pub use images::Images;
+pub use images::{ImageFiles, Images};
 pub use mnist::{FASHION, Mnist, mnist};
 pub use names::Names;
 pub use one_hot::one_hot;
 pub use standardize::Standardize;
+pub use stream::{Source, Stream};
 pub use table::{Column, Header, Table};
 pub use two_samples::{Drift, TwoSamples, two_samples};

@@ -114,6 +114,14 @@ pub enum Error {
         /// NaN or an infinity.
         value: f64,
     },
+    /// An example of a [`Source`](crate::data::Source) that could not be read, or is none that fits the others.
+    #[error("row {row} (from 0): {error}")]
+    Row {
+        /// The example, from 0.
+        row: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
     /// A label that names no class.
     #[error(
         "the label at position {position} is {value}, but there are {classes} classes: \

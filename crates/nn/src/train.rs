@@ -318,7 +318,7 @@ impl<M: Layer, L: Loss> Trainer<M, L> {
         if self.accumulate > 1 {
             self.is_mean(params, train)?;
         }
-        dev.map_or(Ok(()), |dev| evaluator.prepare(params, dev))
+        dev.map_or(Ok(()), |dev| evaluator.prepare(params, dev, evaluate::Asked::All))
     }
 
     fn sound(&self) -> Result<()> {

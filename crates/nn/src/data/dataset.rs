@@ -293,7 +293,7 @@ impl fmt::Debug for Dataset {
 }
 
 /// Refuses NaN and infinity; integers and truth values are always finite.
-fn check_finite(what: &'static str, tensor: &Tensor) -> Result<()> {
+pub(super) fn check_finite(what: &'static str, tensor: &Tensor) -> Result<()> {
     fn go<T: Real>(what: &'static str, tensor: &Tensor) -> Result<()> {
         let elements = tensor.as_slice::<T>().unwrap_or_default();
         let width = (tensor.size() / tensor.shape()[0]).max(1);

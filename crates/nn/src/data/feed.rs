@@ -1,6 +1,6 @@
 //! Batches on their way to a step: changed at random, made ahead by a thread of their own.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use chainrule_tensor::Key;
@@ -98,24 +98,45 @@ impl ExactSizeIterator for Augmented<'_> {}
 impl Ahead {
     fn of(feed: Augmented<'_>, ahead: usize) -> Result<Self> {
         let left = feed.len();
-        let (sender, made) = sync_channel(ahead.max(1));
         // The tensors are shared, not copied.
         let data = feed.batches.data.clone();
         let Augmented { batches, augment } = feed;
         let (order, size, remainder, next) = (batches.order, batches.size, batches.remainder, batches.next);
-        let make = move || {
+        Ahead::spawned(left, ahead, move |sender| {
             let batches = Batches { data: &data, order, size, remainder, next, buffer: None };
-            for batch in (Augmented { batches, augment }) {
-                // Nobody waits for it any more.
-                if sender.send(batch).is_err() {
-                    break;
-                }
-            }
-        };
+            send_all(Augmented { batches, augment }, &sender);
+        })
+    }
+
+    /// Those that `batches` gives, of which there are `left`.
+    pub(super) fn made_by(
+        left: usize,
+        ahead: usize,
+        batches: impl Iterator<Item = Result<Batch>> + Send + 'static,
+    ) -> Result<Self> {
+        Ahead::spawned(left, ahead, move |sender| send_all(batches, &sender))
+    }
+
+    fn spawned(
+        left: usize,
+        ahead: usize,
+        make: impl FnOnce(SyncSender<Result<Batch>>) + Send + 'static,
+    ) -> Result<Self> {
+        let (sender, made) = sync_channel(ahead.max(1));
+        let make = move || make(sender);
         let refused =
             |error| Error::argument("Batches::ahead", format!("the system gives no thread: {error}"));
         let maker = thread::Builder::new().name("batches".into()).spawn(make).map_err(refused)?;
         Ok(Ahead { made: Some(made), left, maker: Some(maker) })
+    }
+}
+
+fn send_all(batches: impl Iterator<Item = Result<Batch>>, to: &SyncSender<Result<Batch>>) {
+    for batch in batches {
+        // Nobody waits for it any more.
+        if to.send(batch).is_err() {
+            break;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chainrule_tensor::Tensor;
 
-use super::{Classes, Dataset};
+use super::{Classes, Dataset, Source};
 use crate::{Error, Result};
 
 /// Images in folders, one folder for each class, as data sets of images are often kept:
@@ -19,7 +19,8 @@ use crate::{Error, Result};
 /// same data on every machine. Whatever does not end in `.png`, and what is hidden, is left alone.
 ///
 /// ```
-/// use chainrule_nn::data::Images;
+/// use std::sync::Arc;
+/// use chainrule_nn::data::{Images, Stream};
 /// # let pixels = [0_u8, 255, 255, 0];
 /// # let folder = tempfile::tempdir()?;
 /// # for (class, n) in [("cat", 2), ("dog", 1)] {
@@ -35,6 +36,8 @@ use crate::{Error, Result};
 /// let animals = Images::grey().read(folder)?;
 /// assert_eq!(animals.features().shape(), [3, 1, 2, 2]);
 /// assert_eq!(animals.classes().expect("classes").names(), ["cat", "dog"]);
+/// let first = Stream::of(Arc::new(Images::grey().files(folder)?), 2)?.next().expect("three images")?;
+/// assert!(first == animals.batches(2)?.next().expect("the same"));
 /// let small = Images::colour().resized(1, 1).read(folder)?;
 /// assert_eq!(small.features().to_vec::<f32>()?, [0.5; 9]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,6 +46,36 @@ use crate::{Error, Result};
 pub struct Images {
     channels: usize,
     size: Option<[usize; 2]>,
+}
+
+/// The images of a folder, read one by one as batches need them; made by [`Images::files`].
+#[derive(Clone, Debug)]
+pub struct ImageFiles {
+    images: Images,
+    /// Each with its label.
+    files: Vec<(i64, PathBuf)>,
+    classes: Classes,
+}
+
+impl ImageFiles {
+    /// What the labels name.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+}
+
+impl Source for ImageFiles {
+    fn examples(&self) -> usize {
+        self.files.len()
+    }
+
+    fn read(&self, row: usize) -> Result<(Tensor, Tensor)> {
+        let Some((label, file)) = self.files.get(row) else {
+            let why = format!("there are {} images, none at {row}", self.files.len());
+            return Err(Error::argument("ImageFiles::read", why));
+        };
+        Ok((self.images.one(file)?, Tensor::from(*label)))
+    }
 }
 
 /// Height, width and numbers (channels, height, width) in 0..=1.
@@ -75,22 +108,9 @@ impl Images {
     /// [`Error::Argument`] for images of different sizes, unless they are [`resized`](Images::resized), and for a size of 0;
     /// what the system refuses.
     pub fn read(&self, folder: impl AsRef<Path>) -> Result<Dataset> {
-        let folder = folder.as_ref();
-        if self.size.is_some_and(|size| size.contains(&0)) {
-            return Err(Error::argument("Images::resized", "an image has at least one pixel"));
-        }
-        let mut classes: Vec<(String, Vec<PathBuf>)> = Vec::new();
-        for path in sorted(folder)?.into_iter().filter(|path| path.is_dir()) {
-            let png = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
-            let files: Vec<PathBuf> = sorted(&path)?.into_iter().filter(png).collect();
-            if !files.is_empty() {
-                classes.push((name(&path), files));
-            }
-        }
+        let ImageFiles { files, classes, .. } = self.files(folder)?;
         let (mut size, mut numbers, mut labels) = (self.size, Vec::new(), Vec::new());
-        for (label, file) in
-            classes.iter().enumerate().flat_map(|(i, (_, files))| files.iter().map(move |f| (i, f)))
-        {
+        for (label, file) in &files {
             let picture = self.picture(file)?;
             let expected = *size.get_or_insert(picture.size);
             if picture.size != expected {
@@ -105,14 +125,38 @@ impl Images {
                 return Err(Error::argument("Images::read", why));
             }
             numbers.extend_from_slice(&picture.numbers);
-            labels.push(label as i64);
+            labels.push(*label);
         }
-        let Some([height, width]) = size.filter(|_| !labels.is_empty()) else {
-            return Err(Error::Missing { folder: folder.into(), names: vec!["<class>/<name>.png".into()] });
-        };
+        let [height, width] = size.unwrap_or_default();
         let features = Tensor::from_vec(numbers, [labels.len(), self.channels, height, width])?;
-        let names: Vec<String> = classes.into_iter().map(|(name, _)| name).collect();
-        Dataset::classification(features, Tensor::from(labels), Classes::from(names))
+        Dataset::classification(features, Tensor::from(labels), classes)
+    }
+
+    /// The same images in the same order, of which none is read before it is needed; a [`Stream`](super::Stream) gives their
+    /// batches.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for a folder without folders that hold images; [`Error::Argument`] for a size of 0; what the system
+    /// refuses.
+    pub fn files(&self, folder: impl AsRef<Path>) -> Result<ImageFiles> {
+        let folder = folder.as_ref();
+        if self.size.is_some_and(|size| size.contains(&0)) {
+            return Err(Error::argument("Images::resized", "an image has at least one pixel"));
+        }
+        let (mut names, mut files) = (Vec::new(), Vec::new());
+        for path in sorted(folder)?.into_iter().filter(|path| path.is_dir()) {
+            let png = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
+            let label = names.len() as i64;
+            let known = files.len();
+            files.extend(sorted(&path)?.into_iter().filter(png).map(|file| (label, file)));
+            if files.len() > known {
+                names.push(name(&path));
+            }
+        }
+        if files.is_empty() {
+            return Err(Error::Missing { folder: folder.into(), names: vec!["<class>/<name>.png".into()] });
+        }
+        Ok(ImageFiles { images: *self, files, classes: Classes::from(names) })
     }
 
     /// One image, (channels, height, width) in 0..=1.

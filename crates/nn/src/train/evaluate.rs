@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use chainrule_graph::{Cache, Compiled, Graph, Precision, Var};
+use chainrule_graph::{Cache, Compiled, Graph, Precision, Var, vmap};
 use chainrule_tensor::{DType, Tensor};
 
 use super::Loss;
@@ -20,10 +20,22 @@ pub struct Evaluator<'m, M, L> {
     loss: &'m L,
     made_at: &'static Location<'static>,
     precision: Precision,
-    plans: Cache<(usize, usize), Plan>,
+    plans: Cache<Key, Plan>,
 }
 
-/// The plan for one batch size and number of classes.
+/// A batch size, a number of classes, and what is asked.
+type Key = (usize, usize, Asked);
+
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Asked {
+    /// The loss of all examples, outputs, classes.
+    All,
+    /// The loss of each example.
+    Each,
+}
+
+/// The plan for one key.
 struct Plan {
     compiled: Compiled,
     /// The parameters that it takes.
@@ -84,27 +96,17 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
     /// `params` were learnt from data of other classes or features; outputs that cannot name the classes of the
     /// labels, with the user's line.
     pub fn run(&mut self, params: &Params, data: &Dataset) -> Result<Evaluation> {
-        self.prepare(params, data)?;
+        let width = self.precision.dtype();
         let mut loss = 0.0;
         let (mut outputs, mut classes) = (Vec::new(), Vec::new());
         let mut unknown = None;
-        for batch in data.batches(BATCH)? {
-            let examples = batch.features.shape()[0];
-            let Some(plan) = self.plans.get(&key(examples, data)) else { unreachable!("prepared") };
-            let missing: Vec<&str> =
-                plan.paths.iter().map(String::as_str).filter(|path| params.get(path).is_none()).collect();
-            if !missing.is_empty() {
-                let paths = plan.paths.iter().map(String::as_str);
-                return Err(params.misfit("evaluate", &missing, &params.left_over(paths)));
-            }
-            let mut arguments = vec![batch.features, batch.targets];
-            arguments.extend(plan.paths.iter().filter_map(|path| params.get(path)).cloned());
-            let results = plan.compiled.run(&arguments)?;
+        self.over_batches(params, data, Asked::All, |examples, results, why| {
             loss += results[0].item::<f64>()? * examples as f64;
-            outputs.push(results[1].cast(self.precision.dtype()));
+            outputs.push(results[1].cast(width));
             classes.extend(results.get(2).cloned());
-            unknown.clone_from(&plan.unknown);
-        }
+            unknown = why.map(String::from);
+            Ok(())
+        })?;
         let joined = |parts: Vec<Tensor>| match &parts[..] {
             [] => Ok(Tensor::zeros([0], DType::I64)),
             [one] if one.shape().is_empty() => Ok(one.clone()),
@@ -118,7 +120,33 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         })
     }
 
-    /// The loss of each example by itself, in order: the greatest are worth a look.
+    /// What is asked, batch by batch: its examples, the results of its plan, and why no classes are among them.
+    fn over_batches(
+        &mut self,
+        params: &Params,
+        data: &Dataset,
+        asked: Asked,
+        mut take: impl FnMut(usize, &[Tensor], Option<&str>) -> Result<()>,
+    ) -> Result<()> {
+        self.prepare(params, data, asked)?;
+        for batch in data.batches(BATCH)? {
+            let examples = batch.features.shape()[0];
+            let Some(plan) = self.plans.get(&key(examples, data, asked)) else { unreachable!("prepared") };
+            let missing: Vec<&str> =
+                plan.paths.iter().map(String::as_str).filter(|path| params.get(path).is_none()).collect();
+            if !missing.is_empty() {
+                let paths = plan.paths.iter().map(String::as_str);
+                return Err(params.misfit("evaluate", &missing, &params.left_over(paths)));
+            }
+            let mut arguments = vec![batch.features, batch.targets];
+            arguments.extend(plan.paths.iter().filter_map(|path| params.get(path)).cloned());
+            take(examples, plan.compiled.run(&arguments)?, plan.unknown.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// The loss of each example by itself, in order: the greatest are worth a look. The model sees batches, as in
+    /// [`run`](Evaluator::run); of what it makes of them, each example's is given to the loss alone.
     ///
     /// ```
     /// use chainrule_nn::{Linear, Params, Trainer, data::iris, loss, progress::Silent};
@@ -132,9 +160,14 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
     /// ```
     ///
     /// # Errors
-    /// As [`run`](Evaluator::run).
+    /// As [`run`](Evaluator::run); outputs whose first axis is not that of the examples.
     pub fn losses(&mut self, params: &Params, data: &Dataset) -> Result<Vec<f64>> {
-        (0..data.examples()).map(|i| Ok(self.run(params, &data.select(&[i])?)?.loss)).collect()
+        let mut losses = Vec::new();
+        self.over_batches(params, data, Asked::Each, |_, results, _| {
+            losses.extend(results[0].cast(DType::F64).to_vec::<f64>()?);
+            Ok(())
+        })?;
+        Ok(losses)
     }
 
     /// The share of labels whose class is predicted right; see [`Evaluation::classes`].
@@ -145,33 +178,38 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         self.run(params, data)?.accuracy(data.targets())
     }
 
-    /// Compiles what [`run`](Evaluator::run) needs for `data`, so that what does not fit is found before anything runs.
-    pub(super) fn prepare(&mut self, params: &Params, data: &Dataset) -> Result<()> {
+    /// Compiles what is `asked` of `data`, so that what does not fit is found before anything runs.
+    pub(super) fn prepare(&mut self, params: &Params, data: &Dataset, asked: Asked) -> Result<()> {
         params.names().agree("evaluate", ["the parameters", "the data"], data.names())?;
         if self.precision == Precision::F32 {
             data.check_range()?;
         }
         let m = data.examples();
         for examples in [m.min(BATCH), m % BATCH].into_iter().filter(|n| *n > 0) {
-            if self.plans.get(&key(examples, data)).is_some() {
+            if self.plans.get(&key(examples, data, asked)).is_some() {
                 continue;
             }
             let batch = data.first(examples);
             let graph = Graph::new();
             let traced = self.trace(&graph, params, &batch, data)?;
-            let wanted: Vec<Var<'_>> = [traced.loss, traced.prediction]
-                .into_iter()
-                .chain(match &traced.classes {
-                    Named::Classes(classes) => Some(*classes),
-                    Named::Unknown(_) => None,
-                })
-                .collect();
+            let wanted = match (asked, &traced.classes) {
+                (Asked::Each, _) => {
+                    let _passed = graph.passed_at(self.made_at);
+                    traced.loss.checked()?;
+                    vmap(&[traced.prediction, traced.inputs[1]], |example| {
+                        let [output, target] = [example[0], example[1]].map(|x| x.insert_axis(0));
+                        Ok(vec![self.loss.of(output, target)])
+                    })?
+                }
+                (Asked::All, Named::Classes(classes)) => vec![traced.loss, traced.prediction, *classes],
+                (Asked::All, Named::Unknown(_)) => vec![traced.loss, traced.prediction],
+            };
             let compiled = graph.compiler(&traced.inputs, &wanted).precision(self.precision).build()?;
             let unknown = match traced.classes {
                 Named::Classes(_) => None,
                 Named::Unknown(why) => Some(why),
             };
-            self.plans.insert(key(examples, data), Plan { compiled, paths: traced.paths, unknown });
+            self.plans.insert(key(examples, data, asked), Plan { compiled, paths: traced.paths, unknown });
         }
         Ok(())
     }
@@ -210,6 +248,6 @@ pub(super) struct Traced<'g> {
 }
 
 /// Which plan serves a batch of so many examples.
-fn key(examples: usize, data: &Dataset) -> (usize, usize) {
-    (examples, data.classes().map_or(0, |c| c.count()))
+fn key(examples: usize, data: &Dataset, asked: Asked) -> Key {
+    (examples, data.classes().map_or(0, |c| c.count()), asked)
 }
