@@ -76,6 +76,11 @@ impl Summary {
                     let inner = nodes[left.index()].ty.shape.last().copied().unwrap_or(1);
                     node.ty.shape.size().saturating_mul(inner) / BATCH
                 }
+                // Kernels are (groups, outputs, inputs, elements…).
+                (Op::Convolution(_), Some(kernel)) => {
+                    let terms: usize = nodes[kernel.index()].ty.shape[2..].iter().product();
+                    node.ty.shape.size().saturating_mul(terms) / BATCH
+                }
                 _ => 0,
             };
             if !node.origin.scope.is_empty() {

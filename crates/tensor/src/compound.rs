@@ -22,7 +22,7 @@ use crate::{Layout, Shape};
 pub struct Compound {
     layout: Layout,
     /// How many axes of the layout make each axis; at least one.
-    each: SmallVec<[usize; 4]>,
+    each: SmallVec<[usize; 2]>,
 }
 
 impl From<Layout> for Compound {

@@ -48,6 +48,14 @@ pub enum Call {
         /// The right one.
         b: Compound,
     },
+    /// The same, with sums in the order of the inner axis however few rows or columns there are: of windows, which are read
+    /// where they lie.
+    Convolve {
+        /// The left one.
+        a: Compound,
+        /// The right one.
+        b: Compound,
+    },
     /// A reduction of the middle of three axes.
     Reduce {
         /// Which.
@@ -217,6 +225,7 @@ impl Call {
             Call::Map { .. } => "map",
             Call::Rows { .. } => "rows",
             Call::MatMul { .. } => "matmul",
+            Call::Convolve { .. } => "convolve",
             Call::Reduce { op, .. } => op.name(),
             Call::ArgReduce { max: true, .. } => "argmax",
             Call::ArgReduce { .. } => "argmin",

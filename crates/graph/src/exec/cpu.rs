@@ -201,6 +201,7 @@ impl<T: Real> Executor for Cpu<T> {
                 Kernel::Rows(rows::Kernel::new(*dims, steps.iter().map(step).collect()))
             }
             Call::MatMul { a, b } => Kernel::MatMul(Box::new(MatMul::new(a, b)?)),
+            Call::Convolve { a, b } => Kernel::MatMul(Box::new(MatMul::in_order(a, b)?)),
             _ => Kernel::Plain,
         })
     }

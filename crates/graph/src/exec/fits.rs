@@ -112,8 +112,12 @@ fn call(call: &Call, inputs: &[Value], outputs: &[Value]) -> Fits {
             fits(program.outputs().iter().zip(outputs).all(|(r, y)| is(y, r.kind(), shape)))
         }
         (Call::Rows { dims, steps }, ..) => passes(*dims, steps, inputs, outputs),
-        (Call::MatMul { a, b }, [x, y], [z]) => {
-            let product = MatMul::new(a, b).map_err(|error| error.to_string())?;
+        (Call::MatMul { a, b } | Call::Convolve { a, b }, [x, y], [z]) => {
+            let product = match call {
+                Call::MatMul { .. } => MatMul::new(a, b),
+                _ => MatMul::in_order(a, b),
+            };
+            let product = product.map_err(|error| error.to_string())?;
             fits(x.0 == Real && y.0 == Real && is(z, Real, product.out_shape()))?;
             fits(lies_within(a.layout(), x.1) && lies_within(b.layout(), y.1))
         }

@@ -131,7 +131,9 @@ fn attributes(call: &Call) -> String {
     match call {
         Call::Map { shape: over, .. } => format!("map {}", shape(over)),
         Call::Rows { dims, .. } => format!("rows {}", shape(dims)),
-        Call::MatMul { a, b } => format!("matmul {} {}", compound(a), compound(b)),
+        Call::MatMul { a, b } | Call::Convolve { a, b } => {
+            format!("{} {} {}", call.name(), compound(a), compound(b))
+        }
         Call::Reduce { op, dims } => format!("{} {}", op.name(), shape(dims)),
         Call::ArgReduce { max, dims } => {
             format!("{} {}", if *max { "argmax" } else { "argmin" }, shape(dims))

@@ -17,7 +17,7 @@ impl Call {
         match self {
             Call::Map { program, shape, .. } => Some(operations(program) * product(shape)),
             Call::Rows { dims, steps } => Some(steps.iter().map(|step| of_rows(step, *dims)).sum()),
-            Call::MatMul { a, b } => {
+            Call::MatMul { a, b } | Call::Convolve { a, b } => {
                 let (a, b) = (a.shape(), b.shape());
                 let inner = a.last().copied().unwrap_or(1);
                 Some(2 * inner as u64 * shape::matmul(&a, &b).map_or(0, |out| product(&out)))

@@ -1,7 +1,6 @@
 //! Convolutions that are one product each, and read their windows where they lie.
 
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::kernels::matmul::MatMul;
 use chainrule_tensor::{Compound, Error, Layout, Shape};
 use smallvec::SmallVec;
 
@@ -16,7 +15,7 @@ use crate::var::Var;
 /// The product of kernels, (groups, outputs, inputs, elements…), with the windows of a value, (batch, groups, inputs,
 /// spatial…): (batch, groups, outputs, positions…).
 ///
-/// All of it could be said by windows and a product, with the same bits. As one operation it has a gradient of its own:
+/// All of it could be said by windows and a product. As one operation it has a gradient of its own:
 /// with a stride of 1, that of the value is a convolution too, of the cotangent with the turned kernel, which adds no windows up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Convolution {
@@ -41,15 +40,7 @@ impl<'g> Var<'g> {
     /// windows that slide so along the spatial axes: (batch, groups, outputs, positions…).
     #[track_caller]
     pub(crate) fn convolve(self, kernel: Var<'g>, along: &[Along]) -> Var<'g> {
-        let convolution = Convolution::new(along);
-        let types = [self.ty(), kernel.ty()];
-        match convolution.infer(&[&types[1], &types[0]]) {
-            Ok(ty) if !convolution.is_one_product(&types[1].shape, &ty.shape) => {
-                let y = kernel.by_output().matmul(self.columns(along));
-                y.reshape_to(ty.shape)
-            }
-            _ => kernel.record(Op::Convolution(convolution), &[self]),
-        }
+        kernel.record(Op::Convolution(Convolution::new(along)), &[self])
     }
 
     /// A kernel as matrices: (groups, outputs, inputs · elements).
@@ -102,13 +93,6 @@ impl Convolution {
         let none = around.clone().all(|around| around == [0; 2]);
         let around = if none { SmallVec::new() } else { [[0; 2]; 3].into_iter().chain(around).collect() };
         Convolution { along: along.into(), around }
-    }
-
-    /// Whether the product reads windows where they lie.
-    fn is_one_product(&self, kernel: &Shape, out: &Shape) -> bool {
-        let matrices = Shape::from([kernel[0], kernel[1], all(&kernel[2..])]);
-        let columns = Shape::from([out[0], out[1], all(&kernel[2..]), all(&out[3..])]);
-        MatMul::reads(&matrices, &columns, &Layout::contiguous(columns.clone()).into())
     }
 
     /// The gradient of the value: with a stride of 1, of each element, the products of the turned kernel with the cotangents of
@@ -210,7 +194,7 @@ impl Primitive for Convolution {
         let columns = Compound::from(windows.permute(&elements_first(n)));
         let columns = columns.reshape(&[out[0], out[1], terms, all(&out[3..])].into());
         match (matrices, columns) {
-            (Some(a), Some(b)) => Lowering::Kernel(Call::MatMul { a: a.merged(), b: b.merged() }),
+            (Some(a), Some(b)) => Lowering::Kernel(Call::Convolve { a: a.merged(), b: b.merged() }),
             _ => unreachable!("axes of matrices begin where axes of windows do"),
         }
     }

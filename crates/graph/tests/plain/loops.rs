@@ -77,7 +77,7 @@ pub(super) fn carry_out(
 ) -> Option<Result<Outputs, ErrorKind>> {
     let len = outputs[0].len();
     Some(Ok(vec![match call {
-        Call::MatMul { a, b } => {
+        Call::MatMul { a, b } | Call::Convolve { a, b } => {
             let [(x, a), (y, b)] = [(inputs[0], a), (inputs[1], b)].map(|(x, view)| {
                 // Row-major, an operand is its elements in order.
                 let elements =

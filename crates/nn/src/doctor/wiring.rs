@@ -107,7 +107,7 @@ impl<'g> Wiring<'g> {
     /// Whether it is a product of what the inputs have become with something learnt.
     fn is_linear(&self, i: usize) -> bool {
         let node = &self.nodes[i];
-        matches!(node.op, Op::MatMul(_))
+        matches!(node.op, Op::MatMul(_) | Op::Convolution(_))
             && node.args.iter().any(|a| self.moved[a.index()])
             && node.args.iter().any(|a| self.learnt[a.index()])
     }

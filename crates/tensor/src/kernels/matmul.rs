@@ -65,6 +65,8 @@ pub struct MatMul {
     out: Shape,
     /// Rows, columns and depth of one product.
     size: [usize; 3],
+    /// Whether it has few rows or columns, and a kernel of its own for it.
+    few: bool,
     /// The batch axes, those that the rows could not take in: length, stride in a, stride in b.
     batch: SmallVec<[(usize, isize, isize); 4]>,
     a: Operand,
@@ -155,13 +157,25 @@ impl MatMul {
     /// If the shapes do not fit each other, or a layout reaches before the start of its buffer; for an operand that has to
     /// lie simply ([`MatMul::reads`]).
     pub fn new(a: impl Into<Compound>, b: impl Into<Compound>) -> Result<MatMul> {
-        let (a, b) = (a.into(), b.into());
+        MatMul::prepare(&a.into(), &b.into(), skinny::suits)
+    }
+
+    /// The same product with sums in the order of the inner axis, however few rows or columns it has: any view is read where it
+    /// lies, and matrices that are views of few numbers, such as windows, are never made.
+    ///
+    /// # Errors
+    /// As of [`MatMul::new`].
+    pub fn in_order(a: impl Into<Compound>, b: impl Into<Compound>) -> Result<MatMul> {
+        MatMul::prepare(&a.into(), &b.into(), |_| false)
+    }
+
+    fn prepare(a: &Compound, b: &Compound, suits_few: fn([usize; 3]) -> bool) -> Result<MatMul> {
         let [shape_a, shape_b] = [a.shape(), b.shape()];
         let out = shape::matmul(&shape_a, &shape_b)?;
         let (lead, matrix) = out.split_at(out.len() - 2);
         let (mut m, n, k) = (matrix[0], matrix[1], shape_a[shape_a.len() - 1]);
-        let (mut left, in_a) = Operand::new("the left operand", &a, [2, 1], lead)?;
-        let (right, in_b) = Operand::new("the right operand", &b, [1, 2], lead)?;
+        let (mut left, in_a) = Operand::new("the left operand", a, [2, 1], lead)?;
+        let (right, in_b) = Operand::new("the right operand", b, [1, 2], lead)?;
 
         let mut batch: SmallVec<[_; 4]> =
             (0..lead.len()).map(|i| (lead[i], in_a[i], in_b[i])).filter(|axis| axis.0 != 1).collect();
@@ -175,7 +189,7 @@ impl MatMul {
             batch.pop();
         }
         let size = [m, n, k];
-        let few = skinny::suits(size);
+        let few = suits_few(size);
         if few && [&left.outer, &left.inner, &right.outer, &right.inner].iter().any(|a| a.stride().is_none())
         {
             let why = "a product of few rows or columns reads its operands by one stride each".into();
@@ -196,7 +210,7 @@ impl MatMul {
         let alone = batch.is_empty() && blocks < TASKS;
         let parts = if alone { (k / DEPTH).clamp(1, 2 * TASKS / blocks.max(1)) } else { 1 };
         let level = Level::detected();
-        Ok(MatMul { out, size, batch, a: left, b: right, block, group, parts, turned, level })
+        Ok(MatMul { out, size, few, batch, a: left, b: right, block, group, parts, turned, level })
     }
 
     /// Whether a product of operands of these shapes reads `own`, one of them, where it lies: few rows or columns and
@@ -262,8 +276,7 @@ impl MatMul {
         let [m, n, k] = self.size;
         let [down, across] = [m.div_ceil(self.block[0]), n.div_ceil(self.block[1])];
         let blocks = out.len() / (m * n) * down * across;
-        let few = skinny::suits(self.size);
-        let worth = if few { WORTH_A_THREAD / 8 } else { WORTH_A_THREAD };
+        let worth = if self.few { WORTH_A_THREAD / 8 } else { WORTH_A_THREAD };
         let work = (self.out.size()).saturating_mul(k);
         let whole = Pieces::new(out);
         let task = |task: usize| {
@@ -309,7 +322,7 @@ impl MatMul {
         unsafe {
             let (a, b) = (a.as_ptr().offset(from_a), b.as_ptr().offset(from_b));
             let c = (out.at(matrix * m * n), [n as isize, 1]);
-            if skinny::suits(self.size) {
+            if self.few {
                 let ([a_row, a_inner], [b_column, b_inner]) = (self.a.strides(), self.b.strides());
                 let a = a.offset(row as isize * a_row + start as isize * a_inner);
                 let b = b.offset(column as isize * b_column + start as isize * b_inner);

@@ -196,6 +196,7 @@ impl<'t> Reader<'t> {
                 Call::Rows { dims: read_dims(dims)?, steps }
             }
             ["matmul", a, b] => Call::MatMul { a: read_compound(a)?, b: read_compound(b)? },
+            ["convolve", a, b] => Call::Convolve { a: read_compound(a)?, b: read_compound(b)? },
             [max @ ("argmax" | "argmin"), dims] => {
                 Call::ArgReduce { max: *max == "argmax", dims: read_dims(dims)? }
             }

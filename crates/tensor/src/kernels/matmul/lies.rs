@@ -71,8 +71,7 @@ fn bits_do_not_depend_on_axes_made_of_several() {
         let rows =
             Compound::from(view.permute(&[0, 4, 5, 1, 2, 3])).reshape(&[batch * all, terms].into()).unwrap();
         let x = rough::<T>(image.iter().product(), 3);
-        let product = |a: &Compound, b: &Compound, x: &[T], y: &[T]| {
-            let product = MatMul::new(a, b).unwrap();
+        let made = |product: MatMul, x: &[T], y: &[T]| {
             let mut out = vec![T::nan(); product.out_shape().size()];
             product.run(x, y, &mut out);
             if Level::detected() > Level::Avx2 {
@@ -82,6 +81,9 @@ fn bits_do_not_depend_on_axes_made_of_several() {
             }
             out
         };
+        let product = |a: &Compound, b: &Compound, x: &[T], y: &[T]| made(MatMul::new(a, b).unwrap(), x, y);
+        let in_order =
+            |a: &Compound, b: &Compound, x: &[T], y: &[T]| made(MatMul::in_order(a, b).unwrap(), x, y);
         let copied = |view: &Compound| {
             let to = Layout::contiguous(view.layout().shape.clone());
             let mut out = vec![T::zero(); to.shape.size()];
@@ -106,6 +108,7 @@ fn bits_do_not_depend_on_axes_made_of_several() {
                 (&left, &view, &ml, &x, &left, &plain, &ml, &elements),
             ];
             for (a, b, x, y, plain_a, plain_b, plain_x, plain_y) in sides {
+                assert_eq!(in_order(a, b, x, y), in_order(plain_a, plain_b, plain_x, plain_y));
                 if MatMul::reads(&a.shape(), &b.shape(), &view) {
                     assert_eq!(product(a, b, x, y), product(plain_a, plain_b, plain_x, plain_y));
                     compared += 1;
