@@ -209,16 +209,6 @@ impl Call {
         true
     }
 
-    /// The same, with these inputs held by these outputs.
-    pub(crate) fn bind(self, held: Vec<Option<usize>>) -> Call {
-        match self {
-            Call::Map { program, shape, layouts, .. } => {
-                Call::Map { program, shape, layouts, in_place: held }
-            }
-            call => call,
-        }
-    }
-
     /// Name for plan dumps.
     pub fn name(&self) -> &'static str {
         match self {

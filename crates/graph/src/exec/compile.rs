@@ -1,17 +1,17 @@
 //! What the user asks of the planner.
 
+use std::ops::Deref;
+
 use super::compiled::Compiled;
+use super::passes;
 use super::plan::Plan;
-use super::{buffers, fold, fuse, lower, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Graph, NodeId};
 use crate::precision::Precision;
 use crate::prim::Op;
 use crate::rewrite::Rewritten;
-use crate::rewrite::expand::expand;
-use crate::rewrite::merge::merge;
 use crate::var::Var;
-use crate::walk::{self, IdMap, IdSet, Values};
+use crate::walk::{IdMap, IdSet, Values};
 
 /// Which optimisations the planner makes; all by default. None of them changes a result by a bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +32,28 @@ impl Optimise {
     pub const NONE: Optimise = Optimise { fold: false, fuse: false, reuse: false };
 }
 
-/// A graph in place of one: what it computes of the nodes that are asked for; `None` if there is nothing to do.
-type Rewriting = fn(&Compiler<'_>, &[NodeId]) -> Option<Rewritten>;
+/// The graph that is compiled.
+pub(crate) enum Subject<'g> {
+    /// The user's.
+    Given(&'g Graph),
+    /// One that passes made of it.
+    Made(Box<Graph>),
+}
 
-/// In order.
-const REWRITINGS: &[Rewriting] = &[
-    |of, wanted| expand(of.graph, wanted, &of.known, |_| true),
-    |of, wanted| if of.optimise.fuse { merge(of.graph, wanted, &of.known) } else { None },
-];
+impl Deref for Subject<'_> {
+    type Target = Graph;
+    fn deref(&self) -> &Graph {
+        match self {
+            Subject::Given(graph) => graph,
+            Subject::Made(graph) => graph,
+        }
+    }
+}
 
 /// Gathers what is to be compiled; made by [`Graph::compiler`].
 #[must_use]
 pub struct Compiler<'g> {
-    pub(crate) graph: &'g Graph,
+    pub(crate) graph: Subject<'g>,
     pub(crate) inputs: Vec<NodeId>,
     pub(crate) outputs: Vec<NodeId>,
     pub(crate) state: Vec<(NodeId, NodeId)>,
@@ -88,7 +97,7 @@ impl Graph {
     pub fn compiler(&self, inputs: &[Var<'_>], outputs: &[Var<'_>]) -> Compiler<'_> {
         let ids = |vars: &[Var<'_>]| vars.iter().map(|v| v.id).collect();
         Compiler {
-            graph: self,
+            graph: Subject::Given(self),
             inputs: ids(inputs),
             outputs: ids(outputs),
             state: Vec::new(),
@@ -184,70 +193,52 @@ impl Compiler<'_> {
             self.optimise = Optimise::NONE;
         }
         self.check_leaves()?;
-        self.rewritten(REWRITINGS)
-    }
-
-    /// The plan of the graph once it is rewritten.
-    fn rewritten(self, rewritings: &[Rewriting]) -> Result<Plan> {
-        let Some((first, rest)) = rewritings.split_first() else { return self.plan_plain() };
-        let needed: Vec<NodeId> =
-            self.needed().chain(self.inputs.iter().copied()).chain(self.state.iter().map(|s| s.0)).collect();
-        let Some(made) = first(&self, &needed) else { return self.rewritten(rest) };
-        let now = |id: &NodeId| made.place(*id);
-        let compiler = Compiler {
-            graph: &made.graph,
-            inputs: self.inputs.iter().map(now).collect(),
-            outputs: self.outputs.iter().map(now).collect(),
-            state: self.state.iter().map(|(old, new)| (now(old), now(new))).collect(),
-            // Values that are known are leaves by now.
-            known: Values::default(),
-            refused: None,
-            ..self
-        };
-        compiler.rewritten(rest)
+        passes::plan(self)
     }
 
     /// The nodes whose values are asked for.
-    fn needed(&self) -> impl Iterator<Item = NodeId> {
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = NodeId> {
         self.outputs.iter().copied().chain(self.state.iter().map(|s| s.1))
     }
 
-    /// The plan of a graph without calls.
-    fn plan_plain(self) -> Result<Plan> {
-        let graph = self.graph;
-        let wanted: Vec<NodeId> = self.needed().collect();
-        let live = walk::live(graph, &wanted, &self.known);
-        let mut folded = if self.optimise.fold { fold::fold(&self, &live)? } else { Values::default() };
-        folded.extend(self.known.iter().map(|(id, value)| (*id, value.clone())));
-        let live = walk::live(graph, &wanted, &folded);
-        folded.retain(|id, _| live.binary_search(id).is_ok());
-        self.check_bound(&live)?;
-        let order = fuse::schedule(&self, &live, &folded);
-        let mut program = lower::lower(&self, &order, folded)?;
-        if self.optimise.fuse {
-            rows::group(&mut program);
-        }
-        Ok(buffers::assign(program, self.optimise.reuse, self.precision))
+    /// The leaves that get their value when the function runs, or keep one between runs.
+    pub(crate) fn varying(&self) -> impl Iterator<Item = NodeId> {
+        self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0))
+    }
+
+    /// All nodes that the request names.
+    pub(crate) fn ends(&self) -> Vec<NodeId> {
+        self.wanted().chain(self.varying()).collect()
+    }
+
+    /// Goes on with a graph that computes the same, if one was made.
+    pub(crate) fn goes_on_with(&mut self, made: Option<Rewritten>) -> Result<()> {
+        let Some(made) = made else { return Ok(()) };
+        let state = self.state.iter_mut().flat_map(|(old, new)| [old, new]);
+        self.inputs.iter_mut().chain(&mut self.outputs).chain(state).for_each(|id| *id = made.place(*id));
+        // Values that are known are leaves by now.
+        self.known = Values::default();
+        self.graph = Subject::Made(Box::new(made.graph));
+        Ok(())
     }
 
     fn check_leaves(&self) -> Result<()> {
         let inner = self.graph.inner.borrow();
-        let leaves: Vec<NodeId> = self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect();
         let mut first_at: IdMap<usize> = IdMap::default();
-        for (i, id) in leaves.iter().enumerate() {
+        for (i, id) in self.varying().enumerate() {
             let node = &inner.nodes[id.index()];
             if !matches!(node.op, Op::Input(_)) {
                 let why =
                     format!("an argument or state of a compiled function is a leaf, not {}", node.op.name());
                 return Err(Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone()));
             }
-            if let Some(first) = first_at.insert(*id, i) {
+            if let Some(first) = first_at.insert(id, i) {
                 let why = match (first < self.inputs.len(), i < self.inputs.len()) {
                     (true, true) => "stands twice among the inputs",
                     (true, false) => "is both an input and a state",
                     _ => "has two states",
                 };
-                let why = format!("{} {why}", inner.called(*id));
+                let why = format!("{} {why}", inner.called(id));
                 let error = Error::new(ErrorKind::Kind { op: "compile", why }).placed(node.origin.clone());
                 return Err(error.hint("a leaf gets its value from one place"));
             }
@@ -264,12 +255,8 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// The leaves that get their value when the function runs, or keep one between runs.
-    pub(crate) fn varying(&self) -> IdSet {
-        self.inputs.iter().copied().chain(self.state.iter().map(|s| s.0)).collect()
-    }
-
-    fn check_bound(&self, live: &[NodeId]) -> Result<()> {
+    /// Fails if one of the nodes `live` is a leaf that has no value and gets none.
+    pub(crate) fn check_bound(&self, live: &[NodeId]) -> Result<()> {
         let inner = self.graph.inner.borrow();
         let inputs: IdSet = self.inputs.iter().copied().collect();
         for id in live.iter().copied().chain(self.state.iter().map(|s| s.0)) {

@@ -1,10 +1,10 @@
 //! Constant folding: what depends on constants only is computed at planning time.
 
-use super::compile::{Compiler, Optimise};
+use super::compile::{Compiler, Optimise, Subject};
 use crate::error::Result;
 use crate::ir::NodeId;
 use crate::prim::{Lowering, Op};
-use crate::walk::{IdSet, Values};
+use crate::walk::{IdSet, live};
 
 /// A folded value may be this many elements; beyond, memory costs more than computing again.
 const LARGEST: usize = 1 << 20;
@@ -12,38 +12,41 @@ const LARGEST: usize = 1 << 20;
 /// Results of fewer elements take no memory worth a thought.
 const SMALL: usize = 1 << 10;
 
-/// Computes the nodes that depend on constants only and feed a node that does not.
-pub(crate) fn fold(compiler: &Compiler<'_>, live: &[NodeId]) -> Result<Values> {
-    let frontier = frontier(compiler, live);
+/// Computes the nodes that depend on constants only and feed a node that does not: their values are known then.
+pub(crate) fn fold(of: &mut Compiler<'_>) -> Result<()> {
+    let frontier = frontier(of);
     if frontier.is_empty() {
-        return Ok(Values::default());
+        return Ok(());
     }
     let compiler = Compiler {
-        graph: compiler.graph,
+        graph: Subject::Given(&of.graph),
         inputs: Vec::new(),
         outputs: frontier.clone(),
         state: Vec::new(),
-        precision: compiler.precision,
-        optimise: Optimise { fold: false, ..compiler.optimise },
+        precision: of.precision,
+        optimise: Optimise { fold: false, ..of.optimise },
         anomaly: false,
-        exact: compiler.exact,
-        known: compiler.known.clone(),
+        exact: of.exact,
+        known: of.known.clone(),
         refused: None,
     };
     let mut function = compiler.build()?;
     // What fails does so in the run, if it is carried out at all: it may stand in a branch that is never taken.
-    let Ok(values) = function.run(&[]) else { return Ok(Values::default()) };
-    Ok(frontier.into_iter().zip(values.iter().cloned()).collect())
+    if let Ok(values) = function.run(&[]) {
+        of.known.extend(frontier.into_iter().zip(values.iter().cloned()));
+    }
+    Ok(())
 }
 
-fn frontier(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<NodeId> {
+fn frontier(compiler: &Compiler<'_>) -> Vec<NodeId> {
+    let live = live(&compiler.graph, &compiler.wanted().collect::<Vec<_>>(), &compiler.known);
     let inner = compiler.graph.inner.borrow();
-    let varying = compiler.varying();
+    let varying: IdSet = compiler.varying().collect();
     let known = |id: &NodeId| compiler.known.contains_key(id);
     let (mut constant, mut needed) = (IdSet::default(), IdSet::default());
     // Constants that are one number everywhere, however often it is repeated.
     let mut number = IdSet::default();
-    for &id in live {
+    for &id in &live {
         let node = &inner.nodes[id.index()];
         let is_constant = known(&id)
             || match &node.op {

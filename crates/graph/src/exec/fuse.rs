@@ -40,9 +40,9 @@ enum Form {
 /// Elementwise neighbours are grouped by *stage*: the greatest number of other operations on any path from a
 /// leaf. A path that leaves a group passes such an operation, so it cannot come back into the same stage;
 /// groups therefore never wait for each other in a circle.
-pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId], folded: &Values) -> Vec<Work> {
+pub(crate) fn schedule(compiler: &Compiler<'_>, live: &[NodeId]) -> Vec<Work> {
     let inner = compiler.graph.inner.borrow();
-    let part = Part::of(&inner.nodes, live, folded);
+    let part = Part::of(&inner.nodes, live, &compiler.known);
     let stage = part.stages(compiler);
     let mut groups = Groups { parent: (0..live.len()).collect() };
     for (i, args) in part.args.iter().enumerate() {
@@ -110,11 +110,11 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn of(nodes: &'a [Node], live: &[NodeId], folded: &Values) -> Self {
+    fn of(nodes: &'a [Node], live: &[NodeId], known: &Values) -> Self {
         let at: IdMap<usize> = live.iter().copied().zip(0..).collect();
         let form = |id: &NodeId| {
             let node = &nodes[id.index()];
-            if folded.contains_key(id) || matches!(node.op, Op::Scalar(_)) {
+            if known.contains_key(id) || matches!(node.op, Op::Scalar(_)) {
                 return Form::Leaf;
             }
             match node.lowering(nodes) {

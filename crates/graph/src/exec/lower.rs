@@ -1,4 +1,4 @@
-//! Scheduled work as steps over virtual buffers, each written once.
+//! Scheduled work as a plan: one step after the other, and a buffer for each value.
 
 mod fused;
 mod views;
@@ -7,87 +7,20 @@ mod within;
 
 use std::collections::HashMap;
 
-use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Scalar};
 use chainrule_tensor::{Compound, Format, Layout, Shape, Tensor};
 
-use super::anomaly::{Leaf, Watch};
 use super::call::Call;
 use super::compile::{Compiler, Optimise};
 use super::fuse::Work;
-use super::operation::Operation;
-use super::verify;
+use super::plan::{About, Plan, Room, Slot, Step};
 use crate::error::Result;
 use crate::ir::{Node, NodeId, Type};
 use crate::origin::Origin;
 use crate::precision::Precision;
 use crate::prim::part::result_types;
 use crate::prim::{Lowering, Op};
-use crate::walk::{IdMap, IdSet, Values};
-
-/// A buffer that is written by one step, or given.
-#[derive(Clone, Debug)]
-pub(crate) struct Virtual {
-    pub(crate) kind: Kind,
-    pub(crate) len: usize,
-    /// What reals are known to be rounded to, so that two bytes hold them.
-    pub(crate) format: Option<Format>,
-    /// The shape of the value; for pictures.
-    pub(crate) shape: Shape,
-    pub(crate) source: Source,
-}
-
-/// Where a virtual buffer's content comes from.
-#[derive(Clone, Debug)]
-pub(crate) enum Source {
-    /// A step.
-    Step,
-    /// A value known at planning time; the name of the leaf, if it is one.
-    Constant(Tensor, Option<String>),
-    /// Argument `i` of the compiled function.
-    Input(usize),
-    /// The value that state `i` has before the run.
-    State(usize),
-}
-
-/// One step over virtual buffers.
-pub(crate) struct VirtualStep {
-    /// What it works on in place is known only with its buffers.
-    pub(crate) call: Call,
-    pub(crate) inputs: Vec<usize>,
-    pub(crate) outputs: Vec<usize>,
-    pub(crate) about: About,
-}
-
-/// What is said of a step: in dumps, pictures and errors.
-#[derive(Clone)]
-pub(crate) struct About {
-    pub(crate) origin: Origin,
-    pub(crate) label: String,
-    /// The operands of a single operation, for its error if it fails.
-    pub(crate) operands: Vec<(String, Type, Origin)>,
-    /// In anomaly mode: what to look at after the step.
-    pub(crate) watch: Option<Watch>,
-    /// The shape of its outputs, and what it does if it is elementwise; for pictures.
-    pub(crate) shape: Shape,
-    pub(crate) operations: Vec<Operation>,
-}
-
-/// Steps over virtual buffers, and which buffers are arguments, state and results.
-pub(crate) struct Lowered {
-    pub(crate) buffers: Vec<Virtual>,
-    pub(crate) steps: Vec<VirtualStep>,
-    /// Name, type and origin of each argument.
-    pub(crate) inputs: Vec<(String, Type, Origin)>,
-    /// For each state: its start value, shape, and the buffer that holds its next value.
-    pub(crate) state: Vec<(Tensor, usize)>,
-    /// The name of each state.
-    pub(crate) state_names: Vec<String>,
-    /// The buffer and shape of each result.
-    pub(crate) outputs: Vec<(usize, Shape)>,
-    /// In anomaly mode: what to look at before the steps.
-    pub(crate) leaves: Vec<Leaf>,
-}
+use crate::walk::{IdMap, IdSet};
 
 /// Where a node's value is.
 #[derive(Clone, Debug)]
@@ -113,11 +46,13 @@ struct Lowerer<'a> {
     anomaly: bool,
     /// Whether nothing is rounded to 16 bits.
     exact: bool,
-    out: Lowered,
+    /// How many buffers are given; the others are written by steps.
+    given: usize,
+    out: Plan,
 }
 
-/// Lowers the scheduled work.
-pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> Result<Lowered> {
+/// Lowers the scheduled work. Every buffer is given, or written once.
+pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work]) -> Result<Plan> {
     let inner = compiler.graph.inner.borrow();
     let mut lowerer = Lowerer {
         nodes: &inner.nodes,
@@ -129,52 +64,12 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> 
         precision: compiler.precision,
         optimise: compiler.optimise,
         shared: shared(&inner.nodes, compiler, order),
-        out: Lowered {
-            buffers: Vec::new(),
-            steps: Vec::new(),
-            inputs: Vec::new(),
-            state: Vec::new(),
-            state_names: Vec::new(),
-            outputs: Vec::new(),
-            leaves: Vec::new(),
-        },
         anomaly: compiler.anomaly,
         exact: compiler.exact,
+        given: 0,
+        out: Plan::empty(compiler.precision),
     };
-    for (id, value) in folded {
-        lowerer.given(id, Source::Constant(value, None));
-    }
-    for (i, id) in compiler.inputs.iter().enumerate() {
-        let node = &inner.nodes[id.index()];
-        if let Op::Input(p) = &node.op {
-            let name = inner.leaves[p.index].name.to_string();
-            lowerer.out.inputs.push((name, node.ty.clone(), node.origin.clone()));
-        }
-        lowerer.given(*id, Source::Input(i));
-    }
-    for (i, (old, _)) in compiler.state.iter().enumerate() {
-        lowerer.given(*old, Source::State(i));
-    }
-    let leaf = |id: NodeId| match &inner.nodes[id.index()].op {
-        Op::Input(p) => {
-            let leaf = &inner.leaves[p.index];
-            leaf.value.clone().map(|value| (value, Some(leaf.name.to_string())))
-        }
-        Op::Constant(p) => Some(((*p.value).clone(), None)),
-        _ => None,
-    };
-    let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
-    let arguments = |id: &NodeId| {
-        let user = &inner.nodes[id.index()];
-        user.args.iter().map(move |a| (a, user))
-    };
-    let used = order.iter().flat_map(Work::nodes).flat_map(arguments);
-    for (id, user) in used.chain(wanted.map(|id| (id, &inner.nodes[id.index()]))) {
-        if let (false, Some((value, name))) = (lowerer.places.contains_key(id), leaf(*id)) {
-            lowerer.given(*id, Source::Constant(value, name));
-        }
-        lowerer.watch_number(*id, user);
-    }
+    lowerer.give(compiler, order);
     for id in order.iter().flat_map(Work::nodes) {
         if let Op::Part(part) = &inner.nodes[id.index()].op {
             let whole = inner.nodes[id.index()].args[0];
@@ -192,27 +87,18 @@ pub(crate) fn lower(compiler: &Compiler<'_>, order: &[Work], folded: Values) -> 
             Work::View(id) => lowerer.view(*id),
         }
     }
-    for (i, (old, new)) in compiler.state.iter().enumerate() {
-        let start = match &inner.nodes[old.index()].op {
-            Op::Input(p) => inner.leaves[p.index].value.clone(),
-            _ => None,
-        };
+    // What is handed out, or kept from run to run, has the width of the plan.
+    for (i, (_, new)) in compiler.state.iter().enumerate() {
         let next = lowerer.own(*new);
-        // What is handed out, or kept from run to run, has the width of the plan.
         lowerer.out.buffers[next].format = None;
-        if let Some(start) = start {
-            debug_assert_eq!(lowerer.out.state.len(), i);
-            lowerer.out.state.push((start, next));
-            lowerer.out.state_names.push(compiler.graph.label(&inner.nodes[old.index()]));
-        }
+        let carry = (lowerer.slot(next), lowerer.out.state[i].0);
+        lowerer.out.carries.push(carry);
     }
     for id in &compiler.outputs {
         let buffer = lowerer.own(*id);
         lowerer.out.buffers[buffer].format = None;
-        lowerer.out.outputs.push((buffer, inner.nodes[id.index()].ty.shape.clone()));
-    }
-    if cfg!(debug_assertions) {
-        verify::written(&lowerer.out);
+        let output = (lowerer.slot(buffer), inner.nodes[id.index()].ty.clone());
+        lowerer.out.outputs.push(output);
     }
     Ok(lowerer.out)
 }
@@ -246,18 +132,71 @@ impl Work {
 }
 
 impl Lowerer<'_> {
-    fn buffer(&mut self, ty: &Type, source: Source) -> usize {
-        let (kind, shape) = (ty.kind, ty.shape.clone());
-        self.out.buffers.push(Virtual { kind, len: shape.size(), format: None, shape, source });
+    /// Says where each value is that no step computes.
+    fn give(&mut self, compiler: &Compiler<'_>, order: &[Work]) {
+        for (id, value) in &compiler.known {
+            let buffer = self.given(*id);
+            self.out.constants.push((buffer, value.clone(), None));
+        }
+        for id in &compiler.inputs {
+            let node = &self.nodes[id.index()];
+            let (name, ty, origin) = (compiler.graph.label(node), node.ty.clone(), node.origin.clone());
+            let buffer = self.given(*id);
+            self.out.inputs.push((buffer, name, ty, origin));
+        }
+        for (old, _) in &compiler.state {
+            let Some((start, Some(name))) = self.value_of(*old) else {
+                unreachable!("a state is a leaf with a value")
+            };
+            let buffer = self.given(*old);
+            self.out.state.push((buffer, start));
+            self.out.state_names.push(name);
+        }
+        let nodes = self.nodes;
+        let arguments = |id: &NodeId| {
+            let user = &nodes[id.index()];
+            user.args.iter().map(move |a| (a, user))
+        };
+        let used = order.iter().flat_map(Work::nodes).flat_map(arguments);
+        let wanted = compiler.outputs.iter().chain(compiler.state.iter().map(|s| &s.1));
+        for (id, user) in used.chain(wanted.map(|id| (id, &nodes[id.index()]))) {
+            if let (false, Some((value, name))) = (self.places.contains_key(id), self.value_of(*id)) {
+                let buffer = self.given(*id);
+                self.out.constants.push((buffer, value, name));
+            }
+            self.watch_number(*id, user);
+        }
+        self.given = self.out.buffers.len();
+    }
+
+    /// The value of a constant or of a leaf that has one; the name of the leaf.
+    fn value_of(&self, id: NodeId) -> Option<(Tensor, Option<String>)> {
+        match &self.nodes[id.index()].op {
+            Op::Input(p) => {
+                let leaf = &self.leaves[p.index];
+                leaf.value.clone().map(|value| (value, Some(leaf.name.to_string())))
+            }
+            Op::Constant(p) => Some(((*p.value).clone(), None)),
+            _ => None,
+        }
+    }
+
+    fn buffer(&mut self, ty: &Type) -> usize {
+        self.out.buffers.push(Room { kind: ty.kind, format: None, len: ty.shape.size() });
         self.out.buffers.len() - 1
     }
 
-    /// A node whose value is not computed by a step.
-    fn given(&mut self, id: NodeId, source: Source) {
+    fn slot(&self, buffer: usize) -> Slot {
+        Slot { buffer, len: self.out.buffers[buffer].len }
+    }
+
+    /// The buffer of a value that no step computes.
+    fn given(&mut self, id: NodeId) -> usize {
         let ty = self.nodes[id.index()].ty.clone();
-        let buffer = self.buffer(&ty, source);
+        let buffer = self.buffer(&ty);
         self.watch_leaf(id, buffer);
         self.places.insert(id, Place::At(buffer, Layout::contiguous(ty.shape)));
+        buffer
     }
 
     /// Where a node's value is; a view that a layout cannot describe is copied first.
@@ -280,11 +219,20 @@ impl Lowerer<'_> {
         }
     }
 
-    fn step(&mut self, call: Call, inputs: Vec<usize>, outputs: Vec<usize>, origin: Origin, label: String) {
-        let shape = outputs.first().map(|v| self.out.buffers[*v].shape.clone()).unwrap_or_default();
+    /// A step that makes values of `shape`.
+    fn step(
+        &mut self,
+        call: Call,
+        [inputs, outputs]: [&[usize]; 2],
+        shape: Shape,
+        origin: Origin,
+        label: String,
+    ) {
         let (operands, watch, operations) = (Vec::new(), None, Vec::new());
         let about = About { origin, label, operands, watch, shape, operations };
-        self.out.steps.push(VirtualStep { call, inputs, outputs, about });
+        let [inputs, outputs] =
+            [inputs, outputs].map(|buffers| buffers.iter().map(|b| self.slot(*b)).collect());
+        self.out.steps.push(Step { call, inputs, outputs, about });
     }
 
     fn kernel(&mut self, id: NodeId) {
@@ -315,7 +263,7 @@ impl Lowerer<'_> {
         let format = self.moved(&call, &buffers);
         let mut outputs = Vec::new();
         for (i, ty) in result_types(self.nodes, id).iter().enumerate() {
-            let buffer = self.buffer(ty, Source::Step);
+            let buffer = self.buffer(ty);
             self.out.buffers[buffer].format = format;
             let place = Place::At(buffer, Layout::contiguous(ty.shape.clone()));
             match i {
@@ -330,7 +278,7 @@ impl Lowerer<'_> {
             (self.watched(*a), arg.ty.clone(), arg.origin.clone())
         };
         let operands = node.args.iter().map(operand).collect();
-        self.step(call, buffers, outputs, node.origin.clone(), node.op.label());
+        self.step(call, [&buffers, &outputs], node.ty.shape.clone(), node.origin.clone(), node.op.label());
         if let Some(step) = self.out.steps.last_mut() {
             step.about.operands = operands;
         }
@@ -378,7 +326,7 @@ impl Lowerer<'_> {
             Place::At(buffer, layout)
                 if layout.is_contiguous()
                     && self.out.buffers[buffer].len == layout.shape.size()
-                    && matches!(self.out.buffers[buffer].source, Source::Step) =>
+                    && buffer >= self.given =>
             {
                 buffer
             }
@@ -412,9 +360,10 @@ impl Lowerer<'_> {
     fn copy_step(&mut self, id: NodeId, call: Call, inputs: Vec<usize>) -> (usize, Layout) {
         let node = &self.nodes[id.index()];
         let ty = node.ty.clone();
-        let out = self.buffer(&ty, Source::Step);
+        let out = self.buffer(&ty);
         self.out.buffers[out].format = inputs.first().and_then(|v| self.out.buffers[*v].format);
-        self.step(call, inputs, vec![out], node.origin.clone(), "copy".into());
-        (out, Layout::contiguous(ty.shape))
+        let layout = Layout::contiguous(ty.shape.clone());
+        self.step(call, [&inputs, &[out]], ty.shape, node.origin.clone(), "copy".into());
+        (out, layout)
     }
 }

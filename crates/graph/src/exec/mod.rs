@@ -1,9 +1,8 @@
 //! From a graph to numbers: plan once, replay without allocation.
 //!
-//! In processing order: [`compile`] gathers what is wanted · [`fold`] computes what is constant · [`fuse`]
-//! groups elementwise nodes and orders the work · [`lower`] turns it into steps over virtual buffers ·
-//! [`rows`] makes one step of those over the same rows · [`buffers`] gives those steps real buffers, reused as soon as they
-//! are free. That makes a [`plan`] of [`call`]s, which is data. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
+//! In processing order: [`compile`] gathers what is wanted, [`passes`] is the list of what is done about it · [`fold`] computes what is
+//! constant · [`fuse`] groups elementwise nodes and orders the work · [`lower`] makes a [`plan`] of [`call`]s of that, which is data ·
+//! [`rows`] makes one step of those over the same rows · [`buffers`] has values share buffers. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
 //! [`timed`] another around it, by which [`profile`] says where the time goes; [`work`] counts what a call is to do.
 
 pub(crate) mod anomaly;
@@ -22,6 +21,7 @@ pub(crate) mod known;
 pub(crate) mod lower;
 pub(crate) mod machine;
 pub(crate) mod operation;
+pub(crate) mod passes;
 pub(crate) mod plan;
 pub(crate) mod profile;
 pub(crate) mod rows;

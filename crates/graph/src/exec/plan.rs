@@ -5,11 +5,11 @@ use std::fmt;
 
 use chainrule_tensor as tensor;
 use chainrule_tensor::kernels::Kind;
-use chainrule_tensor::{DType, Format, Tensor};
+use chainrule_tensor::{DType, Format, Shape, Tensor};
 
-use super::anomaly::Leaf;
+use super::anomaly::{Leaf, LeafPlace, Watch};
 use super::call::Call;
-use super::lower::About;
+use super::operation::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Type, type_of};
 use crate::origin::Origin;
@@ -47,6 +47,20 @@ pub(crate) struct Step {
     pub(crate) about: About,
 }
 
+/// What is said of a step: in dumps, pictures and errors.
+#[derive(Clone)]
+pub(crate) struct About {
+    pub(crate) origin: Origin,
+    pub(crate) label: String,
+    /// The operands of a single operation, for its error if it fails.
+    pub(crate) operands: Vec<(String, Type, Origin)>,
+    /// In anomaly mode: what to look at after the step.
+    pub(crate) watch: Option<Watch>,
+    /// The shape of its outputs, and what it does if it is elementwise; for pictures.
+    pub(crate) shape: Shape,
+    pub(crate) operations: Vec<Operation>,
+}
+
 /// What a run does: calls on buffers, in order. All that an executor needs, and no more.
 ///
 /// Plans are equal if they do the same with the same numbers; which lines of a program they come from is no part of that.
@@ -70,6 +84,58 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// One that does nothing.
+    pub(crate) fn empty(precision: Precision) -> Plan {
+        Plan {
+            precision,
+            buffers: Vec::new(),
+            steps: Vec::new(),
+            constants: Vec::new(),
+            inputs: Vec::new(),
+            state: Vec::new(),
+            state_names: Vec::new(),
+            carries: Vec::new(),
+            outputs: Vec::new(),
+            leaves: Vec::new(),
+        }
+    }
+
+    /// The buffers that hold a value before the first step.
+    pub(crate) fn given(&self) -> impl Iterator<Item = usize> {
+        let constants = self.constants.iter().map(|c| c.0);
+        constants.chain(self.inputs.iter().map(|i| i.0)).chain(self.state.iter().map(|s| s.0))
+    }
+
+    /// The buffers that are read after all steps.
+    pub(crate) fn results(&self) -> impl Iterator<Item = usize> {
+        self.outputs.iter().map(|o| o.0.buffer).chain(self.carries.iter().map(|c| c.0.buffer))
+    }
+
+    /// Puts the value of each buffer into the one of `buffers` that `now` says; none lies where it says `None`. The next value of
+    /// a state that lies at home then need not be carried there.
+    pub(crate) fn move_to(&mut self, buffers: Vec<Room>, now: &[Option<usize>]) {
+        self.buffers = buffers;
+        let place = |buffer: &mut usize| match now[*buffer] {
+            Some(at) => *buffer = at,
+            None => unreachable!("b{buffer} is used, but lies nowhere"),
+        };
+        let slots = self.steps.iter_mut().flat_map(|s| s.inputs.iter_mut().chain(&mut s.outputs));
+        slots.chain(self.outputs.iter_mut().map(|o| &mut o.0)).for_each(|slot| place(&mut slot.buffer));
+        self.constants.iter_mut().for_each(|c| place(&mut c.0));
+        self.inputs.iter_mut().for_each(|i| place(&mut i.0));
+        self.state.iter_mut().for_each(|s| place(&mut s.0));
+        for (from, home) in &mut self.carries {
+            place(&mut from.buffer);
+            place(home);
+        }
+        self.carries.retain(|(from, home)| from.buffer != *home);
+        for leaf in &mut self.leaves {
+            if let LeafPlace::Buffer(buffer, _) = &mut leaf.place {
+                place(buffer);
+            }
+        }
+    }
+
     /// The width of reals.
     pub fn precision(&self) -> Precision {
         self.precision

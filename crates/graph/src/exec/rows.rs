@@ -11,8 +11,7 @@ use chainrule_tensor::kernels::rows::{self, Place};
 use rustc_hash::FxHashMap;
 
 use super::call::{Call, RowStep, RowWork};
-use super::lower::{Lowered, Virtual, VirtualStep};
-use super::verify;
+use super::plan::{Plan, Room, Slot, Step};
 
 /// Values of fewer elements stay in the nearest cache by themselves.
 const WORTH_A_PASS: usize = 1 << 10;
@@ -36,8 +35,8 @@ impl Group {
 }
 
 struct Grouper<'a> {
-    steps: &'a [VirtualStep],
-    buffers: &'a [Virtual],
+    steps: &'a [Step],
+    buffers: &'a [Room],
     /// The step that writes each buffer, if one does.
     writer: Vec<Option<usize>>,
     /// The next values of states: those are computed in place, which a pass does not do.
@@ -47,14 +46,14 @@ struct Grouper<'a> {
     of: Vec<usize>,
 }
 
-/// Puts steps over the same rows together.
-pub(crate) fn group(lowered: &mut Lowered) {
-    let mut writer = vec![None; lowered.buffers.len()];
-    for (s, step) in lowered.steps.iter().enumerate() {
-        step.outputs.iter().for_each(|v| writer[*v] = Some(s));
+/// Puts steps over the same rows together, in a plan that writes every buffer once.
+pub(crate) fn group(plan: &mut Plan) {
+    let mut writer = vec![None; plan.buffers.len()];
+    for (s, step) in plan.steps.iter().enumerate() {
+        step.outputs.iter().for_each(|y| writer[y.buffer] = Some(s));
     }
-    let (steps, buffers) = (&lowered.steps[..], &lowered.buffers[..]);
-    let updates = lowered.state.iter().map(|s| s.1).collect();
+    let (steps, buffers) = (&plan.steps[..], &plan.buffers[..]);
+    let updates = plan.carries.iter().map(|(next, _)| next.buffer).collect();
     let mut grouper = Grouper { steps, buffers, writer, updates, groups: Vec::new(), of: Vec::new() };
     (0..steps.len()).for_each(|s| grouper.place(s));
     let Grouper { writer, groups, of, .. } = grouper;
@@ -62,30 +61,38 @@ pub(crate) fn group(lowered: &mut Lowered) {
         return;
     }
     // What is read by steps of other groups, or after all steps.
-    let mut stored: HashSet<usize> =
-        lowered.outputs.iter().map(|o| o.0).chain(lowered.state.iter().map(|s| s.1)).collect();
+    let mut stored: HashSet<usize> = plan.results().collect();
     for (s, step) in steps.iter().enumerate() {
-        stored.extend(step.inputs.iter().filter(|v| writer[**v].is_some_and(|w| of[w] != of[s])));
+        let read = step.inputs.iter().map(|x| x.buffer);
+        stored.extend(read.filter(|b| writer[*b].is_some_and(|w| of[w] != of[s])));
     }
-    let mut steps: Vec<Option<VirtualStep>> =
-        std::mem::take(&mut lowered.steps).into_iter().map(Some).collect();
+    let mut steps: Vec<Option<Step>> = std::mem::take(&mut plan.steps).into_iter().map(Some).collect();
     for Group { members, dims } in groups {
-        let mut members: Vec<VirtualStep> = members.into_iter().filter_map(|s| steps[s].take()).collect();
-        lowered.steps.extend(match dims {
-            Some(dims) if members.len() > 1 => Some(pass(members, dims, &lowered.buffers, &stored)),
+        let mut members: Vec<Step> = members.into_iter().filter_map(|s| steps[s].take()).collect();
+        plan.steps.extend(match dims {
+            Some(dims) if members.len() > 1 => Some(pass(members, dims, &plan.buffers, &stored)),
             _ => members.pop(),
         });
     }
-    if cfg!(debug_assertions) {
-        verify::written(lowered);
-    }
+    drop_unused(plan);
+}
+
+/// Takes out the buffers that nothing lies in any more.
+fn drop_unused(plan: &mut Plan) {
+    let mut used = vec![false; plan.buffers.len()];
+    plan.given().for_each(|b| used[b] = true);
+    plan.steps.iter().flat_map(|s| &s.outputs).for_each(|y| used[y.buffer] = true);
+    let mut left = 0..;
+    let now: Vec<Option<usize>> = used.iter().map(|used| used.then(|| left.next()).flatten()).collect();
+    let buffers = plan.buffers.iter().zip(used).filter(|(_, used)| *used).map(|(room, _)| *room).collect();
+    plan.move_to(buffers, &now);
 }
 
 impl Grouper<'_> {
     /// Puts step `s` into the last group that it can join, or into one of its own.
     fn place(&mut self, s: usize) {
         let mut before: Vec<usize> =
-            self.steps[s].inputs.iter().filter_map(|v| self.writer[*v]).map(|w| self.of[w]).collect();
+            self.steps[s].inputs.iter().filter_map(|x| self.writer[x.buffer]).map(|w| self.of[w]).collect();
         before.sort_unstable_by_key(|g| Reverse(*g));
         before.dedup();
         // Groups are made in the order in which they stand. All but the last that `s` waits for stand before that one.
@@ -106,7 +113,7 @@ impl Grouper<'_> {
     /// The operation and the rows of a reduction that can be part of a pass.
     fn reduction(&self, s: usize) -> Option<(Reduction, [usize; 2])> {
         let Call::Reduce { op, dims: [rows, n, 1] } = self.steps[s].call else { return None };
-        let real = self.buffers[self.steps[s].inputs[0]].kind == Kind::Real;
+        let real = self.buffers[self.steps[s].inputs[0].buffer].kind == Kind::Real;
         let fits = real && rows * n >= WORTH_A_PASS && rows::fits(op, [rows, n]);
         fits.then_some((op, [rows, n]))
     }
@@ -121,26 +128,27 @@ impl Grouper<'_> {
         let (group, step) = (&self.groups[g], &self.steps[s]);
         let first = &self.steps[group.members[0]];
         let open = matches!(first.call, Call::Map { .. }) || group.dims.is_some();
-        let updates = |step: &VirtualStep| step.outputs.iter().any(|v| self.updates.contains(v));
+        let updates = |step: &Step| step.outputs.iter().any(|y| self.updates.contains(&y.buffer));
         if !open || group.members.len() == MOST || updates(step) || updates(first) {
             return None;
         }
-        let inside = |v: &usize| self.writer[*v].is_some_and(|w| self.of[w] == g);
+        let inside = |b: usize| self.writer[b].is_some_and(|w| self.of[w] == g);
         match &step.call {
             Call::Map { shape, layouts, .. } => {
                 let [rows, n] = group.dims?;
                 let at_end = rows::reduced_at_end([rows, n]);
                 let own = group.width(shape.size())?;
-                let fits = |(v, layout): (&usize, &Layout)| {
-                    let width = group.width(self.buffers[*v].len);
-                    !inside(v) || width.is_some_and(|w| aligned(layout, rows, w, own) && (!at_end || w == n))
+                let fits = |(x, layout): (&Slot, &Layout)| {
+                    let width = group.width(x.len);
+                    !inside(x.buffer)
+                        || width.is_some_and(|w| aligned(layout, rows, w, own) && (!at_end || w == n))
                 };
                 (!at_end || own == n).then_some(())?;
                 step.inputs.iter().zip(layouts).all(fits).then_some([rows, n])
             }
             _ => {
                 let (_, [rows, n]) = self.reduction(s)?;
-                let whole = self.buffers[step.inputs[0]].len == rows * n;
+                let whole = step.inputs[0].len == rows * n;
                 (whole && group.dims.is_none_or(|dims| dims == [rows, n])).then_some([rows, n])
             }
         }
@@ -173,37 +181,33 @@ pub(super) fn aligned(layout: &Layout, rows: usize, width: usize, own: usize) ->
 }
 
 /// One step in the place of `members`.
-fn pass(
-    members: Vec<VirtualStep>,
-    dims: [usize; 2],
-    buffers: &[Virtual],
-    stored: &HashSet<usize>,
-) -> VirtualStep {
+fn pass(members: Vec<Step>, dims: [usize; 2], buffers: &[Room], stored: &HashSet<usize>) -> Step {
     let (mut inputs, mut outputs, mut locals) = (Vec::new(), Vec::new(), 0);
     let mut places: FxHashMap<usize, Place> = FxHashMap::default();
     let mut steps = Vec::new();
     let mut labels = Vec::new();
-    let mut last = None;
+    let (mut shape, mut last) = (None, None);
     for member in members {
-        let input = |v: usize, inputs: &mut Vec<usize>| {
-            inputs.push(v);
+        let input = |x: Slot, inputs: &mut Vec<Slot>| {
+            inputs.push(x);
             Place::Input(inputs.len() - 1)
         };
         let reads = member
             .inputs
             .iter()
-            .map(|v| *places.entry(*v).or_insert_with(|| input(*v, &mut inputs)))
+            .map(|x| *places.entry(x.buffer).or_insert_with(|| input(*x, &mut inputs)))
             .collect();
         let mut writes = Vec::new();
-        for v in member.outputs {
-            let place = if stored.contains(&v) || buffers[v].kind != Kind::Real {
-                outputs.push(v);
+        for y in member.outputs {
+            let place = if stored.contains(&y.buffer) || buffers[y.buffer].kind != Kind::Real {
+                outputs.push(y);
+                shape.get_or_insert_with(|| member.about.shape.clone());
                 Place::Output(outputs.len() - 1)
             } else {
                 locals += 1;
                 Place::Local(locals - 1)
             };
-            places.insert(v, place);
+            places.insert(y.buffer, place);
             writes.push(place);
         }
         let work = match member.call {
@@ -218,8 +222,6 @@ fn pass(
     let Some(mut about) = last else { unreachable!("a pass has members") };
     about.label = labels.join(", ");
     (about.operands, about.operations) = (Vec::new(), Vec::new());
-    if let Some(v) = outputs.first() {
-        about.shape = buffers[*v].shape.clone();
-    }
-    VirtualStep { call: Call::Rows { dims, steps }, inputs, outputs, about }
+    about.shape = shape.unwrap_or(about.shape);
+    Step { call: Call::Rows { dims, steps }, inputs, outputs, about }
 }

@@ -1,39 +1,73 @@
-//! What holds of every plan, looked at after each pass in debug builds: a plan that breaks it is a fault of the planner.
+//! What holds between passes, looked at in debug builds: a graph or a plan that breaks it is a fault of the planner. Whether a plan
+//! can run at all, [`fits`] says.
 
 use std::collections::HashMap;
 
 use chainrule_tensor::Layout;
 
 use super::call::Call;
-use super::lower::{Lowered, Source};
-use super::plan::Room;
+use super::compile::Compiler;
+use super::fits;
+use super::plan::Plan;
+use crate::ir::Type;
+use crate::walk::live;
 
-/// Every buffer is given or written by one step, before it is read; views lie within what they are views of.
+/// The types of what is asked for and given.
+pub(crate) fn signature(compiler: &Compiler<'_>) -> Vec<Type> {
+    compiler.ends().into_iter().map(|id| compiler.graph.node(id).ty).collect()
+}
+
+/// What is asked for and given has these types, and every value has the one that its operation gives it.
 ///
 /// # Panics
 /// If not.
-pub(crate) fn written(lowered: &Lowered) {
-    let mut is_there: Vec<bool> = lowered.buffers.iter().map(|b| !matches!(b.source, Source::Step)).collect();
-    for step in &lowered.steps {
-        let at = || format!("[{}] at {}", step.about.label, step.about.origin);
-        for v in &step.inputs {
-            assert!(is_there[*v], "{} reads buffer {v} before it is written", at());
+pub(crate) fn graph(compiler: &Compiler<'_>, asked: &[Type]) {
+    assert_eq!(signature(compiler), asked, "other values than were asked for");
+    let inner = compiler.graph.inner.borrow();
+    for id in live(&compiler.graph, &compiler.ends(), &compiler.known) {
+        let node = &inner.nodes[id.index()];
+        let at = || format!("[{}] at {}", node.op.label(), node.origin);
+        let args: Vec<&Type> = node.args.iter().map(|a| &inner.nodes[a.index()].ty).collect();
+        assert!(node.args.iter().all(|a| *a < id), "{} stands before what it is made of", at());
+        match node.op.infer(&args) {
+            Ok(ty) => assert_eq!(ty, node.ty, "{} has another type", at()),
+            Err(why) => panic!("{}: {why}", at()),
         }
-        for v in &step.outputs {
-            assert!(!is_there[*v], "{} writes buffer {v}, which is there already", at());
-            is_there[*v] = true;
-        }
-        let Call::Map { layouts, shape, .. } = &step.call else { continue };
-        for (v, layout) in step.inputs.iter().zip(layouts) {
-            assert!(lies_within(layout, lowered.buffers[*v].len), "{} reads beyond buffer {v}", at());
-            assert_eq!(layout.shape, *shape, "{} reads buffer {v} in another shape", at());
-        }
-        for v in &step.outputs {
-            assert_eq!(lowered.buffers[*v].len, shape.size(), "{} writes part of buffer {v}", at());
+        if let Some(value) = compiler.known.get(&id) {
+            assert_eq!(value.shape(), &node.ty.shape[..], "{} is known to have another shape", at());
         }
     }
-    let results = lowered.outputs.iter().map(|o| o.0).chain(lowered.state.iter().map(|s| s.1));
-    results.for_each(|v| assert!(is_there[v], "the result in buffer {v} is never written"));
+}
+
+/// The plan can run, and writes every buffer once.
+///
+/// # Panics
+/// If not.
+pub(crate) fn written(plan: &Plan) {
+    can_run(plan);
+    let mut is_there = vec![false; plan.buffers.len()];
+    plan.given().for_each(|b| is_there[b] = true);
+    for step in &plan.steps {
+        for y in &step.outputs {
+            let at = (&step.about.label, &step.about.origin);
+            assert!(
+                !is_there[y.buffer],
+                "[{}] at {} writes b{}, which is there already",
+                at.0, at.1, y.buffer
+            );
+            is_there[y.buffer] = true;
+        }
+    }
+}
+
+/// The plan can run.
+///
+/// # Panics
+/// If not.
+pub(crate) fn can_run(plan: &Plan) {
+    if let Err(why) = fits::plan(plan) {
+        panic!("a plan that cannot run: {why}\n{plan}");
+    }
 }
 
 /// Whether all elements of `layout` lie within `len` elements.
@@ -48,40 +82,53 @@ pub(super) fn lies_within(layout: &Layout, len: usize) -> bool {
     first >= 0 && last < len as i128
 }
 
-/// Every value is still where it was put when it is read: no step writes over what is needed later, or over what it reads
-/// itself, unless it works in place. Values lie in memory of their kind and size.
+/// The plan `after` does what `before` does, which writes every buffer once: every value is still where it was put when it is
+/// read. No step writes over what is needed later, or over what it reads itself, unless it works in place.
 ///
 /// # Panics
 /// If not.
-pub(crate) fn held(
-    lowered: &Lowered,
-    real: &[Option<usize>],
-    buffers: &[Room],
-    in_place: &[Vec<Option<usize>>],
-) {
-    let place = |v: usize| real[v].unwrap_or_else(|| panic!("value {v} has no memory"));
-    let mut holds: Vec<Option<usize>> = vec![None; buffers.len()];
-    let given = |v: &usize| !matches!(lowered.buffers[*v].source, Source::Step);
-    (0..lowered.buffers.len()).filter(given).for_each(|v| holds[place(v)] = Some(v));
-    for (step, in_place) in lowered.steps.iter().zip(in_place) {
+pub(crate) fn held(before: &Plan, after: &Plan) {
+    can_run(after);
+    assert_eq!(before.steps.len(), after.steps.len(), "other steps");
+    let mut holds: Vec<Option<usize>> = vec![None; after.buffers.len()];
+    before.given().zip(after.given()).for_each(|(v, b)| holds[b] = Some(v));
+    for (was, step) in before.steps.iter().zip(&after.steps) {
         let at = || format!("[{}] at {}", step.about.label, step.about.origin);
-        for v in &step.inputs {
-            assert_eq!(holds[place(*v)], Some(*v), "{} reads value {v}, which was written over", at());
+        for (v, x) in was.inputs.iter().zip(&step.inputs) {
+            assert_eq!(
+                holds[x.buffer],
+                Some(v.buffer),
+                "{} reads b{}, which was written over",
+                at(),
+                x.buffer
+            );
         }
         let mut made: HashMap<usize, usize> = HashMap::with_capacity(step.outputs.len());
-        for (j, out) in step.outputs.iter().enumerate() {
-            let room = buffers[place(*out)];
-            let value = &lowered.buffers[*out];
-            let suits = room.kind == value.kind && room.format == value.format && room.len >= value.len;
-            assert!(suits, "{} puts value {out} where it has no room", at());
-            assert!(made.insert(place(*out), j).is_none(), "{} puts two values in one place", at());
-            holds[place(*out)] = Some(*out);
+        for (j, (v, y)) in was.outputs.iter().zip(&step.outputs).enumerate() {
+            assert_eq!(
+                before.buffers[v.buffer],
+                after.buffers[y.buffer],
+                "{} has no room in b{}",
+                at(),
+                y.buffer
+            );
+            made.insert(y.buffer, j);
+            holds[y.buffer] = Some(v.buffer);
         }
-        for (k, v) in step.inputs.iter().enumerate() {
-            let over = made.get(&place(*v)).copied();
-            assert_eq!(over, in_place[k], "{} writes another value than it says over its input {k}", at());
+        let Call::Map { in_place, .. } = &step.call else { continue };
+        for (k, (x, held)) in step.inputs.iter().zip(in_place).enumerate() {
+            let over = made.get(&x.buffer).copied();
+            assert_eq!(over, *held, "{} writes another value than it says over its input {k}", at());
         }
     }
-    let results = lowered.outputs.iter().map(|o| o.0).chain(lowered.state.iter().map(|s| s.1));
-    results.for_each(|v| assert_eq!(holds[place(v)], Some(v), "the result {v} was written over"));
+    let last = before.outputs.iter().zip(&after.outputs);
+    last.for_each(|(v, b)| {
+        assert_eq!(holds[b.0.buffer], Some(v.0.buffer), "b{} was written over", b.0.buffer)
+    });
+    for (next, old) in &before.carries {
+        let home = before.state.iter().zip(&after.state).find(|(was, _)| was.0 == *old).map(|(_, now)| now.0);
+        let from = after.carries.iter().find(|(_, to)| Some(*to) == home).map(|(from, _)| from.buffer);
+        let lies = from.or(home).and_then(|b| holds[b]);
+        assert_eq!(lies, Some(next.buffer), "the next value of a state was written over");
+    }
 }

@@ -4,7 +4,7 @@ use chainrule_tensor::Layout;
 use chainrule_tensor::kernels::elementwise::{ProgramBuilder, Reg};
 use rustc_hash::FxHashMap;
 
-use super::{Lowerer, Place, Source};
+use super::{Lowerer, Place};
 use crate::exec::call::Call;
 use crate::exec::elementwise::Instruction;
 use crate::exec::operation::{Operand, Operation};
@@ -51,7 +51,7 @@ impl Lowerer<'_> {
             }
             let ty = self.nodes[id.index()].ty.clone();
             program.output(regs[id]);
-            let buffer = self.buffer(&ty, Source::Step);
+            let buffer = self.buffer(&ty);
             self.out.buffers[buffer].format = match self.nodes[id.index()].op.lower(&[], &ty) {
                 Lowering::Elementwise(Instruction::Round(format)) if self.optimise.reuse && !self.exact => {
                     Some(format)
@@ -62,9 +62,9 @@ impl Lowerer<'_> {
             self.places.insert(*id, Place::At(buffer, Layout::contiguous(shape.clone())));
         }
         let names: Vec<_> = group.iter().map(|id| self.nodes[id.index()].op.name()).collect();
-        let (buffers, layouts) = read.iter().cloned().unzip();
-        let call = Call::map(program.finish(), shape, layouts);
-        self.step(call, buffers, outputs, origin, names.join(" "));
+        let (buffers, layouts): (Vec<_>, _) = read.iter().cloned().unzip();
+        let call = Call::map(program.finish(), shape.clone(), layouts);
+        self.step(call, [&buffers, &outputs], shape, origin, names.join(" "));
         let operations = self.operations(group, &read);
         if let Some(step) = self.out.steps.last_mut() {
             step.about.operations = operations;

@@ -3,7 +3,7 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Compound, Layout};
 
-use super::{Lowerer, Place, Source};
+use super::{Lowerer, Place};
 use crate::exec::call::Call;
 use crate::ir::{Node, NodeId, Type};
 use crate::prim::{Lowering, Op};
@@ -85,10 +85,10 @@ impl Lowerer<'_> {
         let whole = Layout::contiguous(ty.shape.clone());
         let axes = around.iter().zip(&from.shape[..]).enumerate();
         let to = axes.fold(whole.clone(), |to, (i, ([before, _], n))| to.slice(i, *before, *n, 1));
-        let out = self.buffer(&ty, Source::Step);
+        let out = self.buffer(&ty);
         self.out.buffers[out].format = self.out.buffers[buffer].format;
         let call = Call::Place { parts: vec![(from, to)], fill: true };
-        self.step(call, vec![buffer], vec![out], node.origin.clone(), "pad".into());
+        self.step(call, [&[buffer], &[out]], ty.shape, node.origin.clone(), "pad".into());
         (out, whole)
     }
 }

@@ -3,11 +3,11 @@
 use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{DType, Layout, Tensor};
 
-use super::{Lowerer, Place, Source};
+use super::{Lowerer, Place};
 use crate::body::Body;
 use crate::error::Result;
 use crate::exec::call::Call;
-use crate::exec::compile::Compiler;
+use crate::exec::compile::{Compiler, Subject};
 use crate::exec::plan::Plan;
 use crate::exec::within::{Choice, Cycle, Output};
 use crate::ir::{Graph, NodeId, Type};
@@ -65,10 +65,10 @@ impl Lowerer<'_> {
 
     /// The step of a node with plans within, and where its results are.
     fn with_plans(&mut self, id: NodeId, args: &[NodeId], call: Call, needed: &[usize], results: &[Type]) {
-        let inputs = args.iter().map(|a| self.whole(*a).0).collect();
+        let inputs: Vec<usize> = args.iter().map(|a| self.whole(*a).0).collect();
         let mut outputs = Vec::new();
         for i in needed {
-            let buffer = self.buffer(&results[*i], Source::Step);
+            let buffer = self.buffer(&results[*i]);
             let place = Place::At(buffer, Layout::contiguous(results[*i].shape.clone()));
             if *i == 0 {
                 self.places.insert(id, place.clone());
@@ -77,7 +77,8 @@ impl Lowerer<'_> {
             outputs.push(buffer);
         }
         let node = &self.nodes[id.index()];
-        self.step(call, inputs, outputs, node.origin.clone(), node.op.label());
+        let shape = needed.first().map(|i| results[*i].shape.clone()).unwrap_or_default();
+        self.step(call, [&inputs, &outputs], shape, node.origin.clone(), node.op.label());
     }
 
     /// One step of a loop: `stacks` are the results to be stacked that are needed.
@@ -95,7 +96,7 @@ impl Lowerer<'_> {
         let results = graph.inline(body, &parameters);
         let (carried, stacked) = results.split_at(carries);
         let compiler = Compiler {
-            graph: &graph,
+            graph: Subject::Given(&graph),
             inputs: parameters[carries..].iter().map(|v| v.id()).collect(),
             outputs: stacks.iter().map(|i| stacked[*i].id()).collect(),
             state: parameters.iter().zip(carried).map(|(old, new)| (old.id(), new.id())).collect(),

@@ -18,8 +18,7 @@ use super::words::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::call::{Call, RowStep, RowWork};
 use crate::exec::fits;
-use crate::exec::lower::About;
-use crate::exec::plan::{Plan, Room, Slot, Step};
+use crate::exec::plan::{About, Plan, Room, Slot, Step};
 use crate::exec::within::{Choice, Cycle, Output};
 use crate::ir::Type;
 use crate::origin::Origin;
