@@ -54,10 +54,15 @@ fn dependencies_point_one_way() {
     }
 }
 
-/// The rooms of the graph crate, and which others each may use. What a formula is made of stands first: those rooms know each
-/// other, the price of "one primitive, one file". Every other arrow goes back in this list.
+/// What is known without a graph: types, origins, errors.
+const GROUND: &str = "cache error origin types";
+/// What a formula is made of: these rooms know each other, the price of "one primitive, one file".
+const LANGUAGE: &str = "attribution body control copy ir mixed note precision prim repeat trim var walk";
+/// The rooms of the graph crate, and which others each may use, besides what is known without a graph. Every arrow goes back in
+/// this list.
 const ROOMS: &[(&str, &str)] = &[
-    ("body cache control copy error ir mixed note origin precision prim repeat trim var walk", ""),
+    (GROUND, ""),
+    (LANGUAGE, "language"),
     ("math", "language"),
     ("rewrite", "language"),
     ("diff", "language rewrite"),
@@ -69,16 +74,11 @@ const ROOMS: &[(&str, &str)] = &[
 ];
 
 /// Arrows that go forth, each with its reason.
-const FORTH: &[(&str, &str, &str)] = &[
-    ("ir", "diff", "a graph keeps what was derived from its bodies"),
-    ("prim", "diff", "calls have the derivatives of their bodies"),
-    ("prim", "exec", "a primitive says which call of a plan it is"),
-];
+const FORTH: &[(&str, &str, &str)] = &[("prim", "exec", "a primitive says which call of a plan it is")];
 
 #[test]
 fn arrows_between_rooms_of_the_graph_point_one_way() {
     let src = root().join("crates/graph/src");
-    let language = ROOMS[0].0;
     let mut unused: Vec<_> = FORTH.iter().collect();
     let mut files = Vec::new();
     rust_files(&src, &mut files);
@@ -87,16 +87,16 @@ fn arrows_between_rooms_of_the_graph_point_one_way() {
         let first = inside.iter().next().expect("a name").to_string_lossy();
         let room = first.trim_end_matches(".rs");
         let found = ROOMS.iter().find(|(rooms, _)| rooms.split(' ').any(|r| r == room));
-        let (own, known) = found.unwrap_or_else(|| panic!("{} is in no room: list it", path.display()));
+        let (_, known) = found.unwrap_or_else(|| panic!("{} is in no room: list it", path.display()));
         let text = fs::read_to_string(path).expect("UTF-8");
         let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
         let uses = code.flat_map(|l| l.split("crate::").skip(1));
         let names =
             uses.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""));
         for other in names.filter(|n| n.starts_with(char::is_lowercase)) {
-            let of_language =
-                language.split(' ').any(|r| r == other) && (known.contains("language") || *own == language);
-            let fits = other == room || of_language || known.split(' ').any(|r| r == other);
+            let holds = |rooms: &str| rooms.split(' ').any(|r| r == other);
+            let of_language = known.contains("language") && holds(LANGUAGE);
+            let fits = other == room || holds(GROUND) || of_language || holds(known);
             let forth = FORTH.iter().find(|(from, to, _)| *from == room && *to == other);
             assert!(
                 fits || forth.is_some(),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use crate::copy::between;
 use crate::error::Result;
-use crate::ir::{Args, Graph, Node, NodeId, Type};
+use crate::ir::{Graph, Node};
 use crate::origin::{Origin, Phase};
-use crate::prim::Op;
 use crate::prim::leaf::Parameter;
+use crate::prim::{Mode, Op};
+use crate::types::{Args, NodeId, Type};
 use crate::var::Var;
 use crate::walk;
 
@@ -285,5 +286,40 @@ impl fmt::Display for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} nodes)", self.nodes().len())
+    }
+}
+
+/// What may be asked of a body.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Request {
+    /// The tangents of its results.
+    Tangent { varies: Vec<bool>, mode: Mode },
+    /// The cotangents of parameters.
+    Transpose { linear: Vec<bool>, arriving: Vec<bool> },
+    /// Its results for many examples.
+    Batch { n: usize, axes: Vec<bool> },
+}
+
+/// The body that was asked for, and which of its possible results it has; `None` if it has none.
+pub(crate) type Answer = Option<(Body, Vec<bool>)>;
+
+/// All that has been made of the bodies of a graph.
+pub(crate) type Derived = HashMap<(Body, Request), Answer>;
+
+impl Graph {
+    /// What was asked for of `body`, made if it is asked for the first time.
+    pub(crate) fn once(
+        &self,
+        body: &Body,
+        request: Request,
+        make: impl FnOnce() -> Result<Answer>,
+    ) -> Result<Answer> {
+        let key = (body.clone(), request);
+        if let Some(known) = self.derived.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let made = make()?;
+        self.derived.borrow_mut().insert(key, made.clone());
+        Ok(made)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::prim::Op;
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk::{self, IdSet};
 

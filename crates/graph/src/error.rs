@@ -4,8 +4,8 @@ use std::fmt;
 
 use chainrule_tensor as tensor;
 
-use crate::ir::Type;
 use crate::origin::Origin;
+use crate::types::Type;
 
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -41,6 +41,7 @@
 //! planning and running · `check` the gradient check · `text` dumps, DOT, equations · `picture` SVG.
 #![forbid(unsafe_code)]
 
+mod attribution;
 mod body;
 mod cache;
 pub mod check;
@@ -62,9 +63,11 @@ mod repeat;
 mod rewrite;
 mod text;
 mod trim;
+mod types;
 mod var;
 mod walk;
 
+pub use attribution::{BlameGuard, PassedGuard, ScopeGuard};
 pub use body::Body;
 pub use cache::Cache;
 pub use chainrule_tensor::kernels::Kind;
@@ -80,7 +83,7 @@ pub use exec::compile::{Compiler, Optimise};
 pub use exec::compiled::Compiled;
 pub use exec::function::{Function, value_and_grad};
 pub use exec::profile::{Profile, ProfiledStep};
-pub use ir::{Args, Graph, Node, NodeId, Type};
+pub use ir::{Graph, Node};
 pub use math::clip::Bounds;
 pub use math::norm::MatrixNorm;
 pub use math::resize::{Around, Resize};
@@ -88,7 +91,7 @@ pub use math::samples::compositions;
 pub use math::slide::{Padding, PerAxis, Slide};
 pub use math::systems::Triangular;
 pub use mixed::Mixed;
-pub use origin::{BlameGuard, Origin, PassedGuard, Phase, ScopeGuard};
+pub use origin::{Origin, Phase};
 pub use picture::Picture;
 pub use precision::Precision;
 pub use prim::custom::CustomOp;
@@ -96,4 +99,5 @@ pub use prim::{Formula, Op, Sample, samples};
 pub use text::equations::{Equation, Equations};
 pub use text::frames::Within;
 pub use text::saved::{Saved, SavedValue};
+pub use types::{Args, NodeId, Type};
 pub use var::{Operand, OperandValue, Var};

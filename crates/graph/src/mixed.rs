@@ -7,9 +7,10 @@ use chainrule_tensor::Format;
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId};
+use crate::ir::Graph;
 use crate::origin::Phase;
 use crate::prim::Op;
+use crate::types::NodeId;
 use crate::var::Var;
 
 /// Which operations take and give numbers of 16 bits: all, those of some names, those in some scopes, or both.

@@ -5,7 +5,8 @@ use chainrule_tensor::Shape;
 use chainrule_tensor::kernels::Kind;
 
 use crate::copy::between;
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::Graph;
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 
 /// A closure being recorded for many runs.

@@ -7,9 +7,10 @@ pub(crate) mod saved;
 use std::fmt::{self, Write};
 
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::origin::Phase;
 use crate::prim::Op;
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk;
 

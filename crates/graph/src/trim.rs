@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chainrule_tensor::Tensor;
 
 use crate::error::Result;
-use crate::ir::{Graph, Inner, NodeId};
+use crate::ir::{Graph, Inner};
 use crate::prim::Op;
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk::{self, IdMap};
 

@@ -9,10 +9,10 @@ use chainrule_tensor::kernels::elementwise::Binary;
 use chainrule_tensor::{Shape, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Type, type_of};
+use crate::ir::Graph;
 use crate::origin::Origin;
-use crate::precision::Precision;
 use crate::prim::Op;
+use crate::types::{NodeId, Type, type_of};
 
 /// A value in a graph: a reference to the graph and a position in it, so it is `Copy` and formulas read as
 /// mathematics.
@@ -114,28 +114,6 @@ impl<'g> Var<'g> {
                 1
             }
         }
-    }
-
-    /// Computes the value, with every leaf at its bound value.
-    ///
-    /// Reals are computed in f32 if there are reals among the values of the graph's leaves and constants and all of
-    /// them are f32, else in f64. Single numbers that are no leaves have no say.
-    ///
-    /// The values asked for last are kept, unless they are large, and what is made from them starts there: a loop that
-    /// asks for the value of each step computes each step once.
-    ///
-    /// # Errors
-    /// The error of a poisoned value; an unbound input.
-    pub fn value(self) -> Result<Tensor> {
-        let precision = Precision::of_leaves(self.graph);
-        if let Some(value) = self.graph.inner.borrow_mut().known.get(&(self.id, precision)) {
-            return Ok(value.clone());
-        }
-        let mut compiler = self.graph.compiler(&[], &[self]).precision(precision);
-        compiler.known = self.graph.known(precision);
-        let value = compiler.build()?.run(&[])?[0].clone();
-        self.graph.remember(self.id, precision, &value);
-        Ok(value)
     }
 
     #[track_caller]

@@ -8,7 +8,8 @@ use std::collections::BinaryHeap;
 use chainrule_tensor::Tensor;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
+use crate::types::NodeId;
 
 /// Something for each of some nodes; which nodes these are costs nothing in a graph of many more.
 pub(crate) type IdMap<T> = FxHashMap<NodeId, T>;

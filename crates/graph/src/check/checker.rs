@@ -12,10 +12,10 @@ use crate::copy::between;
 use crate::diff::broken::where_broken;
 use crate::diff::jvp::jvp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::NodeId;
 use crate::precision::Precision;
 use crate::prim::Op;
 use crate::rewrite::expand::expand;
+use crate::types::NodeId;
 use crate::var::Var;
 
 /// How a gradient is checked.

@@ -5,8 +5,9 @@ use std::fmt;
 use super::hypothesis::Hypothesis;
 use super::replay::{operands, operation};
 use super::report::Worst;
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::Graph;
 use crate::origin::Origin;
+use crate::types::{NodeId, Type};
 
 /// An operation whose own derivative is wrong.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,10 +10,11 @@ use super::probe::{draw, wide};
 use super::search;
 use crate::body::Body;
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::precision::Precision;
 use crate::prim::Op;
 use crate::prim::loops::{Loop, LoopArgs};
+use crate::types::NodeId;
 use crate::var::Var;
 
 /// Steps that are looked into.
@@ -83,7 +84,7 @@ impl Evaluated {
 }
 
 fn recorded<'g>(graph: &'g Graph, body: &Body, given: Option<&[Tensor]>) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
-    let leaf = |(i, ty): (usize, &crate::ir::Type)| {
+    let leaf = |(i, ty): (usize, &crate::types::Type)| {
         graph.new_leaf("value of a step", ty.clone(), given.map(|given| given[i].clone()))
     };
     let parameters: Vec<Var<'g>> = body.parameter_types().enumerate().map(leaf).collect();

@@ -12,9 +12,10 @@ use super::probe::{Probe, draw, reals, stir};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
 use crate::exec::compiled::Compiled;
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::precision::Precision;
 use crate::prim::Op;
+use crate::types::NodeId;
 
 /// The operation that `node` is a result of.
 pub(super) fn operation(graph: &Graph, node: NodeId) -> Node {

@@ -14,9 +14,10 @@ use super::replay::{Replay, Scene, operands, operation};
 use crate::copy::between;
 use crate::error::Result;
 use crate::exec::compile::Optimise;
-use crate::ir::{Graph, Node, NodeId, Type};
+use crate::ir::{Graph, Node};
 use crate::precision::Precision;
 use crate::prim::Op;
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 
 /// A culprit, where it stands, and how it was found.

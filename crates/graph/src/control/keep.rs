@@ -2,9 +2,10 @@
 
 use super::Result;
 use crate::body::Body;
-use crate::ir::{Graph, Type};
+use crate::ir::Graph;
 use crate::prim::call::Rule;
 use crate::prim::loops::Loop;
+use crate::types::Type;
 use crate::var::Var;
 
 /// What the backward pass of a [`Scan`](super::Scan) finds of its steps; the rest it computes again.

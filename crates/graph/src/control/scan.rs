@@ -5,10 +5,10 @@ use std::panic::Location;
 use super::keep::{self, Keep};
 use crate::body::Outline;
 use crate::error::{Error, Result};
-use crate::ir::Type;
 use crate::origin::Origin;
 use crate::prim::loops::Loop;
 use crate::prim::wrong_kind;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Carries `step` out once for each entry of the leading axes of `slices`, from the first to the last.

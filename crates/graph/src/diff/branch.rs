@@ -1,14 +1,14 @@
 //! A choice between formulas, differentiated and for many examples: each is a choice again.
 
-use super::derived::{batched_body, cotangent_body, tangent_body};
+use super::derived::{batched_body, cotangent_body, spread, tangent_body};
 use crate::body::Body;
 use crate::error::Result;
-use crate::ir::{Graph, Type};
+use crate::ir::Graph;
 use crate::prim::Mode;
 use crate::prim::branch::Branch;
-use crate::prim::call::spread;
 use crate::prim::rows::{Rows, choose};
 use crate::prim::{Site, Structured};
+use crate::types::Type;
 use crate::var::Var;
 
 impl Structured for Branch {

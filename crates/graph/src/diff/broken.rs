@@ -3,9 +3,10 @@
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind};
-use crate::ir::{Graph, NodeId};
+use crate::ir::Graph;
 use crate::prim::{Form, Op};
 use crate::rewrite::expand::expand;
+use crate::types::NodeId;
 use crate::walk::{self, IdSet};
 
 /// The error for a variable `x` that `y` does not depend on differentiably.

@@ -3,9 +3,9 @@
 use std::panic::Location;
 
 use crate::body::Outline;
-use crate::ir::NodeId;
 use crate::prim::Op;
 use crate::prim::call::Rule;
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk::{self, IdSet};
 

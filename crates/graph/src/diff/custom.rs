@@ -2,13 +2,17 @@
 
 use std::panic::Location;
 
-use super::derived::cotangents_fit;
+use chainrule_tensor::kernels::Kind;
+
 use super::linearity::linear_since;
-use crate::body::Outline;
+use crate::body::{Body, Outline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::Graph;
 use crate::origin::{Origin, Phase};
 use crate::prim::call::Rule;
+use crate::prim::custom::Custom;
+use crate::prim::pushforward::Pushforward;
+use crate::prim::{Mode, Site, Structured};
 use crate::var::Var;
 
 impl Graph {
@@ -162,4 +166,75 @@ impl Graph {
             Err(error) => self.poison(error.placed(self.origin(at))),
         }
     }
+}
+
+impl Custom {
+    /// The user's vjp as a formula of its own, over arguments and result of these types and its cotangent.
+    fn rule(&self, site: &Site<'_, '_>) -> Result<Body> {
+        let y = site.y.ty();
+        let types = site.x.iter().map(|x| x.ty()).chain([y.clone(), y]);
+        let rule = Body::trace(site.y.graph, types, |g, all| {
+            // The rule has the line of the operation, unless it has one of the user's own.
+            let _line = g.blame_origin(site.y.origin());
+            let (x, rest) = all.split_at(site.x.len());
+            let found = self.0.vjp(x, rest[0], rest[1]);
+            // An error within the rule has its own place.
+            g.admit(self.0.name(), &found)?;
+            cotangents_fit(self.0.name(), &found, x).map_err(|error| error.placed(site.y.origin()))?;
+            Ok(found)
+        })?;
+        Ok(rule.in_phase(Phase::Backward))
+    }
+}
+
+impl Structured for Custom {
+    fn tangents<'g>(
+        &self,
+        t: &[Option<Var<'g>>],
+        mode: Mode,
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>> {
+        let (name, given) = (self.0.name(), site.x.len());
+        let varying = (0..given).filter(|i| t[*i].is_some()).collect();
+        let push = Pushforward { name, rule: self.rule(site)?, given, varying };
+        let tangents: Vec<Var<'g>> = t.iter().flatten().copied().collect();
+        push.record(&tangents, &[site.x, &[site.y]].concat(), mode).map(|found| vec![Some(found)])
+    }
+
+    fn cotangents<'g>(
+        &self,
+        _: &[Option<Var<'g>>],
+        linear: &[bool],
+        site: &Site<'_, 'g>,
+    ) -> Result<Vec<Option<Var<'g>>>> {
+        let _ = linear;
+        let why = format!("{} is not linear in the tangents that it is applied to", self.0.name());
+        Err(Error::new(ErrorKind::Gradient(why)).placed(site.y.origin()))
+    }
+}
+
+/// The rule that a vjp of the user's is, from what it `found` for arguments `x`: one cotangent of its type for each.
+///
+/// # Errors
+/// Another number of cotangents; one of another type than its argument.
+fn cotangents_fit<'g>(name: &str, found: &[Var<'g>], x: &[Var<'g>]) -> Result<()> {
+    let Some(first) = x.first() else { return Ok(()) };
+    let refuse = |why: String, x: Var<'g>, hint: &str| {
+        Err(Error::new(ErrorKind::Rule(why)).operand("argument", x.ty(), x.origin()).hint(hint))
+    };
+    first.graph.admit("custom rule", found)?;
+    if found.len() != x.len() {
+        let why =
+            format!("the vjp of `{name}` returned {} cotangents for {} arguments", found.len(), x.len());
+        return refuse(why, *first, "return one cotangent per argument, in their order");
+    }
+    for (i, (ct, x)) in found.iter().zip(x).enumerate() {
+        if ct.ty() != x.ty() && x.kind() == Kind::Real {
+            let why =
+                format!("the vjp of `{name}` returned a cotangent of type {} for argument {i}", ct.ty());
+            let hint = "a cotangent has its argument's type; sum over the axes that were broadcast";
+            return refuse(why, *x, hint);
+        }
+    }
+    Ok(())
 }

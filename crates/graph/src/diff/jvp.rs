@@ -3,9 +3,10 @@
 use std::panic::Location;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::origin::{Origin, Phase};
 use crate::prim::{Form, Mode, Site};
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk::{self, IdMap, IdSet};
 

@@ -6,8 +6,9 @@ use chainrule_tensor::Tensor;
 use chainrule_tensor::kernels::Kind;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::prim::{Form, Op};
+use crate::types::NodeId;
 use crate::var::Var;
 
 /// What is known of a node, as a function of the seeds.

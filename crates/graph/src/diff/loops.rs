@@ -9,12 +9,13 @@ use super::transpose::transpose;
 use crate::body::{Body, Outline};
 use crate::copy::between;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::Graph;
 use crate::origin::{Origin, Phase};
 use crate::prim::Mode;
 use crate::prim::loops::Loop;
 use crate::prim::rows::Rows;
 use crate::prim::{Op, Site, Structured};
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 use crate::walk::IdSet;
 

@@ -6,6 +6,7 @@
 
 mod branch;
 pub(crate) mod broken;
+mod call;
 pub(crate) mod checkpoint;
 mod custom;
 pub(crate) mod derived;
@@ -14,5 +15,6 @@ pub(crate) mod jacobian;
 pub(crate) mod jvp;
 pub(crate) mod linearity;
 mod loops;
+mod pushforward;
 pub(crate) mod transpose;
 pub(crate) mod vmap;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::panic::Location;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId};
+use crate::ir::Graph;
 use crate::origin::{Origin, Phase};
 use crate::prim::part::result_types;
 use crate::prim::place::{is_padding, joined};
 use crate::prim::{Form, Op, Site};
+use crate::types::NodeId;
 use crate::var::Var;
 
 use super::jvp::{record_tangents, refuse_discrete};

@@ -5,10 +5,11 @@ use std::panic::Location;
 
 use crate::copy::rerecord;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::Graph;
 use crate::origin::Origin;
 use crate::prim::Form;
 use crate::prim::rows::{Rows, repeat};
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 
 /// Applies `f` to each entry of the leading axis of `examples`, all at once: `f` is called a single time, with

@@ -6,8 +6,8 @@ use chainrule_tensor::kernels::copy;
 use chainrule_tensor::{DType, Layout, Tensor};
 
 use crate::error::{Error, ErrorKind};
-use crate::ir::Type;
 use crate::origin::Origin;
+use crate::types::Type;
 
 /// What is known of a step that is watched: its one node and the operands of that.
 #[derive(Clone)]

@@ -6,10 +6,11 @@ use super::compiled::Compiled;
 use super::passes;
 use super::plan::Plan;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId};
+use crate::ir::Graph;
 use crate::precision::Precision;
 use crate::prim::Op;
 use crate::rewrite::Rewritten;
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk::{IdMap, IdSet, Values};
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::call::{Call, RowStep, RowWork};
 use super::executor::Executor;
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use run::{clear, run};
 
 /// Carries out plans on this processor, with reals of type `T`. What has 16 bits is widened for each kernel that reads it.

@@ -5,7 +5,7 @@ use chainrule_tensor::{Format, Shape, Tensor};
 
 use super::call::Call;
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 
 /// Carries out the calls of a plan on memory of its own; [`Machine`](crate::plan::Machine) does the rest.
 ///

@@ -13,7 +13,7 @@ use super::plan::{Plan, Room, Slot};
 use super::rows::aligned;
 use super::verify::lies_within;
 use super::within::{Choice, Cycle, Output};
-use crate::ir::{Type, type_of};
+use crate::types::{Type, type_of};
 
 type Fits = Result<(), String>;
 

@@ -2,8 +2,8 @@
 
 use super::compile::{Compiler, Optimise, Subject};
 use crate::error::Result;
-use crate::ir::NodeId;
 use crate::prim::{Lowering, Op};
+use crate::types::NodeId;
 use crate::walk::{IdSet, live};
 
 /// A folded value may be this many elements; beyond, memory costs more than computing again.

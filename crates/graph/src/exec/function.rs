@@ -10,7 +10,8 @@ use crate::cache::Cache;
 use crate::precision::Precision;
 
 use crate::error::Result;
-use crate::ir::{Graph, type_of};
+use crate::ir::Graph;
+use crate::types::type_of;
 use crate::var::Var;
 
 /// A formula written as a closure, compiled once per signature (the shapes and dtypes of its arguments).

@@ -6,8 +6,9 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::compile::Compiler;
-use crate::ir::{Node, NodeId, Type};
+use crate::ir::Node;
 use crate::prim::{Lowering, Op};
+use crate::types::{NodeId, Type};
 use crate::walk::{IdMap, Values};
 
 /// A unit of work, in execution order.

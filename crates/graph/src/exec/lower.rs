@@ -15,11 +15,12 @@ use super::compile::{Compiler, Optimise};
 use super::fuse::Work;
 use super::plan::{About, Plan, Room, Slot, Step};
 use crate::error::Result;
-use crate::ir::{Node, NodeId, Type};
+use crate::ir::Node;
 use crate::origin::Origin;
 use crate::precision::Precision;
 use crate::prim::part::result_types;
 use crate::prim::{Lowering, Op};
+use crate::types::{NodeId, Type};
 use crate::walk::{IdMap, IdSet};
 
 /// Where a node's value is.

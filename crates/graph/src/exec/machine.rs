@@ -10,7 +10,7 @@ use super::call::Call;
 use super::executor::Executor;
 use super::plan::{Plan, Room, Slot, Step};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Type, type_of};
+use crate::types::{Type, type_of};
 
 /// A plan with the memory and the kernels that an executor has for it.
 ///

@@ -11,9 +11,9 @@ use super::anomaly::{Leaf, LeafPlace, Watch};
 use super::call::Call;
 use super::operation::Operation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Type, type_of};
 use crate::origin::Origin;
 use crate::precision::Precision;
+use crate::types::{Type, type_of};
 
 /// Part of a buffer, from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use chainrule_tensor::{Format, Shape, Tensor};
 use super::call::Call;
 use super::executor::Executor;
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 
 /// How often a kernel ran, and for how long in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

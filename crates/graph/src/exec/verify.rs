@@ -9,7 +9,7 @@ use super::call::Call;
 use super::compile::Compiler;
 use super::fits;
 use super::plan::Plan;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::walk::live;
 
 /// The types of what is asked for and given.

@@ -7,9 +7,10 @@ use super::label::Operand;
 use super::nodes::{self, Told};
 use super::style::{self, BACKWARD, FORWARD, TANGENT};
 use crate::error::Result;
-use crate::ir::{Graph, Node, Type};
+use crate::ir::{Graph, Node};
 use crate::origin::Phase;
 use crate::prim::Carried;
+use crate::types::Type;
 use crate::var::Var;
 
 /// What is given to a formula.

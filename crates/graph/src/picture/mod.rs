@@ -17,11 +17,12 @@ use std::collections::BTreeMap;
 use chainrule_sketch::Sketch;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Graph, NodeId};
+use crate::ir::Graph;
 use crate::precision::Precision;
 use crate::prim::Op;
 use crate::rewrite::Rewritten;
 use crate::rewrite::expand::expand;
+use crate::types::NodeId;
 use crate::var::Var;
 
 /// A picture of a graph, made by [`Graph::picture`]; [`svg`](Picture::svg) draws it.

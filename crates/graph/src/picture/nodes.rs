@@ -11,10 +11,11 @@ use super::bodies::{self, Source};
 use super::label::{self, Operand};
 use super::style::{self, BACKWARD, DERIVATIVE, FORWARD, KEPT, LEAF, PLACE, SAVED, SHAPE, TANGENT, VALUE};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Node, NodeId, Type};
+use crate::ir::Node;
 use crate::origin::Phase;
 use crate::precision::Precision;
 use crate::prim::Op;
+use crate::types::{NodeId, Type};
 use crate::walk;
 
 /// What a folded scope tells of a box in it.

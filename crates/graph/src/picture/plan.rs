@@ -9,9 +9,9 @@ use super::style::{self, BACKWARD, FORWARD, LEAF, PLACE, RESULT, SHAPE, TANGENT}
 use crate::exec::compiled::Compiled;
 use crate::exec::operation::{Operand, Operation};
 use crate::exec::plan::{Plan, Slot, Step};
-use crate::ir::type_of;
 use crate::origin::Origin;
 use crate::precision::Precision;
+use crate::types::type_of;
 
 impl Compiled {
     /// The plan as an SVG picture: arguments, states and constants on the left, then each step with the user's

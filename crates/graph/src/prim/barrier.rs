@@ -5,7 +5,7 @@ use chainrule_tensor::Layout;
 use super::rows::Rows;
 use super::{Derivative, Lowering, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Argument 0, available only after argument 1 has been computed.

@@ -8,7 +8,7 @@ use chainrule_tensor::{Layout, shape};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::{Operand, Var};
 
 /// An elementwise function of two arguments.

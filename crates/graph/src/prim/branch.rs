@@ -7,7 +7,7 @@ use super::{Carried, Derivative, Lowering, Primitive, Sample, wrong_kind};
 use crate::body::Body;
 use crate::control::cond;
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 
 /// The results of `yes` for the arguments behind the first, a truth value, where that holds, else those of `no`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

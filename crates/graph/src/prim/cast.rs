@@ -6,7 +6,7 @@ use chainrule_tensor::kernels::Kind;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Conversion to another kind.

@@ -10,7 +10,7 @@ use super::solve::square;
 use super::{Derivative, Lowering, Op, Primitive, Sample, Site, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The lower triangular L with L Lᵀ equal to the symmetric argument (…, n, n).

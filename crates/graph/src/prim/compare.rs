@@ -7,7 +7,7 @@ use chainrule_tensor::kernels::elementwise::Compare as Relation;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::{Operand, Var};
 
 /// An elementwise comparison of two values of equal shape and kind.

@@ -9,7 +9,8 @@ use super::slice::Slice;
 use super::{Derivative, Lowering, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::{Graph, Type};
+use crate::ir::Graph;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The arguments joined along `axis`.

@@ -9,7 +9,7 @@ use super::windows::{Along, Window};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The product of kernels, (groups, outputs, inputs, elements…), with the windows of a value, (batch, groups, inputs,

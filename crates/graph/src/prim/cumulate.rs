@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Running sums along `axis`.

@@ -6,16 +6,12 @@ use std::sync::Arc;
 
 use chainrule_tensor::{Layout, Tensor};
 
-use super::pushforward::Pushforward;
 use super::rows::Rows;
-use super::{Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
-use crate::body::Body;
-use crate::diff::derived::cotangents_fit;
-use crate::error::{Error, ErrorKind};
+use super::{Derivative, Lowering, Primitive, Sample, wrong_kind};
+use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::{Graph, Type};
-use crate::origin::Phase;
-use crate::prim::Mode;
+use crate::ir::Graph;
+use crate::types::Type;
 use crate::var::Var;
 
 /// An operation that the primitives do not offer: how it is computed, and how it is differentiated.
@@ -89,49 +85,6 @@ impl Custom {
     /// What the user wrote.
     pub fn op(&self) -> &dyn CustomOp {
         &*self.0
-    }
-
-    /// The user's vjp as a formula of its own, over arguments and result of these types and its cotangent.
-    fn rule(&self, site: &Site<'_, '_>) -> crate::Result<Body> {
-        let y = site.y.ty();
-        let types = site.x.iter().map(|x| x.ty()).chain([y.clone(), y]);
-        let rule = Body::trace(site.y.graph, types, |g, all| {
-            // The rule has the line of the operation, unless it has one of the user's own.
-            let _line = g.blame_origin(site.y.origin());
-            let (x, rest) = all.split_at(site.x.len());
-            let found = self.0.vjp(x, rest[0], rest[1]);
-            // An error within the rule has its own place.
-            g.admit(self.0.name(), &found)?;
-            cotangents_fit(self.0.name(), &found, x).map_err(|error| error.placed(site.y.origin()))?;
-            Ok(found)
-        })?;
-        Ok(rule.in_phase(Phase::Backward))
-    }
-}
-
-impl Structured for Custom {
-    fn tangents<'g>(
-        &self,
-        t: &[Option<Var<'g>>],
-        mode: Mode,
-        site: &Site<'_, 'g>,
-    ) -> crate::Result<Vec<Option<Var<'g>>>> {
-        let (name, given) = (self.0.name(), site.x.len());
-        let varying = (0..given).filter(|i| t[*i].is_some()).collect();
-        let push = Pushforward { name, rule: self.rule(site)?, given, varying };
-        let tangents: Vec<Var<'g>> = t.iter().flatten().copied().collect();
-        push.record(&tangents, &[site.x, &[site.y]].concat(), mode).map(|found| vec![Some(found)])
-    }
-
-    fn cotangents<'g>(
-        &self,
-        _: &[Option<Var<'g>>],
-        linear: &[bool],
-        site: &Site<'_, 'g>,
-    ) -> crate::Result<Vec<Option<Var<'g>>>> {
-        let _ = linear;
-        let why = format!("{} is not linear in the tangents that it is applied to", self.0.name());
-        Err(Error::new(ErrorKind::Gradient(why)).placed(site.y.origin()))
     }
 }
 

@@ -11,8 +11,8 @@ use super::solve::square;
 use super::{Derivative, Lowering, Primitive, Sample, Site, Structured, wrong_kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::call::Call;
-use crate::ir::Type;
 use crate::prim::Mode;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The factors of each matrix (…, m, n), in the order that [`Decomposition`] lists them.

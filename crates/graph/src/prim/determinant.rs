@@ -11,7 +11,7 @@ use super::solve::{safe, square};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The determinant, its sign, or the logarithm of its magnitude, of each matrix (…, n, n).

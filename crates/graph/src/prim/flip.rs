@@ -5,7 +5,7 @@ use chainrule_tensor::{Layout, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// `axis` in reverse order.

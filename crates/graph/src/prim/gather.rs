@@ -12,7 +12,7 @@ use super::scatter::ScatterAdd;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// From `x` (B…, n, R…) and integers `index` (B…, I…): `x[b, index[b, i], r]`, of shape (B…, I…, R…), where B are the

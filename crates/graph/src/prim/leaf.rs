@@ -10,7 +10,8 @@ use chainrule_tensor::{Layout, Shape, Tensor};
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::{Error, ErrorKind};
 use crate::exec::call::Call;
-use crate::ir::{Graph, Type};
+use crate::ir::Graph;
+use crate::types::Type;
 use crate::var::Var;
 
 /// A named leaf; its name and value stand in the graph at `index`.

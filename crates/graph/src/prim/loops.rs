@@ -7,7 +7,7 @@ use super::{Carried, Derivative, Lowering, Primitive, Sample, wrong_kind};
 use crate::body::Body;
 use crate::control::{Scan, scan};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 
 /// A body carried out `length` times, or as long as `test` holds and at most so often.
 ///

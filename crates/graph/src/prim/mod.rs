@@ -45,14 +45,14 @@ pub(crate) mod stop;
 pub(crate) mod unary;
 pub(crate) mod windows;
 
-use chainrule_tensor::kernels::Kind;
 use chainrule_tensor::{Compound, Layout, Shape};
 
 use crate::body::Body;
 use crate::error::{Error, ErrorKind};
 use crate::exec::call::Call;
 use crate::exec::elementwise::Instruction;
-use crate::ir::{Node, NodeId, Type};
+use crate::ir::Node;
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 use rows::Rows;
 

@@ -6,7 +6,7 @@ use chainrule_tensor::{Format, Layout};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The argument, rounded.

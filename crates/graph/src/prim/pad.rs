@@ -7,7 +7,7 @@ use super::slice::{Slice, fits};
 use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Zeros of length `len` along `axis`, with the argument's elements at `before`, `before + step`, ….

@@ -5,7 +5,8 @@ use chainrule_tensor::Layout;
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::ir::{Graph, Node, NodeId, Type};
+use crate::ir::{Graph, Node};
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 
 /// Result `index` of the operation that is its argument; result 0 is the operation's own node.

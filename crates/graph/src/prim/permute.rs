@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Axis `i` of the result is axis `axes[i]` of the argument.

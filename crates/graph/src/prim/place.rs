@@ -10,7 +10,7 @@ use super::slice::Slice;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Zeros of length `len` along `axis`, with the elements of argument `i` at `starts[i]`, `starts[i] + step`, …. No

@@ -2,13 +2,10 @@
 
 use chainrule_tensor::Layout;
 
-use super::{Derivative, Lowering, Primitive, Sample, Site, Structured};
+use super::{Derivative, Lowering, Primitive, Sample};
 use crate::body::Body;
-use crate::diff::derived::tangent_of_vjp;
-use crate::error::{ErrorKind, Result};
-use crate::ir::Type;
-use crate::prim::Mode;
-use crate::var::Var;
+use crate::error::ErrorKind;
+use crate::types::Type;
 
 /// J·t, where `rule` gives Jᵀ·ct. The arguments are the tangents of the arguments `varying`, then what the rule takes
 /// but for the cotangent: the arguments (as many as are `given`), the result, and what it uses besides.
@@ -21,54 +18,6 @@ pub struct Pushforward {
     pub(crate) rule: Body,
     pub(crate) given: usize,
     pub(crate) varying: Vec<usize>,
-}
-
-impl Pushforward {
-    /// J·t for `tangents`, one for each argument that varies.
-    ///
-    /// # Errors
-    /// In forward mode: a rule that is not linear in its cotangent.
-    pub(crate) fn record<'g>(self, tangents: &[Var<'g>], fixed: &[Var<'g>], mode: Mode) -> Result<Var<'g>> {
-        let graph = fixed[0].graph;
-        if mode == Mode::Reverse {
-            return Ok(graph.record(self.into(), &[tangents, fixed].concat()));
-        }
-        let y = fixed[self.given];
-        let args = [fixed, tangents].concat();
-        let body = tangent_of_vjp(graph, self.name, &self.rule, self.given, &self.varying)?;
-        Ok(body.map_or_else(|| y.like(0.0), |body| graph.inline(&body, &args)[0]))
-    }
-}
-
-impl Structured for Pushforward {
-    fn tangents<'g>(
-        &self,
-        t: &[Option<Var<'g>>],
-        mode: Mode,
-        site: &Site<'_, 'g>,
-    ) -> Result<Vec<Option<Var<'g>>>> {
-        // Linear in the tangents; those of what it takes besides are of no order that reverse mode asks for.
-        let n = self.varying.len();
-        let varying = (0..n).filter(|i| t[*i].is_some()).map(|i| self.varying[i]).collect();
-        let push = Pushforward { varying, ..self.clone() };
-        let tangents: Vec<Var<'g>> = t[..n].iter().flatten().copied().collect();
-        push.record(&tangents, &site.x[n..], mode).map(|found| vec![Some(found)])
-    }
-
-    fn cotangents<'g>(
-        &self,
-        ct: &[Option<Var<'g>>],
-        linear: &[bool],
-        site: &Site<'_, 'g>,
-    ) -> Result<Vec<Option<Var<'g>>>> {
-        let graph = site.y.graph;
-        let fixed = &site.x[self.varying.len()..];
-        let (before, captures) = fixed.split_at(self.given + 1);
-        let Some(ct) = ct[0] else { return Ok(vec![None; linear.len()]) };
-        let args: Vec<Var<'g>> = before.iter().chain([&ct]).chain(captures).copied().collect();
-        let found = graph.inline(&self.rule, &args);
-        Ok((0..linear.len()).map(|i| Some(found[*self.varying.get(i)?])).collect())
-    }
 }
 
 impl Primitive for Pushforward {

@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Uniform reals in [0, 1): a function of the key (the last axis of the argument) and of `stream`. The axes before it

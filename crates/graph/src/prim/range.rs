@@ -8,7 +8,7 @@ use chainrule_tensor::kernels::Kind;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The argument, after a check that every element lies in the range.

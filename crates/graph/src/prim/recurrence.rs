@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// y₀ = b₀ and yᵢ = aᵢ·yᵢ₋₁ + bᵢ along `axis`, for argument 0, a, and argument 1, b. a₀ has no part in it.

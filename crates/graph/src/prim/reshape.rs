@@ -5,7 +5,7 @@ use chainrule_tensor::{Compound, Error, Layout, Lengths, Shape, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// A new shape of equal size.

@@ -3,7 +3,8 @@
 use chainrule_tensor::Tensor;
 
 use super::Op;
-use crate::ir::{Graph, Type};
+use crate::ir::Graph;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Arguments of which some have a further leading axis, one entry per example; the others are shared by all

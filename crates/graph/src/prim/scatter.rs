@@ -11,7 +11,7 @@ use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// From `updates` (B…, I…, R…) and integers `index` (B…, I…): zeros of (B…, n, R…) with each update added at

@@ -6,7 +6,7 @@ use chainrule_tensor::{Layout, shape};
 use super::{Derivative, Lowering, Op, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::{Operand, Var};
 
 /// `if x[0] { x[1] } else { x[2] }`, elementwise on equal shapes.

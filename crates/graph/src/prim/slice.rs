@@ -7,7 +7,7 @@ use chainrule_tensor::{Error, Layout, shape};
 use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, within};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// Elements `start`, `start + step`, …, `len` of them, of one axis.

@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::{Derivative, Lowering, Op, Primitive, Sample, Site, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::call::Call;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The x with A x = b, or Aᵀ x = b, where A is the `part` of argument 0 (…, n, n) and b is argument 1 (…, n, k).

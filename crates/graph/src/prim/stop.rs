@@ -4,7 +4,7 @@ use chainrule_tensor::Layout;
 
 use super::{Derivative, Lowering, Op, Primitive, Sample};
 use crate::error::ErrorKind;
-use crate::ir::Type;
+use crate::types::Type;
 use crate::var::Var;
 
 /// The argument, cut off from differentiation.

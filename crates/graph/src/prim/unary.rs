@@ -6,8 +6,8 @@ use chainrule_tensor::kernels::elementwise::Unary as Function;
 use super::{Derivative, Lowering, Primitive, Sample, wrong_kind};
 use crate::error::ErrorKind;
 use crate::exec::elementwise::Instruction;
-use crate::ir::Type;
 use crate::prim::Op;
+use crate::types::Type;
 use crate::var::Var;
 
 /// An elementwise function.

@@ -1,8 +1,9 @@
 //! Calls replaced by what they call, so that the planner sees plain operations.
 
 use crate::body::Body;
-use crate::ir::{Graph, NodeId};
+use crate::ir::Graph;
 use crate::prim::Op;
+use crate::types::NodeId;
 use crate::var::Var;
 
 use super::{Rewritten, args_of, copied, rewrite};

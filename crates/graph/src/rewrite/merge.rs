@@ -3,9 +3,10 @@
 use rustc_hash::FxHashMap;
 
 use crate::body::Body;
-use crate::ir::{Args, Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::prim::Op;
 use crate::prim::loops::{Loop, LoopArgs};
+use crate::types::{Args, NodeId};
 use crate::var::Var;
 use crate::walk::{IdMap, Values, live};
 

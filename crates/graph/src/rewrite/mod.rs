@@ -3,8 +3,9 @@
 pub(crate) mod expand;
 pub(crate) mod merge;
 
-use crate::ir::{Graph, Node, NodeId};
+use crate::ir::{Graph, Node};
 use crate::prim::Op;
+use crate::types::NodeId;
 use crate::var::Var;
 use crate::walk::{IdMap, Values};
 

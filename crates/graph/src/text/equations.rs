@@ -9,10 +9,11 @@ use chainrule_tensor::kernels::elementwise::{Binary, Unary};
 use super::frames::{self, Within, within};
 use crate::diff::transpose::vjp;
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId, Type};
+use crate::ir::{Graph, Node};
 use crate::origin::Origin;
 use crate::prim::Op;
 use crate::rewrite::expand::expand;
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 use crate::walk;
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::Result;
-use crate::ir::{Graph, Node, NodeId, Type};
+use crate::ir::{Graph, Node};
 use crate::origin::{Origin, Phase};
 use crate::precision::Precision;
 use crate::prim::{Lowering, Op};
 use crate::rewrite::expand::expand;
 use crate::rewrite::merge::merge;
+use crate::types::{NodeId, Type};
 use crate::var::Var;
 use crate::walk::{self, Values};
 

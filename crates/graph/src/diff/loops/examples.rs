@@ -6,9 +6,10 @@ use super::settled;
 use crate::body::Body;
 use crate::diff::derived::of_examples;
 use crate::error::Result;
-use crate::ir::{Graph, Type};
+use crate::ir::Graph;
 use crate::prim::loops::Loop;
 use crate::prim::rows::{Rows, choose, repeat};
+use crate::types::Type;
 use crate::var::Var;
 
 impl Loop {

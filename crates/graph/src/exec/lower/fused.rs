@@ -8,8 +8,8 @@ use super::{Lowerer, Place};
 use crate::exec::call::Call;
 use crate::exec::elementwise::Instruction;
 use crate::exec::operation::{Operand, Operation};
-use crate::ir::NodeId;
 use crate::prim::Lowering;
+use crate::types::NodeId;
 use crate::walk::IdMap;
 
 impl Lowerer<'_> {

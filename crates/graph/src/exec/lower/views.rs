@@ -5,8 +5,9 @@ use chainrule_tensor::{Compound, Layout};
 
 use super::{Lowerer, Place};
 use crate::exec::call::Call;
-use crate::ir::{Node, NodeId, Type};
+use crate::ir::Node;
 use crate::prim::{Lowering, Op};
+use crate::types::{NodeId, Type};
 
 impl Lowerer<'_> {
     /// For each argument of a kernel, the view as which it is read if that is one that no layout describes.

@@ -6,9 +6,10 @@ use rustc_hash::FxHashMap;
 
 use super::{Lowerer, Place};
 use crate::exec::anomaly::{self, Leaf, LeafPlace, Watch};
-use crate::ir::{Node, NodeId};
+use crate::ir::Node;
 use crate::origin::Origin;
 use crate::prim::Op;
+use crate::types::NodeId;
 
 impl Lowerer<'_> {
     /// In anomaly mode: has the step just made, which carries out one node, looked at.

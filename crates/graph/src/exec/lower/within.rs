@@ -10,10 +10,11 @@ use crate::exec::call::Call;
 use crate::exec::compile::{Compiler, Subject};
 use crate::exec::plan::Plan;
 use crate::exec::within::{Choice, Cycle, Output};
-use crate::ir::{Graph, NodeId, Type};
+use crate::ir::Graph;
 use crate::prim::branch::Branch;
 use crate::prim::loops::Loop;
 use crate::prim::part::result_types;
+use crate::types::{NodeId, Type};
 
 impl Lowerer<'_> {
     /// The results of node `id` that are needed, by number.

@@ -20,10 +20,10 @@ use crate::exec::call::{Call, RowStep, RowWork};
 use crate::exec::fits;
 use crate::exec::plan::{About, Plan, Room, Slot, Step};
 use crate::exec::within::{Choice, Cycle, Output};
-use crate::ir::Type;
 use crate::origin::Origin;
 use crate::precision::Precision;
 use crate::prim::range::Range;
+use crate::types::Type;
 
 impl Plan {
     /// The plan that `text` says, as printing one gives it. Its errors name the line of this call.
