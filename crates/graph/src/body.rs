@@ -197,15 +197,13 @@ impl Graph {
     }
 }
 
-impl Graph {
-    /// Whether a node is a number or constant, or one in another form.
-    pub(crate) fn is_made_of_numbers(&self, id: NodeId) -> bool {
-        made_of_numbers(&self.inner.borrow().nodes, id, 8)
-    }
-}
-
 fn ids<'a>(vars: &'a [Var<'_>]) -> impl Iterator<Item = NodeId> + use<'a> {
     vars.iter().map(|v| v.id)
+}
+
+/// Whether a node is a number or constant, or one in another form.
+pub(crate) fn is_made_of_numbers(nodes: &[Node], id: NodeId) -> bool {
+    made_of_numbers(nodes, id, 8)
 }
 
 /// Whether a node is a number or constant, or one in another form, looking back through `depth` operations.

@@ -19,6 +19,10 @@ const STEPS: &[Step] = &[
     },
     |w, h, x| (h.insert_axis(0).matmul(w.insert_axis(1) * x.insert_axis(0)).tanh().sum(0), h.exp().sum(..)),
     |_, h, x| (h + x, h.square()),
+    |w, h, x| {
+        let (gate, new) = ((h * w + x).sigmoid(), (h - x * w).tanh());
+        (gate * new + (1.0 - gate) * h, gate)
+    },
     |w, h, _| ((h * 0.5).sin(), w.cos() + h),
     |w, h, x| {
         let h = (h * x).checkpoint(&[h]).sin().checkpoint(&[h, w]);
@@ -410,6 +414,21 @@ fn what_happens_inside_is_told_with_line_and_step() {
     let saved = g.saved_for_backward(&d, chainrule_graph::Precision::F64).expect("a list");
     let kept: Vec<&str> = saved.values.iter().map(|v| v.op.as_str()).collect();
     assert!(saved.bytes() == 3 * 32 && kept.contains(&"ln") && kept.contains(&"cos"), "{saved}");
+}
+
+#[test]
+fn a_loop_stores_nothing_that_is_cheaply_made_of_what_it_stores_besides() {
+    let g = Graph::new();
+    let (x, w, h) = (g.leaf("x", [[0.5], [0.2], [1.0], [-0.3]]), g.leaf("w", [0.3]), g.leaf("h", [1.0]));
+    let (last, _) = scan(&[h], &[x], |h, x| {
+        let (gate, new) = ((h[0] * w + x[0]).sigmoid(), (h[0] - x[0] * w).tanh());
+        Ok((vec![gate * new + (1.0 - gate) * h[0]], vec![]))
+    })
+    .expect("a loop");
+    let d = last[0].sum(..).grad(&[x, w]).expect("a gradient");
+    let saved = g.saved_for_backward(&d, chainrule_graph::Precision::F64).expect("a list");
+    // The gate, the new value and the carry; their differences and the gate's slope are made of these.
+    assert_eq!(saved.bytes(), 3 * 4 * 8, "{saved}");
 }
 
 #[test]

@@ -5,11 +5,13 @@ mod examples;
 use std::collections::HashMap;
 use std::panic::Location;
 
+use smallvec::SmallVec;
+
 use super::transpose::transpose;
-use crate::body::{Body, Outline};
+use crate::body::{Body, Outline, is_made_of_numbers};
 use crate::copy::between;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::Graph;
+use crate::ir::{Graph, Node};
 use crate::origin::{Origin, Phase};
 use crate::prim::Mode;
 use crate::prim::loops::Loop;
@@ -306,9 +308,8 @@ impl Split {
         // What the transpose uses of the forward half.
         let given: Vec<Var<'_>> = cts.iter().chain(&sums).chain(&stack_cts).copied().collect();
         let used = g.outline(&given, &results).captures;
-        let mut roots: Vec<Var<'_>> = used.into_iter().map(|v| root(g, v)).collect();
-        roots.sort_by_key(|v| v.id);
-        roots.dedup_by_key(|v| v.id);
+        let free: IdSet = fixed[l.carries..].iter().flatten().map(|v| v.id).collect();
+        let roots = roots(g, used, &free);
         let place = |v: &Var<'_>| fixed.iter().position(|x| x.is_some_and(|x| x.id == v.id));
         let is_slice = |v: &Var<'_>| place(v).filter(|i| (l.carries..l.carries + l.slices).contains(i));
         let varying: Vec<Var<'_>> = fixed[..l.carries + l.slices].iter().flatten().copied().collect();
@@ -332,26 +333,69 @@ impl Split {
     }
 }
 
-/// What a value is cheaply made of: storing that instead costs no more, and one value may serve several.
-fn root<'g>(graph: &'g Graph, mut v: Var<'g>) -> Var<'g> {
-    loop {
-        let node = graph.node(v.id);
-        let cheap = matches!(
-            node.op,
-            Op::Binary(_)
-                | Op::Compare(_)
-                | Op::Select(_)
-                | Op::Cast(_)
-                | Op::Broadcast(_)
-                | Op::Reshape(_)
-                | Op::Permute(_)
-        );
-        let mut made_of: Vec<NodeId> =
-            node.args.iter().copied().filter(|a| !graph.is_made_of_numbers(*a)).collect();
-        made_of.dedup();
-        match made_of[..] {
-            [only] if cheap => v = graph.var(only),
-            _ => return v,
+/// What is to be stored so that all `used` values can be had: of a value that is cheaply made of one other, that other, which
+/// may serve several; and none that is cheaply made of others that are stored anyway, or are `free`.
+fn roots<'g>(graph: &'g Graph, used: Vec<Var<'g>>, free: &IdSet) -> Vec<Var<'g>> {
+    let nodes = &graph.inner.borrow().nodes;
+    let mut roots: Vec<NodeId> = used.into_iter().map(|v| root(nodes, v.id)).collect();
+    roots.sort();
+    roots.dedup();
+    let mut stored: IdSet = roots.iter().copied().chain(free.iter().copied()).collect();
+    for id in roots.iter().rev().filter(|id| !free.contains(id)) {
+        stored.remove(id);
+        if !is_made_of(nodes, *id, &stored, DEEP, &mut IdSet::default()) {
+            stored.insert(*id);
         }
     }
+    let mut found = IdSet::default();
+    for id in roots {
+        is_made_of(nodes, id, &stored, DEEP, &mut found);
+    }
+    let mut found: Vec<NodeId> = found.into_iter().collect();
+    found.sort();
+    found.into_iter().map(|id| graph.var(id)).collect()
+}
+
+/// A value made by a longer chain of operations is stored.
+const DEEP: usize = 8;
+
+/// Whether an operation costs about as much as to read what it makes.
+fn is_cheap(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Binary(_)
+            | Op::Compare(_)
+            | Op::Select(_)
+            | Op::Cast(_)
+            | Op::Broadcast(_)
+            | Op::Reshape(_)
+            | Op::Permute(_)
+    )
+}
+
+/// Follows a value to the one that it is cheaply made of, as far as there is only one.
+fn root(nodes: &[Node], mut id: NodeId) -> NodeId {
+    loop {
+        let node = &nodes[id.index()];
+        let mut made_of: SmallVec<[NodeId; 3]> =
+            node.args.iter().copied().filter(|a| !is_made_of_numbers(nodes, *a)).collect();
+        made_of.dedup();
+        match made_of[..] {
+            [only] if is_cheap(&node.op) => id = only,
+            _ => return id,
+        }
+    }
+}
+
+/// Whether a value is `stored`, or made of such by a few cheap operations; `found` gets those that it is made of.
+fn is_made_of(nodes: &[Node], id: NodeId, stored: &IdSet, depth: usize, found: &mut IdSet) -> bool {
+    if stored.contains(&id) {
+        found.insert(id);
+        return true;
+    }
+    let node = &nodes[id.index()];
+    is_made_of_numbers(nodes, id)
+        || (depth > 0
+            && is_cheap(&node.op)
+            && node.args.iter().all(|a| is_made_of(nodes, *a, stored, depth - 1, found)))
 }

@@ -201,8 +201,8 @@ impl Call {
     /// The same, with input `i` read as a view that no layout describes, if such a call reads it so.
     pub(crate) fn read_as(&mut self, i: usize, view: &Compound) -> bool {
         let Call::MatMul { a, b } = self else { return false };
-        let shapes = [a.shape(), b.shape()];
-        if shapes[i] != view.shape() || !MatMul::reads(&shapes[0], &shapes[1], view) {
+        let own = if i == 0 { a.shape() } else { b.shape() };
+        if own != view.shape() || !MatMul::reads(view) {
             return false;
         }
         *(if i == 0 { a } else { b }) = view.merged();

@@ -11,6 +11,8 @@ mod pack;
 mod skinny;
 mod tile;
 
+use std::mem::MaybeUninit;
+
 use smallvec::SmallVec;
 
 use super::level::Level;
@@ -20,7 +22,7 @@ use crate::compound::{self, Compound};
 use crate::{Error, Layout, Real, Result, Shape, shape};
 
 use axes::Axes;
-use blocked::{Block, Product};
+use blocked::{Block, DEEPEST, Product};
 use skinny::Skinny;
 
 /// Multiplications that are worth a second thread.
@@ -145,8 +147,44 @@ impl Operand {
     }
 
     /// The strides of the outer and of the inner axis, if each is one axis.
-    fn strides(&self) -> [isize; 2] {
-        [self.outer.stride().unwrap_or(0), self.inner.stride().unwrap_or(0)]
+    fn strides(&self) -> Option<[isize; 2]> {
+        Some([self.outer.stride()?, self.inner.stride()?])
+    }
+
+    /// Where elements of the outer and of the inner axis, of each the first and how many, lie with one stride for each axis:
+    /// copied to `memory` if they do not.
+    ///
+    /// # Safety
+    /// All these elements are in bounds, counted from `x`, and the memory holds as many, unless each axis has one stride.
+    unsafe fn evenly<T: Real>(
+        &self,
+        x: *const T,
+        [outer, inner]: [[usize; 2]; 2],
+        memory: &mut [T],
+    ) -> (*const T, [isize; 2]) {
+        if let Some(strides) = self.strides() {
+            return (x.wrapping_offset(self.outer.offset(outer[0]) + self.inner.offset(inner[0])), strides);
+        }
+        let mut to = memory.as_mut_ptr();
+        let mut room = [const { MaybeUninit::uninit() }; DEEPEST];
+        for i in outer[0]..outer[0] + outer[1] {
+            let row = self.outer.offset(i);
+            for start in (inner[0]..inner[0] + inner[1]).step_by(DEEPEST) {
+                let len = DEEPEST.min(inner[0] + inner[1] - start);
+                for run in self.inner.runs(start, len, &mut room) {
+                    let from = x.wrapping_offset(row + run.at);
+                    // SAFETY: the caller's promise; the memory holds as many elements as there are.
+                    unsafe {
+                        match run.step {
+                            1 => to.copy_from_nonoverlapping(from, run.len),
+                            step => (0..run.len).for_each(|l| *to.add(l) = *from.offset(l as isize * step)),
+                        }
+                        to = to.add(run.len);
+                    }
+                }
+            }
+        }
+        (memory.as_ptr(), [inner[1] as isize, 1])
     }
 }
 
@@ -190,18 +228,13 @@ impl MatMul {
         }
         let size = [m, n, k];
         let few = suits_few(size);
-        if few && [&left.outer, &left.inner, &right.outer, &right.inner].iter().any(|a| a.stride().is_none())
-        {
-            let why = "a product of few rows or columns reads its operands by one stride each".into();
-            return Err(Error::Value { op: "matmul", why });
-        }
         let turned = !few && blocked::turned(size, [&left.outer, &left.inner], [&right.outer, &right.inner]);
         let along = if turned { [&left.outer, &left.inner] } else { [&right.outer, &right.inner] };
         let packed = !blocked::lie_close(along, SIDE, size_of::<f64>());
         let (mut block, most) =
             if few { (slices(size, 4), FEW_GROUP) } else { (cut(size, turned, packed), GROUP) };
-        let along = if n <= m { left.strides()[0] } else { right.strides()[0] };
-        if few && along == 1 {
+        let along = if n <= m { left.outer.stride() } else { right.outer.stride() };
+        if few && along == Some(1) {
             block = slices(size, ALONG);
         }
         let work = (block[0] * block[1]).saturating_mul(k);
@@ -213,13 +246,10 @@ impl MatMul {
         Ok(MatMul { out, size, few, batch, a: left, b: right, block, group, parts, turned, level })
     }
 
-    /// Whether a product of operands of these shapes reads `own`, one of them, where it lies: few rows or columns and
-    /// batches want one stride for each axis.
-    pub fn reads(a: &Shape, b: &Shape, own: &Compound) -> bool {
-        let (Ok(out), Some(k)) = (shape::matmul(a, b), a.last()) else { return false };
-        let [.., m, n] = out[..] else { return false };
+    /// Whether products read an operand that lies so where it lies: batches want one stride for each axis.
+    pub fn reads(own: &Compound) -> bool {
         let simple = |i: usize| compound::stride(own.axis(i)).is_some();
-        (0..own.each().len().saturating_sub(2)).all(simple) && !skinny::suits([m, n, *k])
+        (0..own.each().len().saturating_sub(2)).all(simple)
     }
 
     /// The same product with the instructions of another level, or of the best one that the processor has if that is
@@ -323,9 +353,13 @@ impl MatMul {
             let (a, b) = (a.as_ptr().offset(from_a), b.as_ptr().offset(from_b));
             let c = (out.at(matrix * m * n), [n as isize, 1]);
             if self.few {
-                let ([a_row, a_inner], [b_column, b_inner]) = (self.a.strides(), self.b.strides());
-                let a = a.offset(row as isize * a_row + start as isize * a_inner);
-                let b = b.offset(column as isize * b_column + start as isize * b_inner);
+                let room = |operand: &Operand, outer: usize| {
+                    scratch::lend(if operand.strides().is_some() { 0 } else { outer * depth })
+                };
+                let [mut left, mut right] = [room(&self.a, rows), room(&self.b, columns)];
+                let (a, [a_row, a_inner]) = self.a.evenly(a, [[row, rows], [start, depth]], &mut left);
+                let (b, [b_column, b_inner]) =
+                    self.b.evenly(b, [[column, columns], [start, depth]], &mut right);
                 let c = (out.at((matrix * m + row) * n + column), [n as isize, 1]);
                 let size = [rows, columns, depth];
                 let whole = Skinny { size, a: (a, [a_row, a_inner]), b: (b, [b_inner, b_column]), c };
@@ -389,7 +423,7 @@ fn cut([m, n, k]: [usize; 3], turned: bool, packed: bool) -> [usize; 2] {
     };
     let along = long.div_ceil(blocks).next_multiple_of(32).max(least).min(long);
     let left = blocks.div_ceil(long.div_ceil(along.max(1)).max(1));
-    let least = if packed { WIDE / 2 } else { SIDE };
+    let least = if packed && other > WIDE { WIDE / 2 } else { SIDE };
     let across = other.div_ceil(left).next_multiple_of(2).max(least).min(other);
     if turned { [along, across] } else { [across, along] }
 }

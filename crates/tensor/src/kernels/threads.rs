@@ -22,6 +22,8 @@ const SPIN: Duration = Duration::from_micros(50);
 const LOOKS: usize = 64;
 /// More threads than this are not used.
 const MOST: usize = 1024;
+/// Tasks of a job are in so many shares at most, one for each thread where there are no more than these.
+const SHARES: usize = 16;
 
 /// Chosen by [`set_threads`]; 0 while nobody has chosen.
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);
@@ -117,6 +119,15 @@ type Panic = Box<dyn Any + Send>;
 struct Job {
     run: *const (dyn Fn(usize) + Sync),
     tasks: usize,
+    /// How many shares of neighbours the tasks are in.
+    shares: usize,
+}
+
+impl Job {
+    /// The first task of a share, that is, the end of the one before.
+    fn start(&self, share: usize) -> usize {
+        (self.tasks as u128 * share as u128 / self.shares as u128) as usize
+    }
 }
 
 /// One pool for the process.
@@ -126,8 +137,8 @@ struct Job {
 /// (15), how many are in (16).
 struct Pool {
     state: Line<AtomicU64>,
-    /// The next task that nobody has taken.
-    next: Line<AtomicUsize>,
+    /// Of each share, how many tasks are taken.
+    taken: [Line<AtomicUsize>; SHARES],
     job: UnsafeCell<Option<Job>>,
     /// Whether a caller is using the pool.
     busy: AtomicBool,
@@ -149,7 +160,7 @@ unsafe impl Sync for Pool {}
 
 static POOL: Pool = Pool {
     state: Line(AtomicU64::new(0)),
-    next: Line(AtomicUsize::new(0)),
+    taken: [const { Line(AtomicUsize::new(0)) }; SHARES],
     job: UnsafeCell::new(None),
     busy: AtomicBool::new(false),
     asleep: AtomicBool::new(false),
@@ -188,9 +199,10 @@ impl Pool {
         // reference lives until then.
         let run: *const (dyn Fn(usize) + Sync) =
             unsafe { std::mem::transmute(run as *const (dyn Fn(usize) + Sync + '_)) };
+        let job = Job { run, tasks, shares: (workers + 1).min(SHARES) };
         // SAFETY: the last job is closed and no worker is in, so nobody reads this; `busy` keeps other callers out.
-        unsafe { *self.job.get() = Some(Job { run, tasks }) };
-        self.next.0.store(0, Ordering::Relaxed);
+        unsafe { *self.job.get() = Some(job) };
+        self.taken[..job.shares].iter().for_each(|taken| taken.0.store(0, Ordering::Relaxed));
         let number = number(self.state.0.load(Ordering::Relaxed)).wrapping_add(1);
         self.state.0.store(number << 32 | OPEN | (workers as u64) << 16, Ordering::SeqCst);
         // Either this sees that a worker is going to sleep, or that worker sees the new state: both are SeqCst.
@@ -199,7 +211,7 @@ impl Pool {
             self.asleep.store(false, Ordering::SeqCst);
             self.bell.notify_all();
         }
-        self.take_tasks(Job { run, tasks });
+        self.take_tasks(job, 0);
         self.close();
         lock(&self.panic).take()
     }
@@ -220,16 +232,20 @@ impl Pool {
         }
     }
 
-    /// Takes tasks until none is left or one panics.
-    fn take_tasks(&self, job: Job) {
+    /// Takes tasks until none is left or one panics: those of this thread's own share first, which are the same ones
+    /// whenever a job like this runs, so that their numbers may be in this core's cache.
+    fn take_tasks(&self, job: Job, thread: usize) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let i = self.next.0.fetch_add(1, Ordering::Relaxed);
-                if i >= job.tasks {
-                    break;
+            for share in (thread..thread + job.shares).map(|i| i % job.shares) {
+                let (start, end) = (job.start(share), job.start(share + 1));
+                loop {
+                    let i = start + self.taken[share].0.fetch_add(1, Ordering::Relaxed);
+                    if i >= end {
+                        break;
+                    }
+                    // SAFETY: `run` outlives the job, and this thread is the caller or counted in the state.
+                    unsafe { (*job.run)(i) };
                 }
-                // SAFETY: `run` outlives the job, and this thread is the caller or counted in the state.
-                unsafe { (*job.run)(i) };
             }
         }));
         if let Err(panic) = outcome {
@@ -249,7 +265,7 @@ impl Pool {
             // SAFETY: this worker is counted in the state, so the job was written before and stays until it
             // leaves.
             if let Some(job) = unsafe { *self.job.get() } {
-                self.take_tasks(job);
+                self.take_tasks(job, index + 1);
             }
             seen = number(state);
             self.state.0.fetch_sub(1, Ordering::Release);

@@ -41,14 +41,6 @@ impl Axes {
         self.0.last().copied().unwrap_or((1, 0))
     }
 
-    /// How many elements from `i` on lie evenly.
-    pub(super) fn piece(&self, i: usize) -> usize {
-        match self.0[..] {
-            [] | [_] => usize::MAX,
-            [.., (n, _)] => n - i % n,
-        }
-    }
-
     /// Where element `i` lies.
     pub(super) fn offset(&self, mut i: usize) -> isize {
         if let [(_, stride)] = self.0[..] {
@@ -62,16 +54,76 @@ impl Axes {
         at
     }
 
+    /// The pieces of elements `start` to `start` + `len` that lie evenly: how many each has, and where its first one lies.
+    pub(super) fn pieces(&self, start: usize, len: usize) -> Pieces<'_> {
+        let (outer, last) = match &self.0[..] {
+            [] => return Pieces::one(len),
+            [(_, stride)] => return Pieces { at: start as isize * stride, ..Pieces::one(len) },
+            [outer @ .., last] => (outer, last.0),
+        };
+        let (within, mut rest, mut first) = (start % last, start / last, 0);
+        let mut index = SmallVec::from_elem(0, outer.len());
+        for (i, (n, stride)) in outer.iter().enumerate().rev() {
+            (index[i], rest) = (rest % n, rest / n);
+            first += index[i] as isize * stride;
+        }
+        let at = first + within as isize * self.last().1;
+        Pieces { outer, last, index, first, at, piece: last - within, left: len }
+    }
+
     /// The runs of elements `start` to `start` + `len`, which are at most [`DEEPEST`].
     pub(super) fn runs<'a>(&self, start: usize, len: usize, room: &'a mut Room) -> &'a [Run] {
-        let (n, step) = self.last();
-        let (mut i, end, mut count) = (start, start + len, 0);
-        while i < end {
-            let each = if self.0.len() < 2 { end - i } else { (n - i % n).min(end - i) };
-            room[count].write(Run { at: self.offset(i), len: each, step, skip: 0 });
-            (i, count) = (i + each, count + 1);
+        let ((_, step), mut count) = (self.last(), 0);
+        for (len, at) in self.pieces(start, len) {
+            room[count].write(Run { at, len, step, skip: 0 });
+            count += 1;
         }
         // SAFETY: so many are written.
         unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), count) }
+    }
+}
+
+/// Elements one after the other, as of [`Axes::pieces`].
+pub(super) struct Pieces<'a> {
+    /// All axes but the last, and the length of that.
+    outer: &'a [(usize, isize)],
+    last: usize,
+    /// The next element's place on the outer axes, and where the first one of the last axis lies there.
+    index: SmallVec<[usize; 4]>,
+    first: isize,
+    /// Where the next element lies, how many lie evenly from there on, and how many are left.
+    at: isize,
+    piece: usize,
+    left: usize,
+}
+
+impl Pieces<'_> {
+    /// One piece, from where they are counted.
+    pub(super) fn one(len: usize) -> Self {
+        Pieces { outer: &[], last: len, index: SmallVec::new(), first: 0, at: 0, piece: len, left: len }
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = (usize, isize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, isize)> {
+        if self.left == 0 {
+            return None;
+        }
+        let piece = (self.piece.min(self.left), self.at);
+        self.left -= piece.0;
+        for (i, (n, stride)) in self.index.iter_mut().zip(self.outer).rev() {
+            *i += 1;
+            self.first += stride;
+            if *i < *n {
+                break;
+            }
+            self.first -= *n as isize * stride;
+            *i = 0;
+        }
+        (self.at, self.piece) = (self.first, self.last);
+        Some(piece)
     }
 }

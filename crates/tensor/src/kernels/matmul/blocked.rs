@@ -7,9 +7,9 @@
 
 use std::mem::MaybeUninit;
 
-use super::axes::{Axes, Room};
+use super::axes::{Axes, Pieces, Room};
 use super::pack::Panel;
-use super::tile::{MOST_ROWS, Run, Tile, Tiles};
+use super::tile::{Kernel, MOST_ROWS, Places, Run, STRIPS, Strips, Tile, Tiles};
 use crate::Real;
 use crate::kernels::scratch;
 
@@ -150,24 +150,77 @@ impl<T: Real> Product<'_, T> {
                 unsafe { (tiles.pack)(self.a.0, panel, &mut memory) };
                 (a, close, runs, offsets[0]) = (memory.as_ptr(), true, together, 0);
             }
-            let mut j = 0;
-            while j < right.at[1] {
-                let columns = right.columns(&self.b, j);
-                let registers = columns.div_ceil(tiles.lanes);
-                let column = right.at[0] + j;
-                // SAFETY: the caller's promise; what is packed holds whole registers.
-                unsafe {
-                    let (b, b_step) = right.panel(self, tiles, packed, j);
-                    let [down, across] = self.c.1;
-                    let c = self.c.0.offset((first + i) as isize * down + column as isize * across);
-                    let tile =
-                        Tile { a, rows: &offsets, runs, b, b_step, c, c_strides: self.c.1, columns, add };
-                    let cut = right.direct && !columns.is_multiple_of(tiles.lanes);
-                    tiles.kernel(r, registers, close, cut)(&tile);
+            let (b, step) = right.base(self, packed);
+            let (c, c_strides) = self.c;
+            let tile = |columns: usize| {
+                let registers = 1 + usize::from(columns > tiles.lanes);
+                let b_step = step.unwrap_or((registers * tiles.lanes) as isize);
+                let cut = right.direct && columns != registers * tiles.lanes;
+                let kernel = tiles.kernel(r, registers, close, cut);
+                let tile = Tile { a, rows: &offsets, runs, b, b_step, c, c_strides, columns, add };
+                (tile, kernel, (registers == 2).then(|| tiles.strips(cut)))
+            };
+            // Tiles of one row are computed together, those of as many columns.
+            let mut waiting = [Waiting::default(), Waiting::default()];
+            let mut to = (first + i) as isize * c_strides[0] + right.at[0] as isize * c_strides[1];
+            for (count, mut from) in right.pieces(self) {
+                let mut left = count;
+                while left > 0 {
+                    let columns = right.each.min(left);
+                    // SAFETY: the caller's promise; what is packed holds whole registers.
+                    unsafe {
+                        if r == 1 && c_strides[1] == 1 {
+                            let waiting = &mut waiting[usize::from(columns < right.each)];
+                            if waiting.count == STRIPS || waiting.columns != columns {
+                                waiting.compute(tile(waiting.columns));
+                            }
+                            waiting.push(columns, [from, to]);
+                        } else {
+                            let (tile, kernel, _) = tile(columns);
+                            kernel(&tile.at([from, to]));
+                        }
+                    }
+                    left -= columns;
+                    from += (columns * if right.direct { 1 } else { right.depth }) as isize;
+                    to += columns as isize * c_strides[1];
                 }
-                j += columns;
+            }
+            for waiting in waiting.iter_mut().filter(|waiting| waiting.count > 0) {
+                // SAFETY: the caller's promise.
+                unsafe { waiting.compute(tile(waiting.columns)) };
             }
         }
+    }
+}
+
+/// Places of tiles of one row that are to be computed together, of as many columns each.
+#[derive(Default)]
+struct Waiting {
+    columns: usize,
+    count: usize,
+    places: Places,
+}
+
+impl Waiting {
+    fn push(&mut self, columns: usize, place: [isize; 2]) {
+        self.columns = columns;
+        self.places[self.count] = place;
+        self.count += 1;
+    }
+
+    /// Computes them.
+    ///
+    /// # Safety
+    /// The tile is good at each place, and the processor has the level of the kernels.
+    unsafe fn compute<T>(&mut self, (tile, kernel, strips): (Tile<'_, T>, Kernel<T>, Option<Strips<T>>)) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match strips {
+                Some(strips) if self.count == STRIPS => strips(&tile, &self.places),
+                _ => self.places[..self.count].iter().for_each(|place| kernel(&tile.at(*place))),
+            }
+        }
+        self.count = 0;
     }
 }
 
@@ -236,12 +289,6 @@ fn scaled<'a>(runs: &[Run], step: isize, room: &'a mut Room) -> &'a [Run] {
 }
 
 impl Right<'_> {
-    /// How many columns from `j` on are one tile's.
-    fn columns<T>(&self, b: &(*const T, &Axes, &Axes), j: usize) -> usize {
-        let most = self.each.min(self.at[1] - j);
-        if self.direct { most.min(b.1.piece(self.at[0] + j)) } else { most }
-    }
-
     /// Packs the panels, unless they are read where they lie.
     ///
     /// # Safety
@@ -268,25 +315,21 @@ impl Right<'_> {
         }
     }
 
-    /// The panel that begins at column `j` of these, and how far it is to the next element of the inner axis.
-    ///
-    /// # Safety
-    /// As [`Product::run`].
-    unsafe fn panel<T: Real>(
-        &self,
-        product: &Product<'_, T>,
-        tiles: &Tiles<T>,
-        packed: &[T],
-        j: usize,
-    ) -> (*const T, isize) {
-        let (b, columns, inner) = product.b;
-        if self.direct {
-            let (_, step) = inner.last();
-            // SAFETY: the caller's promise.
-            let at = unsafe { b.offset(columns.offset(self.at[0] + j) + self.runs[0].at) };
-            return (at, step);
+    /// From where panels are counted, and how far it is in them to the next element of the inner axis, unless they are as wide
+    /// as their registers.
+    fn base<T>(&self, product: &Product<'_, T>, packed: &[T]) -> (*const T, Option<isize>) {
+        let (b, _, inner) = product.b;
+        match self.direct {
+            true => (b.wrapping_offset(self.runs[0].at), Some(inner.last().1)),
+            false => (packed.as_ptr(), None),
         }
-        let count = self.each.min(self.at[1] - j);
-        (packed[j * self.depth..].as_ptr(), count.next_multiple_of(tiles.lanes) as isize)
+    }
+
+    /// Columns side by side: how many, and where the first one's panel begins.
+    fn pieces<'a, T>(&self, product: &Product<'a, T>) -> Pieces<'a> {
+        match self.direct {
+            true => product.b.1.pieces(self.at[0], self.at[1]),
+            false => Pieces::one(self.at[1]),
+        }
     }
 }

@@ -90,7 +90,6 @@ fn bits_do_not_depend_on_axes_made_of_several() {
             copy(&x, view.layout(), &mut out, &to);
             (Compound::from(Layout::contiguous(view.shape())), out)
         };
-        let mut compared = 0;
         for (view, turned) in [(&columns, false), (&columns, true), (&rows, false), (&rows, true)] {
             let last = view.each().len() - 1;
             let turn = |view: &Compound| {
@@ -109,15 +108,10 @@ fn bits_do_not_depend_on_axes_made_of_several() {
             ];
             for (a, b, x, y, plain_a, plain_b, plain_x, plain_y) in sides {
                 assert_eq!(in_order(a, b, x, y), in_order(plain_a, plain_b, plain_x, plain_y));
-                if MatMul::reads(&a.shape(), &b.shape(), &view) {
-                    assert_eq!(product(a, b, x, y), product(plain_a, plain_b, plain_x, plain_y));
-                    compared += 1;
-                } else {
-                    assert!(others < 5 && MatMul::new(a, b).is_err());
-                }
+                assert!(MatMul::reads(&view));
+                assert_eq!(product(a, b, x, y), product(plain_a, plain_b, plain_x, plain_y));
             }
         }
-        assert!(compared == 8 || others < 5);
     }
     for (image, kernel, stride, others) in [
         ([2, 3, 9, 11], [3, 3], 1, 8),
@@ -126,6 +120,10 @@ fn bits_do_not_depend_on_axes_made_of_several() {
         ([1, 4, 30, 40], [3, 3], 1, 5),
         ([1, 70, 6, 6], [3, 3], 1, 9),
         ([2, 4, 9, 9], [3, 3], 1, 2),
+        // One row, whose tiles are computed together: many of as many columns, of two widths, and too few.
+        ([2, 1, 30, 30], [3, 3], 1, 1),
+        ([1, 8, 14, 50], [2, 3], 1, 1),
+        ([1, 3, 4, 21], [3, 3], 1, 1),
     ] {
         judge::<f32>(image, kernel, stride, others);
         judge::<f64>(image, kernel, stride, others);

@@ -36,6 +36,13 @@ pub(super) struct Tile<'a, T> {
     pub(super) add: bool,
 }
 
+impl<T> Tile<'_, T> {
+    /// The same tile at another place.
+    pub(super) fn at(&self, [from, to]: [isize; 2]) -> Self {
+        Tile { b: self.b.wrapping_offset(from), c: self.c.wrapping_offset(to), ..*self }
+    }
+}
+
 /// More rows no tile has.
 pub(super) const MOST_ROWS: usize = 14;
 
@@ -44,7 +51,20 @@ pub(super) const MOST_ROWS: usize = 14;
 /// # Safety
 /// The addresses in the tile are good: of each row, each element of each run; of `b`, as many registers for each
 /// element of the inner axis; of `c`, as many columns for each row, nobody else's. The processor has the level.
-type Kernel<T> = unsafe fn(&Tile<'_, T>);
+pub(super) type Kernel<T> = unsafe fn(&Tile<'_, T>);
+
+/// Places of the right operand and of the result, from where a tile says that they are, in elements.
+pub(super) type Places = [[isize; 2]; STRIPS];
+
+/// So many tiles of one row, which each have two registers, are computed side by side: the sums of one would wait for each
+/// other.
+pub(super) const STRIPS: usize = 4;
+
+/// Tiles of one row at several places.
+///
+/// # Safety
+/// As of [`Kernel`], at each place.
+pub(super) type Strips<T> = unsafe fn(&Tile<'_, T>, &Places);
 
 /// As [`pack`](super::pack::pack).
 type Pack<T> = unsafe fn(*const T, Panel<'_>, &mut [T]);
@@ -56,6 +76,8 @@ pub(super) struct Tiles<T: 'static> {
     /// By rows, less one: those of one register and of two, each whole and cut; first for rows anywhere, then for those
     /// side by side.
     kernels: &'static [[[Kernel<T>; 4]; 2]],
+    /// Whole and cut.
+    strips: [Strips<T>; 2],
     pub(super) pack: Pack<T>,
 }
 
@@ -69,6 +91,11 @@ impl<T> Tiles<T> {
     /// operand no more is read than the columns that are written; of others whole registers.
     pub(super) fn kernel(&self, rows: usize, registers: usize, close: bool, cut: bool) -> Kernel<T> {
         self.kernels[rows - 1][usize::from(close)][registers - 1 + 2 * usize::from(cut)]
+    }
+
+    /// The kernel of one row and two registers at several places.
+    pub(super) fn strips(&self, cut: bool) -> Strips<T> {
+        self.strips[usize::from(cut)]
     }
 }
 
@@ -150,6 +177,40 @@ unsafe fn tile<T: Real, V: Vector<T>, const R: usize, const N: usize, const CLOS
     }
 }
 
+/// One row by two registers at each of several places; the columns of the result lie side by side.
+///
+/// # Safety
+/// As [`Strips`].
+#[inline(always)]
+unsafe fn strips<T: Real, V: Vector<T>, const CUT: bool>(t: &Tile<'_, T>, places: &Places) {
+    // SAFETY: the caller's promise; steps wrap, as in a tile.
+    unsafe {
+        let rest = t.columns.wrapping_sub(V::LANES);
+        let mut sums = [[V::zero(); 2]; STRIPS];
+        let mut b = t.b;
+        for run in t.runs {
+            b = b.wrapping_offset(run.skip);
+            let mut a = t.a.wrapping_offset(t.rows[0].wrapping_add(run.at));
+            for _ in 0..run.len {
+                let x = V::broadcast(a);
+                for (sum, [from, _]) in sums.iter_mut().zip(places) {
+                    let b = b.wrapping_offset(*from);
+                    let right = b.wrapping_add(V::LANES);
+                    let right = if CUT { V::load_first(right, rest) } else { V::load(right) };
+                    *sum = [x.fma(V::load(b), sum[0]), x.fma(right, sum[1])];
+                }
+                b = b.wrapping_offset(t.b_step);
+                a = a.wrapping_offset(run.step);
+            }
+        }
+        for (sum, [_, to]) in sums.iter().zip(places) {
+            let to = t.c.wrapping_offset(*to);
+            write(sum[0], to, V::LANES, t.add);
+            write(sum[1], to.wrapping_add(V::LANES), rest, t.add);
+        }
+    }
+}
+
 /// The most columns of a tile.
 const WIDEST: usize = 32;
 
@@ -199,6 +260,11 @@ macro_rules! tiles {
                 unsafe { tile::<T, <T as HasVectors>::$vector, R, N, CLOSE, CUT>(t) }
             }
             $(#[$feature])?
+            unsafe fn strip<T: Real, const CUT: bool>(t: &Tile<'_, T>, places: &Places) {
+                // SAFETY: the caller's promise.
+                unsafe { strips::<T, <T as HasVectors>::$vector, CUT>(t, places) }
+            }
+            $(#[$feature])?
             unsafe fn packed<T: Real>(x: *const T, panel: Panel<'_>, out: &mut [T]) {
                 // SAFETY: the caller's promise.
                 unsafe { pack::<T, <T as HasVectors>::$vector>(x, panel, out) }
@@ -219,6 +285,7 @@ macro_rules! tiles {
                         kernel::<T, $rows, 2, true, true>,
                     ],
                 ]),*] },
+                strips: [strip::<T, false>, strip::<T, true>],
                 pack: packed::<T>,
             }
         }
