@@ -82,21 +82,16 @@ fn windows(scenes: &Tensor, truth: &[Vec<Object>], key: Key) -> Result<Dataset> 
         }
     }
     let features = Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0)?;
-    let n = labels.len();
-    Ok(Dataset::classification(features, Tensor::from_vec(labels, [n])?, BACKGROUND + 1)?)
+    Ok(Dataset::classification(features, Tensor::from(&labels[..]), BACKGROUND + 1)?)
 }
 
 fn probabilities(params: &Params, x: &Tensor) -> Result<Tensor> {
-    let g = Graph::new();
-    let s = Scope::root(&g, params.clone(), Mode::Evaluate, 0);
-    Ok(detector(&s, g.constant(x.clone())).softmax(1).value()?.cast(DType::F32))
+    images::outputs(&layer(|s, x| detector(s, x).softmax(1)), params, x)
 }
 
 /// Prints what is found, draws the last scenes; fails if the lectures' claims do not hold.
 pub fn run(seeds: u64, epochs: usize) -> Result<Picture> {
-    println!(
-        "claim: one pass over a scene gives what the classifier says of each window alone, and finds the digits\n"
-    );
+    println!("claim: one pass over a scene gives what each window gives alone, and finds the digits\n");
     let digits = data::digits()?;
     let [mut apart, mut before, mut after, mut recall, mut precision] = [(); 5].map(|()| Trials::default());
     let mut picture = None;

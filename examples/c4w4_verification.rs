@@ -7,57 +7,16 @@ mod images;
 mod lecture;
 
 use anyhow::{Context, Result, ensure};
-use chainrule::data::Dataset;
 use chainrule::loss;
 use chainrule::metric::{Ranking, Trials};
 use chainrule::plot::{LinePlot, Picture};
 use chainrule::prelude::*;
-use images::{drawn, few_of_each, same};
+use images::{faces, few_of_each, same};
 
-const SIDE: usize = 24;
 /// People of the test, none of whom is among those of the training. Those must be many: of seven kinds of digits nothing was learnt
 /// that told the other three apart better than pixels do.
 const NEW: usize = 20;
 const MARGIN: f64 = 0.4;
-
-/// Whether a drawn face is dark at (y, x); `u`, from 0 to 1, says whose it is.
-fn dark(u: &[f32], y: f32, x: f32) -> bool {
-    let between = |i: usize, low: f32, high: f32| low + u[i] * (high - low);
-    let beside = x.abs() - between(0, 2.5, 4.5);
-    let (eye, mouth) = (between(1, -3.5, -0.5), between(2, 3.5, 6.0));
-    let wide = between(3, 1.5, 4.5);
-    let round = (x / between(4, 7.0, 9.0)).hypot(y / between(5, 8.0, 9.5));
-    let smile = mouth - between(6, -1.5, 1.5) * (x / wide).powi(2);
-    (round - 1.0).abs() < 0.09
-        || (y - eye).hypot(beside) < between(7, 0.8, 1.7)
-        || (y - eye + between(8, 2.0, 3.5)).abs() < 0.6 && beside.abs() < 1.6
-        || (y - smile).abs() < 0.7 && x.abs() < wide
-        || x.abs() < 0.6 && (eye..eye + between(9, 1.5, 4.5)).contains(&y)
-}
-
-/// `each` pictures of so many people, (people · each, 1, SIDE, SIDE): from beside, tilted, in light from one side.
-fn faces(people: usize, each: usize, key: Key) -> Result<Dataset> {
-    let n = people * each;
-    let mut pixels =
-        Tensor::normal(key.named("noise"), [n, SIDE * SIDE], 0.0, 0.1, DType::F32)?.to_vec::<f32>()?;
-    let (whose, how) = (drawn(key.named("whose"), &[people, 10])?, drawn(key.named("how"), &[n, 5])?);
-    for (i, (u, image)) in how.chunks(5).zip(pixels.chunks_mut(SIDE * SIDE)).enumerate() {
-        let (sin, cos) = (0.4 * (u[0] - 0.5)).sin_cos();
-        let [down, right] = [u[1], u[2]].map(|u| 11.5 + 4.0 * (u - 0.5));
-        for (p, pixel) in image.iter_mut().enumerate() {
-            let (y, x) = ((p / SIDE) as f32 - down, (p % SIDE) as f32 - right);
-            let light = 0.6 + 0.4 * u[3] + 0.04 * (u[4] - 0.5) * x;
-            let line = dark(&whose[i % people * 10..][..10], y * cos + x * sin, x * cos - y * sin);
-            *pixel += light * f32::from(u8::from(line));
-        }
-    }
-    let labels = (0..n).map(|i| (i % people) as i64).collect();
-    Ok(Dataset::classification(
-        Tensor::from_vec(pixels, [n, 1, SIDE, SIDE])?,
-        Tensor::from_vec(labels, [n])?,
-        people,
-    )?)
-}
 
 /// f(x) of lecture 4.3: vectors of length 1.
 fn encoding<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {

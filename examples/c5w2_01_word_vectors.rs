@@ -97,8 +97,7 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
     );
     let count = PROFESSIONS.split(' ').count();
     let shares: Vec<f64> = (0..count).map(planted).collect();
-    let mut plot =
-        LinePlot::new("Professions in the direction woman − man", "planted: how often a woman", "cosine");
+    let mut plot = LinePlot::new("Professions along woman − man", "planted: how often a woman", "cosine");
     for (name, by_count) in [("skip-grams", false), ("GloVe", true)] {
         let [mut right, mut seen, mut unequal] = [const { Trials(Vec::new()) }; 3];
         let (mut left, mut apart, mut curve) = (0.0_f64, 0.0_f64, vec![0.0; count]);
@@ -136,9 +135,7 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
         println!("  analogies right                               {right:.0} %");
         println!("  planted and measured prejudice correlate by   {seen:.3}");
         println!("  left along the direction once neutralised     {left:.0e}");
-        println!(
-            "  a profession is nearer to one of a pair by    {unequal:.2}, once these are equalised {apart:.0e}"
-        );
+        println!("  a profession is nearer to one of a pair by    {unequal:.2}, once equalised {apart:.0e}");
         ensure!(right.mean() > 90.0 && seen.mean() > 0.95, "{name}: {right}, {seen}");
         ensure!(left < 1e-12 && apart < 1e-12 && unequal.mean() > 1e-3, "{name}: {left}, {apart}, {unequal}");
         plot = plot.line(name, shares.iter().copied().zip(curve));

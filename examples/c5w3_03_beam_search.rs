@@ -10,7 +10,7 @@ use chainrule::generate::{Beam, Found};
 use chainrule::metric::{Trials, bleu};
 use chainrule::plot::{LinePlot, Picture};
 use chainrule::prelude::*;
-use lecture::sequences::{Draws, Translator, padded};
+use lecture::sequences::{Asked, Draws, Translator, padded};
 
 /// Verbs that are translated, and in how many roundabout ways each can be.
 const VERBS: usize = 6;
@@ -57,32 +57,15 @@ fn pairs(m: usize, draws: &mut Draws) -> Result<[Tensor; 3]> {
     Ok([padded(&read, READ, 0)?, padded(&begun, LONGEST, 0)?, padded(&next, LONGEST, -1)?])
 }
 
-/// The trained network, asked for what comes next.
-struct Asked {
-    net: chainrule::graph::Compiled,
-    rows: usize,
-}
+/// The trained network, asked for translations of one sentence.
+struct Asker(Asked, usize);
 
-impl Asked {
-    fn new(params: &Params, rows: usize) -> Result<Self> {
-        let g = Graph::new();
-        let s = Scope::root(&g, params.clone(), Mode::Evaluate, 0);
-        let x = [g.input("read", [rows, READ], Kind::Int), g.input("begun", [rows, LONGEST], Kind::Int)];
-        let net = g.compile(&x, &[NET.of(&s, x[0], x[1])[0].log_softmax(-1)])?;
-        Ok(Asked { net, rows })
-    }
-
-    /// ln of the probabilities of all tokens at all places, for translations of one sentence.
+impl Asker {
+    /// ln of the probabilities of all tokens at all places.
     fn all(&mut self, read: &[usize], said: &[Vec<usize>]) -> Result<Vec<f32>> {
         let row: Vec<i64> = read.iter().map(|v| *v as i64).collect();
-        let begun = |s: &Vec<usize>| {
-            let s = s.iter().take(LONGEST - 1).map(|t| *t as i64);
-            std::iter::once(END as i64 + 1).chain(s).collect::<Vec<i64>>()
-        };
-        let mut begun: Vec<Vec<i64>> = said.iter().map(begun).collect();
-        begun.resize(self.rows, vec![]);
-        let inputs = [padded(&vec![row; self.rows], READ, 0)?, padded(&begun, LONGEST, 0)?];
-        Ok(self.net.run(&inputs)?[0].to_vec()?)
+        let said: Vec<Vec<i64>> = said.iter().map(|s| s.iter().map(|t| *t as i64).collect()).collect();
+        Ok(self.0.all(&padded(&vec![row; self.1], READ, 0)?, &said)?[0].to_vec()?)
     }
 
     fn next(&mut self, read: &[usize], said: &[Vec<usize>]) -> Result<Vec<Vec<f64>>> {
@@ -109,22 +92,11 @@ impl Asked {
     }
 }
 
-/// What was measured of one width: for searches by probability and by probability and length.
-#[derive(Default)]
-struct Measured {
-    log_p: Trials,
-    length: Trials,
-    bleu: [Trials; 2],
-    search: Trials,
-    network: Trials,
-}
-
 /// Prints the tables, draws BLEU; fails if the claim does not hold.
 pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
-    println!(
-        "claim: a beam finds likelier sentences than greedy search, and good ones if it is told of length\n"
-    );
-    let mut all: Vec<Measured> = WIDTHS.iter().map(|_| Measured::default()).collect();
+    println!("claim: a beam finds likelier sentences than greedy search, and good ones if told of length\n");
+    // Of each width: ln p, length and BLEU by probability; BLEU with length, and whose mistake the wrong ones are.
+    let mut all = WIDTHS.map(|_| [const { Trials(Vec::new()) }; 6]);
     for seed in 0..seeds {
         let mut draws = Draws::new(Key::new(seed).named("sentences"));
         let params = NET.train(&pairs(8000, &mut draws)?, 64, steps, seed)?;
@@ -132,9 +104,9 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
             (0..60).map(|_| (0..READ).map(|_| draws.below(VERBS)).collect()).collect();
         let m = test.len() as f64;
         for (width, of) in WIDTHS.into_iter().zip(&mut all) {
-            let mut asked = Asked::new(&params, width)?;
-            let (mut log_p, mut length, mut search, mut network) = (0.0, 0.0, 0.0, 0.0);
-            let mut items = [Vec::new(), Vec::new()];
+            let mut asked = Asker(Asked::new(NET, &params, [width, READ], LONGEST)?, width);
+            let [mut log_p, mut length, mut search, mut network] = [0.0; 4];
+            let (mut by_p, mut by_both) = (Vec::new(), Vec::new());
             for read in &test {
                 let plain = asked.search(read, width, 0.0)?;
                 log_p += plain.log_probability / m;
@@ -145,43 +117,32 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
                     let score = asked.probability(read, &short(read))? / (READ + 1) as f64;
                     *if score > normed.score { &mut search } else { &mut network } += 100.0 / m;
                 }
-                items[0].push((plain.tokens, vec![short(read)]));
-                items[1].push((normed.tokens, vec![short(read)]));
+                by_p.push((plain.tokens, vec![short(read)]));
+                by_both.push((normed.tokens, vec![short(read)]));
             }
-            of.log_p.0.push(log_p);
-            of.length.0.push(length);
-            of.search.0.push(search);
-            of.network.0.push(network);
-            for (items, trials) in items.iter().zip(&mut of.bleu) {
-                trials.0.push(100.0 * bleu(items, 1)?);
-            }
+            let bleu = [100.0 * bleu(&by_p, 1)?, 100.0 * bleu(&by_both, 1)?];
+            let measured = [log_p, length, bleu[0], bleu[1], search, network];
+            of.iter_mut().zip(measured).for_each(|(trials, value)| trials.0.push(value));
         }
     }
-    println!("           by probability alone                          divided by the length");
+    println!("({seeds} seeds, %)      by probability alone                   divided by the length");
     println!(
-        "width     ln p found     words (of {READ})          BLEU            BLEU    wrong: search's   network's   ({seeds} seeds, %)"
+        "width     ln p found  words (of {READ})          BLEU            BLEU  wrong: search's   network's"
     );
-    for (width, of) in WIDTHS.iter().zip(&all) {
-        println!(
-            "{width:>5} {:>14.2} {:>13.2} {:>16.1} {:>15.1} {:>14.1} {:>13.1}",
-            of.log_p, of.length, of.bleu[0], of.bleu[1], of.search, of.network
-        );
+    for (width, [log_p, length, by_p, by_both, search, network]) in WIDTHS.iter().zip(&all) {
+        print!("{width:>5} {log_p:>14.2} {length:>13.2} {by_p:>13.1}");
+        println!(" {by_both:>15.1} {search:>16.1} {network:>11.1}");
     }
-    let (greedy, wide) = (&all[0], &all[WIDTHS.len() - 1]);
-    ensure!(wide.log_p.mean() > greedy.log_p.mean() + 1.0, "a beam finds what is likelier");
-    ensure!(wide.length.mean() < READ as f64 - 1.0, "the likeliest are too short: {:?}", wide.length);
-    ensure!(wide.bleu[1].mean() > 90.0 && wide.bleu[1].mean() > wide.bleu[0].mean() + 10.0, "length counts");
-    ensure!(greedy.search.mean() > 80.0 && wide.search.mean() < 5.0, "greedy search is at fault");
+    let means = all.map(|of| of.map(|trials| trials.mean()));
+    let [greedy, .., [log_p, length, by_p, by_both, search, _]] = means;
+    ensure!(log_p > greedy[0] + 1.0, "a beam finds what is likelier");
+    ensure!(length < READ as f64 - 1.0, "the likeliest are too short: {length}");
+    ensure!(by_both > 90.0 && by_both > by_p + 10.0, "length counts");
+    ensure!(greedy[4] > 80.0 && search < 5.0, "greedy search is at fault");
     println!("\nthe claim holds");
-    let line = |what: usize| {
-        WIDTHS
-            .iter()
-            .zip(&all)
-            .map(move |(w, of)| ((*w as f64).log2(), of.bleu[what].mean()))
-            .collect::<Vec<_>>()
-    };
+    let line = |bleu: usize| (0..WIDTHS.len()).map(move |i| ((WIDTHS[i] as f64).log2(), means[i][bleu]));
     let plot = LinePlot::new("Beam search", "log2 width", "BLEU");
-    Ok(plot.line("by probability", line(0)).line("divided by the length", line(1)).draw()?)
+    Ok(plot.line("by probability", line(2)).line("divided by the length", line(3)).draw()?)
 }
 
 fn main() -> Result<()> {

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use chainrule::metric::Trials;
 use chainrule::plot::{Picture, image_sheet};
 use chainrule::prelude::*;
-use lecture::sequences::{Draws, Translator, padded};
+use lecture::sequences::{Asked, Draws, Translator, padded};
 
 const MONTHS: &str = "january february march april may june july august september october november december";
 const DAYS: &str = "monday tuesday wednesday thursday friday saturday sunday";
@@ -69,22 +69,14 @@ fn pairs(dates: &[Date], draws: &mut Draws) -> Result<[Tensor; 3]> {
 /// Writes token by token, each time the likeliest; and the attention on the way.
 fn translate(params: &Params, read: &Tensor) -> Result<[Tensor; 2]> {
     let m = read.shape()[0];
-    let start = Tensor::full([m, 1], NET.writes as i64 - 1);
-    let mut begun = padded(&vec![vec![]; m], WRITTEN, 0)?;
-    let g = Graph::new();
-    let s = Scope::root(&g, params.clone(), Mode::Evaluate, 0);
-    let x = [g.input("read", [m, READ], Kind::Int), g.input("begun", [m, WRITTEN], Kind::Int)];
-    let [logits, weights] = NET.of(&s, x[0], x[1]);
-    let mut net = g.compile(&x, &[logits.argmax(-1), weights])?;
-    for _ in 0..WRITTEN {
-        // What is written behind the present place is not read yet.
-        let so_far = net
-            .run(&[read.clone(), Tensor::concat(&[&start, &begun], 1)?.slice(1, 0..WRITTEN as isize, 1)?])?;
-        begun = so_far[0].clone();
+    let mut net = Asked::new(NET, params, [m, READ], WRITTEN)?;
+    let mut said = vec![vec![]; m];
+    for place in 0..WRITTEN {
+        let likeliest = net.all(read, &said)?[0].argmax(-1)?.to_vec::<i64>()?;
+        said.iter_mut().zip(likeliest.chunks(WRITTEN)).for_each(|(said, row)| said.push(row[place]));
     }
-    let begun_from = Tensor::concat(&[&start, &begun], 1)?.slice(1, 0..WRITTEN as isize, 1)?;
-    let last = net.run(&[read.clone(), begun_from])?;
-    Ok([begun, last[1].clone()])
+    let [_, weights] = net.all(read, &said)?;
+    Ok([padded(&said, WRITTEN, 0)?, weights])
 }
 
 /// Prints how many dates are right, draws the attention; fails if the claim does not hold.

@@ -14,6 +14,7 @@ use chainrule::prelude::*;
 use lecture::sequences::{Draws, each_token, evaluate, first, fit, padded};
 
 /// Letters are 1 to 8; 0 is the blank.
+const NAMES: [&str; CLASSES] = ["blank", "a", "b", "c", "d", "e", "f", "g", "h"];
 const CLASSES: usize = 9;
 const BANDS: usize = 10;
 const MOST: usize = 6;
@@ -28,15 +29,10 @@ struct Said {
     places: Vec<[usize; 2]>,
 }
 
-/// How each letter sounds: its share of each band. No recording: patterns, drawn once for each seed.
-fn voice(draws: &mut Draws) -> Vec<Vec<f64>> {
-    (0..CLASSES).map(|c| (0..BANDS).map(|_| if c == 0 { 0.0 } else { draws.normal() }).collect()).collect()
-}
-
 /// Three to six letters, each 2 to 6 frames long, running into each other; a frame's pause between some, in all of noise.
-fn say(draws: &mut Draws, voice: &[Vec<f64>]) -> Said {
-    let letters: Vec<i64> =
-        (0..3 + draws.below(MOST - 2)).map(|_| 1 + draws.below(CLASSES - 1) as i64).collect();
+fn say(draws: &mut Draws, voice: &[[f64; BANDS]]) -> Said {
+    let count = 3 + draws.below(MOST - 2);
+    let letters: Vec<i64> = (0..count).map(|_| 1 + draws.below(CLASSES - 1) as i64).collect();
     let mut sounds = vec![0_usize; 1 + draws.below(3)];
     let mut places = Vec::new();
     for (i, letter) in letters.iter().enumerate() {
@@ -51,11 +47,11 @@ fn say(draws: &mut Draws, voice: &[Vec<f64>]) -> Said {
     let mut frames = Vec::new();
     for t in 0..FRAMES {
         let (now, before) = (sounds.get(t).copied(), sounds.get(t.saturating_sub(1)).copied());
-        let of = |s: Option<usize>, band: usize| s.map_or(0.0, |s| voice[s][band]);
-        frames
-            .extend((0..BANDS).map(|band| {
-                (0.75 * of(now, band) + 0.25 * of(before, band) + NOISE * draws.normal()) as f32
-            }));
+        let of = |s: Option<usize>, band: usize| s.filter(|s| *s > 0).map_or(0.0, |s| voice[s][band]);
+        for band in 0..BANDS {
+            let sound = 0.75 * of(now, band) + 0.25 * of(before, band);
+            frames.push((sound + NOISE * draws.normal()) as f32);
+        }
     }
     Said { letters, frames, steps: sounds.len(), places }
 }
@@ -67,8 +63,7 @@ fn tensors(said: &[Said]) -> Result<Vec<Tensor>> {
     let counts = |f: fn(&Said) -> usize| said.iter().map(|s| f(s) as i64).collect::<Vec<i64>>();
     let even = |s: &Said| {
         let letter = |t: usize| t * s.letters.len() / s.steps;
-        let label =
-            |t: usize| if t + 1 == s.steps || letter(t) != letter(t + 1) { 0 } else { s.letters[letter(t)] };
+        let label = |t: usize| if letter(t) == letter(t + 1) { s.letters[letter(t)] } else { 0 };
         (0..s.steps).map(label).collect::<Vec<i64>>()
     };
     let even: Vec<Vec<i64>> = said.iter().map(even).collect();
@@ -100,27 +95,23 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
     let mut plot = LinePlot::new("What CTC says of one utterance", "frame", "probability");
     for seed in 0..seeds {
         let mut draws = Draws::new(Key::new(seed).named("utterances"));
-        let voice = voice(&mut draws);
-        let (train, test): (Vec<Said>, Vec<Said>) = (
-            (0..2000).map(|_| say(&mut draws, &voice)).collect(),
-            (0..400).map(|_| say(&mut draws, &voice)).collect(),
-        );
-        let (train, heard) = (tensors(&train)?, tensors(&test)?);
+        // How each letter sounds: its share of each band. No recording: patterns, drawn once for each seed.
+        let voice = [(); CLASSES].map(|()| [(); BANDS].map(|()| draws.normal()));
+        let all: Vec<Said> = (0..2400).map(|_| say(&mut draws, &voice)).collect();
+        let (train, test) = all.split_at(2000);
+        let (train, heard) = (tensors(train)?, tensors(test)?);
         for (ctc, trials) in [true, false].into_iter().zip(&mut errors) {
-            let mut step =
-                Step::builder().seed(seed).record(Params::new(), &first(&train, 32)?, |s, x| {
-                    let z = model(s, x[0], x[2]);
-                    let spread = |_| each_token().of(z, x[4]);
-                    let loss = if ctc { Ctc::new().of(z, x[1], Some(x[2]), Some(x[3])) } else { spread(()) };
-                    let adam = ClipGlobalNorm(5.0).then(Adam::new(Rate::one_cycle(0.01, steps)));
-                    Learning::of(Goal::new("loss", loss, adam))
-                })?;
-            fit(&mut step, &train, steps, seed)?;
-            let z = evaluate(&step.params(), &heard, |s, x| {
+            let batch = first(&train, 32)?;
+            let mut step = Step::builder().seed(seed).record(Params::new(), &batch, |s, x| {
                 let z = model(s, x[0], x[2]);
-                vec![z.argmax(-1), z.softmax(-1)]
+                let by_ctc = |z| Ctc::new().of(z, x[1], Some(x[2]), Some(x[3]));
+                let loss = if ctc { by_ctc(z) } else { each_token().of(z, x[4]) };
+                let adam = ClipGlobalNorm(5.0).then(Adam::new(Rate::one_cycle(0.01, steps)));
+                Learning::of(Goal::new("loss", loss, adam))
             })?;
-            let (classes, p) = (z[0].to_vec::<i64>()?, z[1].to_vec::<f32>()?);
+            fit(&mut step, &train, steps, seed)?;
+            let p = evaluate(&step.params(), &heard, |s, x| vec![model(s, x[0], x[2]).softmax(-1)])?;
+            let (classes, p) = (p[0].argmax(-1)?.to_vec::<i64>()?, p[0].to_vec::<f32>()?);
             let (mut wrong, mut letters, mut placed, mut spikes) = (0, 0, 0, 0);
             for (said, classes) in test.iter().zip(classes.chunks(FRAMES)) {
                 let found = collapsed(&classes[..said.steps]);
@@ -138,20 +129,15 @@ pub fn run(seeds: u64, steps: usize) -> Result<Picture> {
                 inside.0.push(100.0 * placed as f64 / spikes as f64);
             }
             if ctc && seed == 0 {
-                let mut named = test[0].letters.clone();
-                named.sort_unstable();
-                named.dedup();
-                for c in [0].into_iter().chain(named) {
-                    let name =
-                        if c == 0 { "blank".into() } else { char::from(b'a' + c as u8 - 1).to_string() };
-                    let at = |t: usize| (t as f64, f64::from(p[t * CLASSES + c as usize]));
-                    plot = plot.line(name, (0..test[0].steps).map(at));
+                let said = |c: &usize| *c == 0 || test[0].letters.contains(&(*c as i64));
+                for c in (0..CLASSES).filter(said) {
+                    let at = |t: usize| (t as f64, f64::from(p[t * CLASSES + c]));
+                    plot = plot.line(NAMES[c], (0..test[0].steps).map(at));
                 }
             }
         }
     }
-    println!("  CTC                    {:>12.2}", errors[0]);
-    println!("  letters spread evenly  {:>12.2}", errors[1]);
+    println!("  by CTC {:.2}, by letters spread evenly {:.2}", errors[0], errors[1]);
     println!("of CTC's right letters {inside:.0} % begin while they are said");
     ensure!(errors[0].mean() < 5.0 && errors[1].mean() > 3.0 * errors[0].mean(), "{errors:?}");
     ensure!(inside.mean() > 80.0, "{inside}");

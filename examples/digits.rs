@@ -57,39 +57,26 @@ impl Layer for Network {
     }
 }
 
-/// The three parts of the data, as images.
-struct Data {
-    train: Dataset,
-    dev: Dataset,
-    test: Dataset,
-}
-
-fn load(options: &Options) -> Result<Data> {
+/// Training, dev and test images.
+fn load(options: &Options) -> Result<[Dataset; 3]> {
     let key = Key::new(options.seed).named("split");
     match &options.data {
-        None => {
-            let [train, dev, test] = digits()?.split_stratified([0.7, 0.15, 0.15], key)?;
-            Ok(Data { train, dev, test })
-        }
+        None => Ok(digits()?.split_stratified([0.7, 0.15, 0.15], key)?),
         Some(folder) => {
             let data = mnist(folder, 10)?;
             let [train, dev] = data.train.split_stratified([0.9, 0.1], key)?;
-            Ok(Data { train, dev, test: data.test })
+            Ok([train, dev, data.test])
         }
     }
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let Data { train, dev, test } = load(&options)?;
+    let [train, dev, test] = load(&options)?;
     let classes = train.classes().context("the digits have labels")?.clone();
     let shape = train.example_shape();
-    println!(
-        "{} training, {} dev, {} test images of {shape}",
-        train.examples(),
-        dev.examples(),
-        test.examples()
-    );
+    let [m, m_dev, m_test] = [&train, &dev, &test].map(Dataset::examples);
+    println!("{m} training, {m_dev} dev, {m_test} test images of {shape}");
     let images = test.features().clone();
     let (train, dev, test) =
         (train.reshape_examples(&[-1])?, dev.reshape_examples(&[-1])?, test.reshape_examples(&[-1])?);

@@ -16,12 +16,8 @@ fn model<'g>(s: &Scope<'g>, x: Var<'g>) -> Var<'g> {
 fn main() -> Result<()> {
     let [train, test] = digits()?.reshape_examples(&[64])?.split_stratified([0.8, 0.2], Key::new(1))?;
     let mut params = Params::new();
-    Trainer::new(model, softmax_cross_entropy).epochs(10).seed(1).fit(
-        &mut params,
-        &train,
-        None,
-        &mut Silent,
-    )?;
+    let trainer = Trainer::new(model, softmax_cross_entropy).epochs(10).seed(1);
+    trainer.fit(&mut params, &train, None, &mut Silent)?;
 
     let g = Graph::new();
     let scope = Scope::root(&g, params, Mode::Evaluate, 1);
@@ -29,14 +25,10 @@ fn main() -> Result<()> {
     let logits = model(&scope, x);
     let loss = softmax_cross_entropy(logits, y);
     let weights: Vec<Var<'_>> = scope.traced().into_iter().map(|(_, v)| v).collect();
-    println!(
-        "a network of {} parameters on {} digits, loss {:.4}",
-        size(&weights),
-        test.examples(),
-        number(loss)?
-    );
+    let (size, m) = (weights.iter().map(|w| w.shape().size()).sum::<usize>(), test.examples());
+    println!("a network of {size} parameters on {m} digits, loss {:.4}", loss.value()?.item::<f64>()?);
 
-    per_example(&scope, &weights, x, y, logits, &test)?;
+    per_example(&scope, &weights, [x, y, logits])?;
     curvature(&g, loss, &weights)?;
     sensitivity(&scope, x)?;
     memory(&g, x)?;
@@ -45,19 +37,12 @@ fn main() -> Result<()> {
 }
 
 /// What would this digit change? The gradient of each example alone: vmap of grad.
-fn per_example<'g>(
-    scope: &Scope<'g>,
-    weights: &[Var<'g>],
-    x: Var<'g>,
-    y: Var<'g>,
-    logits: Var<'g>,
-    test: &chainrule::data::Dataset,
-) -> Result<()> {
+fn per_example<'g>(scope: &Scope<'g>, weights: &[Var<'g>], [x, y, logits]: [Var<'g>; 3]) -> Result<()> {
     let each = vmap(&[x, y], |e| {
         // One digit is a batch of one.
         softmax_cross_entropy(model(scope, e[0].insert_axis(0)), e[1].insert_axis(0)).grad(weights)
     })?;
-    let squares = each.iter().map(|d| d.reshape((test.examples(), -1)).square().sum(1));
+    let squares = each.iter().map(|d| d.reshape((x.dim(0), -1)).square().sum(1));
     let norm = squares.reduce(|a, b| a + b).context("there are parameters")?.sqrt();
     let (most, which) = norm.top_k(3, 0);
     let (label, predicted) = (y.take(0, which), logits.argmax(1).take(0, which));
@@ -68,10 +53,8 @@ fn per_example<'g>(
         let (which, label, predicted) = (at(&which)?, at(&label)?, at(&predicted)?);
         println!("  digit {which}: a {label}, read as {predicted}, gradient of norm {norm:.2}");
     }
-    println!(
-        "  the median digit has norm {:.4}",
-        reals(norm.sort(0, Order::Ascending))?[test.examples() / 2]
-    );
+    let sorted = reals(norm.sort(0, Order::Ascending))?;
+    println!("  the median digit has norm {:.4}", sorted[sorted.len() / 2]);
     Ok(())
 }
 
@@ -146,14 +129,6 @@ fn own_rules(g: &Graph) -> Result<()> {
     println!("with a straight-through vjp it is {:?}", reals(through)?);
     ensure!(reals(through)? == [-2.0, 0.0, -8.0], "2 (round(w) − 1)");
     Ok(())
-}
-
-fn size(weights: &[Var<'_>]) -> usize {
-    weights.iter().map(|w| w.shape().size()).sum()
-}
-
-fn number(v: Var<'_>) -> Result<f64> {
-    Ok(v.value()?.item()?)
 }
 
 fn reals(v: Var<'_>) -> Result<Vec<f64>> {

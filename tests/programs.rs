@@ -11,6 +11,8 @@ mod index;
 mod c1w0_what_one_example_wants;
 #[path = "../examples/c1w1_scale_drives_progress.rs"]
 mod c1w1_scale_drives_progress;
+#[path = "../examples/c1w2_09_logistic_regression.rs"]
+mod c1w2_09_logistic_regression;
 #[path = "../examples/c1w2_15_broadcasting.rs"]
 mod c1w2_15_broadcasting;
 #[path = "../examples/c1w2_18_likelihood.rs"]
@@ -154,6 +156,7 @@ macro_rules! claims {
 claims! {
     c1w0_what_one_example_wants(1, 2);
     c1w1_scale_drives_progress(2, 300);
+    c1w2_09_logistic_regression(1, 30);
     c1w2_15_broadcasting(3, 0);
     c1w2_18_likelihood(3, 400);
     c1w3_06_activations(1, 600);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use chainrule::graph::Compiled;
 use chainrule::loss::CrossEntropy;
 use chainrule::optim::Rate;
 use chainrule::prelude::*;
@@ -129,6 +130,35 @@ impl Translator {
     }
 }
 
+/// A trained translator, asked for what comes next in so many rows at once; its last token is the beginning.
+pub struct Asked {
+    net: Compiled,
+    shape: [usize; 2],
+    begin: i64,
+}
+
+impl Asked {
+    pub fn new(of: Translator, params: &Params, read: [usize; 2], written: usize) -> Result<Self> {
+        let g = Graph::new();
+        let s = Scope::root(&g, params.clone(), Mode::Evaluate, 0);
+        let x = [g.input("read", read, Kind::Int), g.input("begun", [read[0], written], Kind::Int)];
+        let [logits, weights] = of.of(&s, x[0], x[1]);
+        let net = g.compile(&x, &[logits.log_softmax(-1), weights])?;
+        Ok(Asked { net, shape: [read[0], written], begin: of.writes as i64 - 1 })
+    }
+
+    /// ln of the probabilities of all tokens at all places, (rows, written, tokens), and the attention, (rows, written, read),
+    /// where this much is said.
+    pub fn all(&mut self, read: &Tensor, said: &[Vec<i64>]) -> Result<[Tensor; 2]> {
+        let [rows, written] = self.shape;
+        let begun = |s: &Vec<i64>| [&[self.begin], &s[..s.len().min(written - 1)]].concat();
+        let mut begun: Vec<Vec<i64>> = said.iter().map(begun).collect();
+        begun.resize(rows, vec![]);
+        let found = self.net.run(&[read.clone(), padded(&begun, written, 0)?])?;
+        Ok([found[0].clone(), found[1].clone()])
+    }
+}
+
 /// Counts of n-grams, each order mixed with the one below by Witten and Bell's rule (1991): a context that was followed by
 /// many different tokens leaves more to what it was not seen with.
 pub struct NGrams {
@@ -160,6 +190,16 @@ impl NGrams {
             p = (seen.get(&next).copied().unwrap_or_default() + kinds * p) / (all + kinds);
         }
         p
+    }
+
+    /// A token that may follow, drawn; −1 if the share that is left to the last ones falls to none.
+    pub fn drawn(&self, before: &[i64], draws: &mut Draws) -> i64 {
+        let mut left = draws.share();
+        let falls = |next: &i64| {
+            left -= self.probability(before, *next);
+            left < 0.0
+        };
+        (0..self.tokens as i64).find(falls).unwrap_or(-1)
     }
 
     /// The mean of −ln p over the tokens of `texts` from the position `from` on.
