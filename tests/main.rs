@@ -40,6 +40,8 @@ mod search;
 mod sequences;
 /// Steps of one's own: several goals, gradients that are given, observers, 64 bits.
 mod steps;
+/// Training on examples that are read when they are needed; plans up to a bound.
+mod streaming;
 /// Tables as people have them are read right, or refused with line and column.
 mod tables;
 /// The code keeps its shape: file lengths, directions of dependencies, examples in the README.

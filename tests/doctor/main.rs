@@ -4,6 +4,7 @@
 
 mod healthy;
 mod ill;
+mod vitals;
 
 use chainrule::doctor::{Doctor, Finding};
 use chainrule::nn::data::Dataset;

@@ -4,6 +4,7 @@ mod accumulate;
 mod best;
 mod checkpoint;
 mod evaluate;
+mod examples;
 mod minimise;
 mod rates;
 mod run;
@@ -13,11 +14,12 @@ mod trials;
 
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use chainrule_graph::check::Report;
 use chainrule_graph::{Graph, Precision, Var};
 
-use crate::data::{Augment, Batch, Dataset};
+use crate::data::{Augment, Batch, Dataset, Source};
 use crate::error::{Error, Result};
 use crate::optim::{Adam, Optimiser};
 use crate::params::Params;
@@ -30,6 +32,7 @@ use crate::{History, Layer};
 pub use best::Best;
 pub use checkpoint::Checkpoints;
 pub use evaluate::{Evaluation, Evaluator};
+use examples::Examples;
 pub use rates::Rates;
 pub use run::{Epoch, Run, Stepped};
 pub use stop::Stop;
@@ -95,6 +98,8 @@ pub struct Trainer<M, L> {
     augment: Option<Augment>,
     /// How many batches are made ahead.
     ahead: usize,
+    /// How many plans a run keeps.
+    plans: usize,
     spike: Option<f64>,
     stop: Stop,
     /// How steps are recorded: seed, width, who looks on, and whose lines errors have.
@@ -139,6 +144,7 @@ impl<M, L> Trainer<M, L> {
             accumulate: 1,
             augment: None,
             ahead: 0,
+            plans: 8,
             spike: None,
             stop: Stop::new(),
             steps: Step::builder().called("Trainer", &["features", "targets"], Location::caller()),
@@ -175,7 +181,53 @@ impl<M, L> Trainer<M, L> {
         M: Layer,
         L: Loss,
     {
-        let mut run = self.start(params.clone(), train, dev)?;
+        self.follow(self.start(params.clone(), train, dev)?, params, progress)
+    }
+
+    /// As [`fit`](Trainer::fit), on examples that are read when a batch needs them, in the same order and to the same bits;
+    /// [`ahead`](Trainer::ahead) has them read by a thread of its own. With [checkpoints](Trainer::checkpoints), a run goes on
+    /// within an epoch; to see that the data are the same, all are read once at the start.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use chainrule_nn::{Linear, Params, Trainer, data::iris, loss, progress::Silent};
+    /// let iris = iris()?;
+    /// let trainer = Trainer::new(Linear::new(3), loss::softmax_cross_entropy).epochs(2).ahead(2);
+    /// let (mut read, mut held) = (Params::new(), Params::new());
+    /// trainer.fit_source(&mut read, Arc::new(iris.clone()), None, &mut Silent)?;
+    /// trainer.fit(&mut held, &iris, None, &mut Silent)?;
+    /// assert_eq!(read.get("weight"), held.get("weight"));
+    /// # Ok::<(), chainrule_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Trainer::fit); [`Error::Row`] for an example that cannot be read; labels without
+    /// [classes](Source::classes).
+    pub fn fit_source(
+        &self,
+        params: &mut Params,
+        train: Arc<dyn Source>,
+        dev: Option<&Dataset>,
+        progress: &mut dyn Progress,
+    ) -> Result<History>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        self.follow(self.start_source(params.clone(), train, dev)?, params, progress)
+    }
+
+    /// Takes the steps of `run` to its end.
+    fn follow(
+        &self,
+        mut run: Run<'_, M, L>,
+        params: &mut Params,
+        progress: &mut dyn Progress,
+    ) -> Result<History>
+    where
+        M: Layer,
+        L: Loss,
+    {
         progress.begin(self.epochs);
         let ended = loop {
             match run.step() {
@@ -232,6 +284,27 @@ impl<M, L> Trainer<M, L> {
     {
         let mut evaluator = self.evaluator();
         self.agree(&mut evaluator, &params, train, dev)?;
+        Run::new(self, evaluator, params, Examples::Memory(train), dev)
+    }
+
+    /// As [`start`](Trainer::start), on examples that are read when a batch needs them.
+    ///
+    /// # Errors
+    /// As [`start`](Trainer::start); [`Error::Row`] for an example that cannot be read; labels without
+    /// [classes](Source::classes).
+    pub fn start_source<'t>(
+        &'t self,
+        params: Params,
+        train: Arc<dyn Source>,
+        dev: Option<&'t Dataset>,
+    ) -> Result<Run<'t, M, L>>
+    where
+        M: Layer,
+        L: Loss,
+    {
+        let mut evaluator = self.evaluator();
+        let train = Examples::read(train, self.batch)?;
+        self.agree(&mut evaluator, &params, train.sample(), dev)?;
         Run::new(self, evaluator, params, train, dev)
     }
 

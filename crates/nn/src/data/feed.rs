@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use chainrule_tensor::Key;
 
-use super::{Augment, Batch, Batches};
+use super::{Augment, Batch, Batches, Stream};
 use crate::{Error, Result};
 
 /// Batches whose images are changed at random; made by [`Batches::augmented`].
@@ -22,9 +22,10 @@ pub struct Ahead {
     maker: Option<JoinHandle<()>>,
 }
 
-/// Either.
+/// Any of them, for a trainer.
 pub(crate) enum Feed<'d> {
     Here(Box<Augmented<'d>>),
+    Read(Box<Stream>),
     Ahead(Ahead),
 }
 
@@ -176,6 +177,7 @@ impl Iterator for Feed<'_> {
     fn next(&mut self) -> Option<Result<Batch>> {
         match self {
             Feed::Here(batches) => batches.next(),
+            Feed::Read(batches) => batches.next(),
             Feed::Ahead(batches) => batches.next(),
         }
     }
@@ -183,6 +185,7 @@ impl Iterator for Feed<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         match self {
             Feed::Here(batches) => batches.size_hint(),
+            Feed::Read(batches) => batches.size_hint(),
             Feed::Ahead(batches) => batches.size_hint(),
         }
     }

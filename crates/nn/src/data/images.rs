@@ -76,6 +76,10 @@ impl Source for ImageFiles {
         };
         Ok((self.images.one(file)?, Tensor::from(*label)))
     }
+
+    fn classes(&self) -> Option<Classes> {
+        Some(self.classes.clone())
+    }
 }
 
 /// Height, width and numbers (channels, height, width) in 0..=1.

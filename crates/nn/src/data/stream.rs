@@ -6,7 +6,7 @@ use chainrule_tensor::{Key, Tensor};
 
 use super::dataset::check_finite;
 use super::feed::Ahead;
-use super::{Batch, Dataset, Remainder};
+use super::{Augment, Batch, Classes, Dataset, Feed, Remainder};
 use crate::{Error, Result};
 
 /// Examples that are too many for memory, each read when a batch needs it: from a file of its own, a place in a large one, a
@@ -20,6 +20,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// Whatever keeps it from being read; [`Stream`] adds the row.
     fn read(&self, row: usize) -> Result<(Tensor, Tensor)>;
+
+    /// What the labels name, where the targets are labels.
+    fn classes(&self) -> Option<Classes> {
+        None
+    }
 }
 
 impl Source for Dataset {
@@ -31,9 +36,14 @@ impl Source for Dataset {
         let one = |tensor: &Tensor| tensor.take(0, &[row])?.reshape(&tensor.shape()[1..]);
         Ok((one(self.features())?, one(self.targets())?))
     }
+
+    fn classes(&self) -> Option<Classes> {
+        Dataset::classes(self).cloned()
+    }
 }
 
-/// The batches of one epoch of a [`Source`], for a [`Step`](crate::Step) or a loop of one's own: those, in that order and to
+/// The batches of one epoch of a [`Source`], for a [`Step`](crate::Step) or a loop of one's own (a
+/// [`Trainer`](crate::Trainer::fit_source) takes the source itself): those, in that order and to
 /// the bit, that [`Dataset::batches`] gives of the same examples in memory.
 ///
 /// ```
@@ -80,6 +90,7 @@ pub struct Stream {
     remainder: Remainder,
     /// The first of `order` that is not in a batch yet.
     next: usize,
+    augment: Option<(Augment, Key, Option<Classes>)>,
 }
 
 impl Stream {
@@ -96,7 +107,14 @@ impl Stream {
             return Err(Error::Empty { op: "Stream::of", what: "examples" });
         }
         let order = (0..examples).collect();
-        Ok(Stream { source, order, size: size.min(examples), remainder: Remainder::Keep, next: 0 })
+        Ok(Stream {
+            source,
+            order,
+            size: size.min(examples),
+            remainder: Remainder::Keep,
+            next: 0,
+            augment: None,
+        })
     }
 
     /// As [`Batches::shuffled`](super::Batches::shuffled): with a key of the epoch's own, in another order each epoch.
@@ -116,6 +134,25 @@ impl Stream {
     /// [`Error::Argument`] if the system gives no thread.
     pub fn ahead(self, batches: usize) -> Result<Ahead> {
         Ahead::made_by(self.len(), batches, self)
+    }
+
+    /// From batch `number` (from 0) on.
+    pub(crate) fn from(self, number: usize) -> Self {
+        Stream { next: number * self.size, ..self }
+    }
+
+    /// For a trainer; `like` has the types and shapes of all examples.
+    pub(crate) fn feed<'d>(
+        mut self,
+        augment: Option<(&Augment, Key)>,
+        like: &Dataset,
+        ahead: usize,
+    ) -> Result<Feed<'d>> {
+        if let Some((augment, key)) = augment {
+            augment.fits(like)?;
+            self.augment = Some((augment.clone(), key, like.classes().cloned()));
+        }
+        Ok(if ahead == 0 { Feed::Read(Box::new(self)) } else { Feed::Ahead(self.ahead(ahead)?) })
     }
 
     fn end(&self) -> usize {
@@ -153,7 +190,12 @@ impl Iterator for Stream {
     fn next(&mut self) -> Option<Result<Batch>> {
         let end = (self.next + self.size).min(self.end());
         let rows = self.order.get(self.next..end).filter(|rows| !rows.is_empty())?;
-        let batch = self.batch(rows);
+        let batch = match &self.augment {
+            Some((augment, key, classes)) => {
+                self.batch(rows).and_then(|batch| augment.apply(batch, rows, *key, classes.as_ref()))
+            }
+            None => self.batch(rows),
+        };
         self.next = end;
         Some(batch)
     }

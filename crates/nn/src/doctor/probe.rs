@@ -5,7 +5,7 @@ use std::panic::Location;
 use chainrule_graph::{Compiled, Graph, Precision, Var};
 use chainrule_tensor::Tensor;
 
-use super::vitals::{self, NUMBERS, Squash, Vitals};
+use super::vitals::{self, Squash, Vitals};
 use super::wiring::{Kind, Wiring, line};
 use super::{Doctor, Role};
 use crate::data::Batch;
@@ -16,8 +16,7 @@ use crate::{Layer, Loss};
 
 /// Measures a model in training, from outside of whatever loop trains it: it is given parameters and a batch.
 ///
-/// All statistics are formulas in one plan, so a look costs about a forward and a backward pass and gives back nine
-/// numbers for each tensor.
+/// A look costs a forward and a backward pass and two passes over what they made, and leaves nine numbers of each tensor.
 ///
 /// ```
 /// use chainrule_nn::doctor::{Doctor, Probe, Role};
@@ -45,7 +44,16 @@ struct Plan {
     batch: [Vec<usize>; 2],
     paths: Vec<String>,
     drawn: Params,
-    rows: Vec<(Role, String)>,
+    /// What is measured behind the loss, in the order of the outputs.
+    seen: Vec<Seen>,
+}
+
+/// One of the tensors that are measured.
+struct Seen {
+    role: Role,
+    name: String,
+    units: Option<usize>,
+    squash: Squash,
 }
 
 impl<'m, M: Layer, L: Loss> Probe<'m, M, L> {
@@ -73,10 +81,13 @@ impl<'m, M: Layer, L: Loss> Probe<'m, M, L> {
             .collect();
         plan.compiled.set_state(&state)?;
         let outputs = plan.compiled.run(&[batch.features.clone(), batch.targets.clone()])?;
-        let numbers = outputs[1].to_vec::<f32>()?;
-        for ((role, name), numbers) in plan.rows.iter().zip(numbers.chunks(NUMBERS)) {
-            let numbers: Vec<f64> = numbers.iter().map(|n| f64::from(*n)).collect();
-            doctor.record(step, *role, name, Vitals::from_numbers(&numbers));
+        for (Seen { role, name, units, squash }, value) in plan.seen.iter().zip(&outputs[1..]) {
+            doctor.record(step, *role, name, Vitals::of(value, *units, *squash)?);
+            if *role == Role::Gradient
+                && let Some(value) = params.get(name).or_else(|| plan.drawn.get(name))
+            {
+                doctor.record(step, Role::Parameter, name, Vitals::of(value, *units, Squash::None)?);
+            }
         }
         doctor.batch(&batch.targets)?;
         Ok(outputs[0].item::<f64>()?)
@@ -114,7 +125,7 @@ impl<'m, M: Layer, L: Loss> Probe<'m, M, L> {
         let (found, classes) = wiring.findings();
         found.into_iter().for_each(|finding| doctor.found(finding));
         doctor.chart.entropy_of = classes;
-        let (mut rows, mut values) = (Vec::new(), Vec::new());
+        let (mut seen, mut outputs) = (Vec::new(), vec![loss]);
         for place in wiring.places() {
             let units = vitals::units_of_activation(place.var.rank());
             let (role, squash) = match place.kind {
@@ -125,30 +136,27 @@ impl<'m, M: Layer, L: Loss> Probe<'m, M, L> {
                 Kind::Bounded(squash) => (Role::Activation, squash),
             };
             doctor.chart.place(&place.name, place.line, None);
-            rows.push((role, place.name));
-            values.push(vitals::recorded(place.var, units, squash));
+            seen.push(Seen { role, name: place.name, units, squash });
+            outputs.push(place.var);
         }
         let gradients = loss.grad_or_zeros(&vars)?;
         for ((path, value), gradient) in traced.iter().zip(gradients) {
             doctor.chart.place(path, line(&value.origin()), Some(value.rank()));
             let units = vitals::units_of_weight(value.rank());
-            for (role, of) in [(Role::Parameter, *value), (Role::Gradient, gradient)] {
-                rows.push((role, path.clone()));
-                values.push(vitals::recorded(of, units, Squash::None));
-            }
+            seen.push(Seen { role: Role::Gradient, name: path.clone(), units, squash: Squash::None });
+            outputs.push(gradient);
         }
-        if values.is_empty() {
+        if seen.is_empty() {
             return Err(Error::argument(
                 "Probe",
                 "the model has no parameters and no activations to look at",
             ));
         }
-        let measured = graph.stack(&values, 0);
         let asked = scope.asked();
         let kept: Vec<(Var<'_>, Var<'_>)> = asked.iter().map(|(_, v)| (*v, *v)).collect();
-        let compiler = graph.compiler(&[x, y], &[loss, measured]).state(&kept);
+        let compiler = graph.compiler(&[x, y], &outputs).state(&kept);
         let compiled = compiler.precision(Precision::F32).build()?;
         let paths = asked.into_iter().map(|(path, _)| path).collect();
-        Ok(Plan { compiled, batch: shapes, paths, drawn: scope.params(), rows })
+        Ok(Plan { compiled, batch: shapes, paths, drawn: scope.params(), seen })
     }
 }

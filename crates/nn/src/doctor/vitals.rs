@@ -1,6 +1,7 @@
-//! What is measured of one tensor: a handful of numbers, of an array or as formulas in a plan.
+//! What is measured of one tensor: a handful of numbers.
+//!
+//! A look at a step measures everything that the step knows, so these are loops that processors do eight numbers at a time.
 
-use chainrule_graph::Var;
 use chainrule_tensor::{DType, Tensor};
 
 use crate::error::Result;
@@ -50,39 +51,123 @@ pub struct Vitals {
     pub not_finite: f64,
 }
 
-/// How many numbers [`recorded`] gives.
-pub(super) const NUMBERS: usize = 9;
-
 impl Vitals {
-    /// Of an array whose units lie along axis `units`.
+    /// Of an array whose units lie along axis `units`; zeros if it has no elements.
     ///
     /// # Errors
-    /// A tensor of truth values or without elements is measured as zeros; none but those of the tensor crate.
+    /// None but those of the tensor crate.
     pub fn of(x: &Tensor, units: Option<usize>, squash: Squash) -> Result<Self> {
-        let graph = chainrule_graph::Graph::new();
         if x.size() == 0 {
             return Ok(Vitals::default());
         }
-        let x = graph.constant(x.cast(DType::F64));
-        let numbers = recorded(x, units, squash).value()?.to_vec::<f64>()?;
-        Ok(Vitals::from_numbers(&numbers))
+        let shape = x.shape();
+        let units = units.filter(|axis| *axis < shape.len() && shape[*axis] > 1);
+        let units = units.map(|axis| Units { count: shape[axis], run: shape[axis + 1..].iter().product() });
+        let x = if matches!(x.dtype(), DType::F32 | DType::F64) { x.clone() } else { x.cast(DType::F64) };
+        let x = x.to_contiguous();
+        Ok(match x.as_slice::<f32>() {
+            Some(values) => measured(values, units, squash),
+            None => measured(x.as_slice::<f64>().unwrap_or_default(), units, squash),
+        })
     }
+}
 
-    /// From the numbers of [`recorded`].
-    pub(super) fn from_numbers(n: &[f64]) -> Self {
-        let at = |i: usize| n.get(i).copied().unwrap_or(0.0);
-        Vitals {
-            mean: at(0),
-            deviation: at(1),
-            rms: at(2),
-            largest: at(3),
-            zeros: at(4),
-            saturated: at(5),
-            silent: at(6),
-            apart: at(7),
-            not_finite: at(8),
+/// How units lie: so many, each in runs of so many elements.
+#[derive(Clone, Copy)]
+struct Units {
+    count: usize,
+    run: usize,
+}
+
+/// Elements that are summed side by side.
+const LANES: usize = 8;
+
+/// Of each lane, so far.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    sum: f64,
+    squares: f64,
+    largest: f64,
+    zeros: f64,
+    saturated: f64,
+    not_finite: f64,
+}
+
+impl Sums {
+    fn add(&mut self, v: f64, bounded: f64) {
+        self.sum += v;
+        self.squares += v * v;
+        self.largest = larger(self.largest, v.abs());
+        self.zeros += f64::from(u8::from(v == 0.0));
+        self.saturated += f64::from(u8::from(bounded > SATURATED));
+        self.not_finite += f64::from(u8::from(!v.is_finite()));
+    }
+}
+
+/// The larger one; NaN if either is.
+fn larger(a: f64, b: f64) -> f64 {
+    if a >= b || a.is_nan() { a } else { b }
+}
+
+fn measured<T: Copy + Into<f64>>(values: &[T], units: Option<Units>, squash: Squash) -> Vitals {
+    let sums = match squash {
+        Squash::None => sums(values, |_| 0.0),
+        Squash::Tanh => sums(values, f64::abs),
+        Squash::Sigmoid => sums(values, |v| (v * 2.0 - 1.0).abs()),
+    };
+    let n = values.len() as f64;
+    let all = |part: fn(&Sums) -> f64| sums.iter().map(part).sum::<f64>();
+    let (mean, largest) = (all(|s| s.sum) / n, sums.iter().fold(0.0, |most, s| larger(most, s.largest)));
+    let mut apart_from_mean = [0.0; LANES];
+    lanes(values, |lane, v: f64| apart_from_mean[lane] += (v - mean) * (v - mean));
+    let (silent, apart) = match units {
+        Some(units) => unlike(values, units),
+        // A single unit is silent where all is 0, and has no twin.
+        None => (f64::from(u8::from(largest == 0.0)), 1.0),
+    };
+    Vitals {
+        mean,
+        deviation: (apart_from_mean.iter().sum::<f64>() / n).sqrt(),
+        rms: (all(|s| s.squares) / n).sqrt(),
+        largest,
+        zeros: all(|s| s.zeros) / n,
+        saturated: all(|s| s.saturated) / n,
+        silent,
+        apart,
+        not_finite: all(|s| s.not_finite) / n,
+    }
+}
+
+fn sums<T: Copy + Into<f64>>(values: &[T], bounded: impl Fn(f64) -> f64) -> [Sums; LANES] {
+    let mut sums = [Sums::default(); LANES];
+    lanes(values, |lane, v| sums[lane].add(v, bounded(v)));
+    sums
+}
+
+/// Gives each element to its lane.
+fn lanes<T: Copy + Into<f64>>(values: &[T], mut take: impl FnMut(usize, f64)) {
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for chunk in whole {
+        (0..LANES).for_each(|lane| take(lane, chunk[lane].into()));
+    }
+    rest.iter().enumerate().for_each(|(lane, v)| take(lane, (*v).into()));
+}
+
+/// The share of units that are 0 everywhere, and the greatest difference of any from the first.
+fn unlike<T: Copy + Into<f64>>(values: &[T], Units { count, run }: Units) -> (f64, f64) {
+    let mut largest = vec![0.0_f64; count];
+    let mut apart = 0.0;
+    for example in values.chunks(count * run) {
+        let first = &example[..run];
+        for (largest, unit) in largest.iter_mut().zip(example.chunks(run)) {
+            for (v, first) in unit.iter().zip(first) {
+                let v: f64 = (*v).into();
+                *largest = larger(*largest, v.abs());
+                apart = larger(apart, (v - (*first).into()).abs());
+            }
         }
     }
+    (largest.iter().filter(|most| **most == 0.0).count() as f64 / count as f64, apart)
 }
 
 /// The axis of the units of an activation (batch, …): channels of images, features of all else.
@@ -101,38 +186,4 @@ pub(super) fn units_of_weight(rank: usize) -> Option<usize> {
         2 => Some(1),
         _ => Some(0),
     }
-}
-
-/// [`Vitals`] of `x` as one value of shape `(9,)`.
-pub(super) fn recorded<'g>(x: Var<'g>, units: Option<usize>, squash: Squash) -> Var<'g> {
-    let size = x.abs();
-    let share = |truth: Var<'g>| truth.real().mean(..);
-    let bounded = match squash {
-        Squash::None => None,
-        Squash::Tanh => Some(size),
-        Squash::Sigmoid => Some((x * 2.0 - 1.0).abs()),
-    };
-    let none = x.graph().constant(Tensor::from(0.0_f64));
-    let (silent, apart) = match units {
-        Some(axis) if x.dim(axis as isize) > 1 => {
-            let others: Vec<isize> = (0..x.rank() as isize).filter(|a| *a != axis as isize).collect();
-            let first = x.slice(axis as isize, 0..1);
-            (share(size.max(&others).equal(0.0)), (x - first).abs().max(..))
-        }
-        // A single unit is silent where all is 0, and has no twin.
-        _ => (share(size.max(..).equal(0.0)), none + 1.0),
-    };
-    let parts = [
-        x.mean(..),
-        x.var(..).sqrt(),
-        x.square().mean(..).sqrt(),
-        size.max(..),
-        share(x.equal(0.0)),
-        bounded.map_or(none, |b| share(b.greater(SATURATED))),
-        silent,
-        apart,
-        1.0 - share(x.is_finite()),
-    ];
-    debug_assert_eq!(parts.len(), NUMBERS);
-    x.graph().stack(&parts, 0)
 }

@@ -1,9 +1,6 @@
 //! A doctor beside a trainer.
 
-use chainrule_graph::{Compiled, Graph, Precision, Var};
-use chainrule_tensor::Tensor;
-
-use super::vitals::{self, NUMBERS, Squash, Vitals};
+use super::vitals::{self, Squash, Vitals};
 use super::{Doctor, Probe, Role};
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
@@ -84,7 +81,6 @@ struct Watch<'a, M, L> {
     due: bool,
     /// The step that was looked at last, the parameters before it, and its loss without penalty.
     looked: Option<(usize, Params, f64)>,
-    updates: Option<Updates>,
     last: Option<Batch>,
     /// The examples of the first batch, and whether the batch that is under way has as many.
     usual: Option<usize>,
@@ -99,7 +95,6 @@ impl<'a, M: Layer, L: Loss> Watch<'a, M, L> {
             probe: trainer.probe(),
             due: false,
             looked: None,
-            updates: None,
             last: None,
             usual: None,
             whole: true,
@@ -108,12 +103,7 @@ impl<'a, M: Layer, L: Loss> Watch<'a, M, L> {
 
     fn before(&mut self, number: usize, batch: &Batch, step: &Step) -> Result<()> {
         if let Some((looked, old, _)) = self.looked.take_if(|looked| looked.0 + 1 == number) {
-            let mut updates = match self.updates.take() {
-                Some(updates) => updates,
-                None => Updates::of(&old)?,
-            };
-            updates.measure(self.doctor, looked, [&old, &step.params()])?;
-            self.updates = Some(updates);
+            updates(self.doctor, looked, [&old, &step.params()])?;
         }
         let examples = batch.features.shape().first().copied().unwrap_or(0);
         self.whole = *self.usual.get_or_insert(examples) == examples;
@@ -144,51 +134,12 @@ impl<'a, M: Layer, L: Loss> Watch<'a, M, L> {
     }
 }
 
-/// A plan that measures how far each parameter went in a step.
-struct Updates {
-    paths: Vec<String>,
-    /// `None` where nothing moves.
-    compiled: Option<Compiled>,
-}
-
-impl Updates {
-    fn of(params: &Params) -> Result<Self> {
-        let graph = Graph::new();
-        let moving: Vec<(&str, &Tensor)> =
-            params.iter().filter(|(_, value)| value.dtype().is_real() && value.size() > 0).collect();
-        let input = |when: &str, (path, value): &(&str, &Tensor)| {
-            graph.input(&format!("{path} {when}"), value.shape(), value.dtype().kind())
-        };
-        let (old, new): (Vec<Var<'_>>, Vec<Var<'_>>) =
-            moving.iter().map(|one| (input("before", one), input("after", one))).unzip();
-        let measured: Vec<Var<'_>> = old
-            .iter()
-            .zip(&new)
-            .map(|(old, new)| {
-                vitals::recorded(*new - *old, vitals::units_of_weight(new.rank()), Squash::None)
-            })
-            .collect();
-        let compiled = if measured.is_empty() {
-            None
-        } else {
-            let compiler = graph.compiler(&[old, new].concat(), &[graph.stack(&measured, 0)]);
-            Some(compiler.precision(Precision::F32).build()?)
-        };
-        Ok(Updates { paths: moving.iter().map(|(path, _)| path.to_string()).collect(), compiled })
+/// Measures how far each parameter went in a step.
+fn updates(doctor: &mut Doctor, step: usize, [old, new]: [&Params; 2]) -> Result<()> {
+    for (path, old) in old.iter().filter(|(_, value)| value.dtype().is_real() && value.size() > 0) {
+        let Some(new) = new.get(path) else { continue };
+        let units = vitals::units_of_weight(new.shape().len());
+        doctor.record(step, Role::Update, path, Vitals::of(&(new - old)?, units, Squash::None)?);
     }
-
-    fn measure(&mut self, doctor: &mut Doctor, step: usize, old_and_new: [&Params; 2]) -> Result<()> {
-        let Some(compiled) = &mut self.compiled else { return Ok(()) };
-        let values =
-            old_and_new.into_iter().flat_map(|params| self.paths.iter().map(|path| params.get(path)));
-        let Some(arguments) = values.map(|value| value.cloned()).collect::<Option<Vec<Tensor>>>() else {
-            return Ok(());
-        };
-        let numbers = compiled.run(&arguments)?[0].to_vec::<f32>()?;
-        for (path, numbers) in self.paths.iter().zip(numbers.chunks(NUMBERS)) {
-            let numbers: Vec<f64> = numbers.iter().map(|n| f64::from(*n)).collect();
-            doctor.record(step, Role::Update, path, Vitals::from_numbers(&numbers));
-        }
-        Ok(())
-    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::run::At;
 use crate::History;
-use crate::data::{Augment, Dataset};
+use crate::data::Augment;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::params::Params;
@@ -175,14 +175,9 @@ impl Marks {
         [batch, accumulate]: [usize; 2],
         step: &Step,
         augment: Option<&Augment>,
-        data: [Option<&Dataset>; 2],
+        data: &[String],
         start: &Params,
     ) -> Self {
-        let of = |data: &Dataset| {
-            let values = digest::of([("features", data.features()), ("targets", data.targets())]);
-            values + &digest::of_text(&format!("{:?}", data.names()))
-        };
-        let data: Vec<String> = data.into_iter().flatten().map(of).collect();
         let (data, start) = (digest::of_text(&data.join(" ")), digest::of(start.iter()));
         let augment = augment.map_or_else(String::new, |augment| format!("{augment:?}"));
         let program = digest::of_text(&(step.program().to_owned() + &augment));

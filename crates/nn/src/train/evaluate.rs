@@ -14,7 +14,8 @@ use crate::scope::{Mode, Scope};
 use crate::step::input;
 use crate::{Layer, metric};
 
-/// Measures a model on data, without dropout or penalty. Plans are kept, one per batch size, for the 64 sizes used last.
+/// Measures a model on data, without dropout or penalty. Plans are kept by the shapes of batches, the 64 used last unless
+/// [`keep`](Evaluator::keep) says otherwise.
 pub struct Evaluator<'m, M, L> {
     model: &'m M,
     loss: &'m L,
@@ -23,8 +24,8 @@ pub struct Evaluator<'m, M, L> {
     plans: Cache<Key, Plan>,
 }
 
-/// A batch size, a number of classes, and what is asked.
-type Key = (usize, usize, Asked);
+/// Shape and dtype of features and targets of a batch, a number of classes, and what is asked.
+type Key = ([(Vec<usize>, DType); 2], usize, Asked);
 
 /// What is asked of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +88,18 @@ impl<'m, M: Layer, L: Loss> Evaluator<'m, M, L> {
         precision: Precision,
     ) -> Self {
         Evaluator { model, loss, made_at, precision, plans: Cache::default() }
+    }
+
+    /// How many plans to keep, two at least, since a last batch may be short. Where there are more, the one not used for the
+    /// longest time is compiled anew when it is needed again.
+    pub fn keep(mut self, plans: usize) -> Self {
+        self.plans.set_capacity(plans.max(2));
+        self
+    }
+
+    /// Forgets all plans, and gives their memory back.
+    pub fn clear(&mut self) {
+        self.plans.clear();
     }
 
     /// Runs the model over `data`.
@@ -249,5 +262,9 @@ pub(super) struct Traced<'g> {
 
 /// Which plan serves a batch of so many examples.
 fn key(examples: usize, data: &Dataset, asked: Asked) -> Key {
-    (examples, data.classes().map_or(0, |c| c.count()), asked)
+    let signature = [data.features(), data.targets()].map(|x| {
+        let shape = [&[examples], &x.shape()[1..]].concat();
+        (shape, x.dtype())
+    });
+    (signature, data.classes().map_or(0, |c| c.count()), asked)
 }

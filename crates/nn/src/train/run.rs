@@ -1,9 +1,10 @@
 //! `Run`: a training under way, step by step or epoch by epoch.
 
-use chainrule_graph::ErrorKind;
-use chainrule_tensor::Key;
+use chainrule_graph::{Cache, ErrorKind};
+use chainrule_tensor::{DType, Key, Tensor};
 
 use super::checkpoint::{self, Saved};
+use super::examples::Examples;
 use super::{Checkpoints, Evaluator, Loss, Trainer};
 use crate::data::{Batch, Dataset, Feed, Names};
 use crate::error::{Error, Result};
@@ -16,11 +17,13 @@ use crate::{History, Layer};
 pub struct Run<'t, M, L> {
     trainer: &'t Trainer<M, L>,
     evaluator: Evaluator<'t, M, L>,
-    train: &'t Dataset,
+    train: Examples<'t>,
     dev: Option<&'t Dataset>,
     names: Names,
-    /// The step that is in use first.
-    steps: Vec<Step>,
+    /// The step in use, which has the state, and what batches it is for.
+    in_use: Option<(Signature, Step)>,
+    /// The others, and an empty place for that one.
+    steps: Cache<Signature, Option<Step>>,
     /// What is left of the present epoch.
     batches: Option<Feed<'t>>,
     marks: Option<checkpoint::Marks>,
@@ -46,6 +49,19 @@ pub(super) struct At {
     pub(super) history: History,
     /// Epoch, value and parameters.
     pub(super) best: Option<(usize, f64, Params)>,
+}
+
+/// Shape and dtype of features and targets of a batch.
+type Signature = [(Vec<usize>, DType); 2];
+
+fn signature(batch: &Batch) -> Signature {
+    [&batch.features, &batch.targets].map(|x| (x.shape().to_vec(), x.dtype()))
+}
+
+fn is_of(signature: &Signature, batch: &Batch) -> bool {
+    let same =
+        |(x, (shape, dtype)): (&Tensor, &(Vec<usize>, DType))| x.shape() == shape && x.dtype() == *dtype;
+    [&batch.features, &batch.targets].into_iter().zip(signature).all(same)
 }
 
 /// What looks at a step before it is taken.
@@ -98,24 +114,28 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
         trainer: &'t Trainer<M, L>,
         evaluator: Evaluator<'t, M, L>,
         params: Params,
-        train: &'t Dataset,
+        train: Examples<'t>,
         dev: Option<&'t Dataset>,
     ) -> Result<Self> {
-        let names = params.names().or(train.names());
+        let names = params.names().or(train.sample().names());
         let at = At { params, ..At::default() };
-        let (steps, batches, marks, over) = (Vec::new(), None, None, false);
-        let mut run = Run { trainer, evaluator, train, dev, names, steps, batches, marks, at, over };
+        let (steps, in_use, batches, marks) = (Cache::new(trainer.plans), None, None, None);
+        let over = false;
+        let mut run = Run { trainer, evaluator, train, dev, names, steps, in_use, batches, marks, at, over };
         if let Some(checkpoints) = &trainer.checkpoints {
             let first = run.batches(0, 0)?.next();
             let Some(first) = first else { return Ok(run) };
             run.turn_to(&first?)?;
+            let mut data = vec![run.train.fingerprint()?];
+            data.extend(dev.map(Dataset::fingerprint));
+            let (start, step) = (run.at.params.clone(), run.in_use()?);
             let marks = checkpoint::Marks::of(
                 trainer.steps.seeded(),
                 [trainer.batch, trainer.accumulate],
-                &run.steps[0],
+                step,
                 trainer.augment.as_ref(),
-                [Some(train), dev],
-                &run.at.params,
+                &data,
+                &start,
             );
             run.marks = Some(marks.clone());
             if let Some(Saved { at, state, dials, source }) = checkpoints.newest(&marks)? {
@@ -124,8 +144,9 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
                 if let Some((_, _, best)) = &mut run.at.best {
                     *best = std::mem::take(best).with_names(&run.names);
                 }
-                run.steps[0].set_named_state(&state, &source)?;
-                run.steps[0].set_dials(&dials);
+                let step = run.in_use()?;
+                step.set_named_state(&state, &source)?;
+                step.set_dials(&dials);
                 run.over = run.gives_up();
             }
         }
@@ -155,7 +176,26 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
 
     /// The compiled step that was used last: what it tells, its parameters within the epoch.
     pub fn latest(&self) -> Option<&Step> {
-        self.steps.first()
+        self.in_use.as_ref().map(|(_, step)| step)
+    }
+
+    /// The plans that are kept: one for each size of batches, at most as many as [`Trainer::keep`] says.
+    pub fn plans(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Forgets all plans but the one in use, and gives their memory back; the bits are the same.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+        if let Some((signature, _)) = &self.in_use {
+            self.steps.insert(signature.clone(), None);
+        }
+        self.evaluator.clear();
+    }
+
+    fn in_use(&mut self) -> Result<&mut Step> {
+        let step = self.in_use.as_mut().map(|(_, step)| step);
+        step.ok_or_else(|| Error::argument("Run::step", "there is no step yet"))
     }
 
     /// How many batches there were.
@@ -198,11 +238,11 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
         self.batches = Some(batches);
         self.turn_to(&batch)?;
         let examples = batch.features.shape()[0];
-        let (share, updates) = self.trainer.place(self.at.batch, examples, self.train.examples());
-        let step = &mut self.steps[0];
-        before(self.at.steps as usize, &batch, step)?;
-        let loss =
-            if self.trainer.accumulate > 1 { step.part(&batch, share, updates) } else { step.run(&batch) };
+        let (share, updates) = self.trainer.place(self.at.batch, examples, self.train.count());
+        let (taken, accumulates) = (self.at.steps as usize, self.trainer.accumulate > 1);
+        let step = self.in_use()?;
+        before(taken, &batch, step)?;
+        let loss = if accumulates { step.part(&batch, share, updates) } else { step.run(&batch) };
         let loss = loss.map_err(|error| match error {
             Error::Graph(error) if matches!(error.kind(), ErrorKind::NonFinite { .. }) => {
                 Error::Anomaly { epoch, batch: number, error }
@@ -229,7 +269,7 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
 
     /// Writes a checkpoint, if there is a place for it and a step to be saved.
     fn save(&self) -> Result<()> {
-        match (&self.trainer.checkpoints, &self.marks, self.steps.first()) {
+        match (&self.trainer.checkpoints, &self.marks, self.latest()) {
             (Some(checkpoints), Some(marks), Some(step)) => checkpoints.write(marks, &self.at, step),
             _ => Ok(()),
         }
@@ -249,14 +289,15 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
     }
 
     fn end_epoch(&mut self, epoch: usize) -> Result<()> {
-        let trained = self.steps[0].params();
+        let step = self.in_use()?;
+        let (trained, averages) = (step.params(), step.averages());
         if let Some(name) = trained.not_finite() {
             return Err(Error::Overshot { epoch, parameter: name.into() });
         }
-        let given = self.steps[0].averages().unwrap_or(trained);
+        let given = averages.unwrap_or(trained);
         let at = &mut self.at;
         at.params = given.with_names(&self.names);
-        at.history.record(epoch, "train loss", at.total / self.train.examples() as f64);
+        at.history.record(epoch, "train loss", at.total / self.train.count() as f64);
         (at.epoch, at.batch, at.total) = (epoch, 0, 0.0);
         self.batches = None;
         if let Some(dev) = self.dev {
@@ -285,23 +326,26 @@ impl<'t, M: Layer, L: Loss> Run<'t, M, L> {
     /// The batches of the present epoch, from `number` (from 0) on.
     fn batches(&self, number: usize, ahead: usize) -> Result<Feed<'t>> {
         let key = |name| Key::new(self.trainer.steps.seeded()).named(name).at(self.at.epoch as u64 + 1);
-        let batches = self.train.batches(self.trainer.batch)?.shuffled(key("shuffle")).from(number);
         let augment = self.trainer.augment.as_ref().map(|augment| (augment, key("augment")));
-        batches.feed(augment, ahead)
+        self.train.batches([self.trainer.batch, number, ahead], key("shuffle"), augment)
     }
 
-    /// Puts the step for this batch's size first, with the state of the one that was first.
+    /// Takes the step for such a batch into use, with the state of the one that was.
     fn turn_to(&mut self, batch: &Batch) -> Result<()> {
-        let fits = |s: &Step| s.examples() == batch.features.shape()[0];
-        let next = match self.steps.iter().position(fits) {
-            Some(0) => return Ok(()),
-            Some(i) => self.steps.remove(i),
-            None => self.trainer.step(self.at.params.clone(), batch, self.train.examples())?,
-        };
-        self.steps.insert(0, next);
-        if let [next, before, ..] = &mut self.steps[..] {
-            next.set_state(&before.state())?;
+        if self.in_use.as_ref().is_some_and(|(signature, _)| is_of(signature, batch)) {
+            return Ok(());
         }
+        let signature = signature(batch);
+        let mut next = match self.steps.get(&signature).and_then(Option::take) {
+            Some(step) => step,
+            None => self.trainer.step(self.at.params.clone(), batch, self.train.count())?,
+        };
+        if let Some((of, before)) = self.in_use.take() {
+            next.set_state(&before.state())?;
+            self.steps.insert(of, Some(before));
+        }
+        self.steps.insert(signature.clone(), None);
+        self.in_use = Some((signature, next));
         Ok(())
     }
 }

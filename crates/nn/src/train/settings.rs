@@ -57,6 +57,13 @@ impl<M, L> Trainer<M, L> {
         self
     }
 
+    /// How many plans a [`Run`](super::Run) keeps, one for each size of batches; 8 unless said otherwise. Where there are more,
+    /// the one not used for the longest time is compiled anew when it is needed again, to the same bits.
+    pub fn keep(mut self, plans: usize) -> Self {
+        self.plans = plans;
+        self
+    }
+
     /// How many examples a step sees.
     pub fn batch_size(mut self, examples: usize) -> Self {
         self.batch = examples;
