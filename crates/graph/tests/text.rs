@@ -81,6 +81,8 @@ fn damaged_text_is_an_error_that_names_its_line() {
         ("sum 1x3x1", "sun 1x3x1", 5, "`sun` is no operation"),
         ("1x3x1", "1x4x1", 1, "sum [sum]: takes no"),
         ("1x3x1", "1x-3x1", 5, "no list of lengths"),
+        ("1x3x1", "1x99999999999x99999999999", 5, "has too many elements"),
+        ("1x3x1", "0x99999999999x99999999999", 5, "has too many elements"),
         ("of b0", "of b9", 5, "there is no buffer b9"),
         ("of b0", "of b1", 1, "reads b1 before it is written"),
         ("to b1", "to b0", 1, "writes over what is given in b0"),

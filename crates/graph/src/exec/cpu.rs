@@ -170,6 +170,15 @@ impl<T: Real> Executor for Cpu<T> {
         })
     }
 
+    fn seen<'a>(&self, of: &'a ViewMut<'_, T>) -> View<'a, T> {
+        View::Whole(match of {
+            ViewMut::Half(format, x) => return View::Half(*format, x),
+            ViewMut::Whole(SliceMut::Real(x)) => Slice::Real(x),
+            ViewMut::Whole(SliceMut::Int(x)) => Slice::Int(x),
+            ViewMut::Whole(SliceMut::Truth(x)) => Slice::Truth(x),
+        })
+    }
+
     fn copy(&mut self, from: View<'_, T>, to: ViewMut<'_, T>) {
         copy(from, to);
     }

@@ -56,6 +56,9 @@ pub trait Executor {
     /// `len` elements of a view, from `start` on.
     fn part_mut<'a>(&self, of: &'a mut Self::ViewMut<'_>, start: usize, len: usize) -> Self::ViewMut<'a>;
 
+    /// What was written there, to be read.
+    fn seen<'a>(&self, of: &'a Self::ViewMut<'_>) -> Self::View<'a>;
+
     /// Copies a value to one of the same kind and length; one of them may have 16 bits.
     fn copy(&mut self, from: Self::View<'_>, to: Self::ViewMut<'_>);
 

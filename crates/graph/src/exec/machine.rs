@@ -51,6 +51,8 @@ enum Held<M> {
     Own(M),
     /// This argument of a plan within another, read where it lies.
     Lent(usize),
+    /// This result of a plan within another, written where that wants it.
+    Wanted(usize),
     /// Lent to the running step, or an argument between runs.
     Absent,
 }
@@ -71,7 +73,7 @@ impl<E: Executor> Machine<E> {
         let mut store = Store::prepare(&plan, &mut executor)?;
         let bytes = store.bytes(&plan, &executor);
         plan.refuse_too_large(bytes)?;
-        store.allocate(&plan, &mut executor, false);
+        store.allocate(&plan, &mut executor, None);
         let zeros = |(_, ty): &(Slot, Type)| Tensor::zeros(ty.shape.clone(), plan.precision.of_kind(ty.kind));
         let outputs = plan.outputs.iter().map(zeros).collect();
         let bytes = bytes.unwrap_or(usize::MAX);
@@ -120,12 +122,12 @@ impl<E: Executor> Machine<E> {
             store.buffers[*buffer] = Held::Own(executor.hold(argument));
         }
         let done = leaves(executor, plan, store, arguments, *runs)
-            .and_then(|()| steps(executor, plan, store, &[], *runs));
+            .and_then(|()| steps(executor, plan, store, &mut Lent::none(), *runs));
         for (buffer, ..) in &plan.inputs {
             store.buffers[*buffer] = Held::Absent;
         }
         done?;
-        finish(executor, plan, store, &[]);
+        finish(executor, plan, store, &Lent::none());
         for ((slot, ty), result) in plan.outputs.iter().zip(outputs) {
             if let Held::Own(memory) = &mut store.buffers[slot.buffer] {
                 executor.give(memory, ty, result);
@@ -137,8 +139,9 @@ impl<E: Executor> Machine<E> {
     /// The present value of each state, in the order given to the compiler.
     pub fn state(&self) -> Vec<Tensor> {
         let Machine { plan, executor, store, .. } = self;
+        let none = Lent::none();
         let of = |(buffer, start): &(usize, Tensor)| {
-            let value = store.read(executor, Slot { buffer: *buffer, len: start.size() }, &[]);
+            let value = store.read(executor, Slot { buffer: *buffer, len: start.size() }, &none);
             executor.get(value, &type_of(start))
         };
         plan.state.iter().map(of).collect()
@@ -184,8 +187,14 @@ impl<E: Executor> Store<E> {
                     scratch = scratch.max(executor.scratch(kernel, plan.halves(step)));
                 }
                 Ready::Plans(stores) => {
-                    for (store, plan) in stores.iter().zip(step.call.within()) {
-                        sum = sum.checked_add(store.bytes(plan, executor)?)?;
+                    for ((store, inner), wanted) in
+                        stores.iter().zip(step.call.within()).zip(plan.wanted(step))
+                    {
+                        // What is written where it is wanted needs no memory here.
+                        let elsewhere = inner.outputs.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+                        let width = |(slot, ty): &(Slot, Type)| inner.precision.width(ty.kind) * slot.len;
+                        let elsewhere: usize = elsewhere.map(|(output, _)| width(output)).sum();
+                        sum = sum.checked_add(store.bytes(inner, executor)?)?.checked_sub(elsewhere)?;
                     }
                 }
             }
@@ -193,9 +202,11 @@ impl<E: Executor> Store<E> {
         sum.checked_add(scratch)
     }
 
-    /// Gives every buffer its memory, and the start values to those that have one. Arguments of a plan `within` another are
-    /// lent; results of one by itself, unless a state holds them, are given away.
-    fn allocate(&mut self, plan: &Plan, executor: &mut E, within: bool) {
+    /// Gives every buffer its memory, and the start values to those that have one. Arguments of a plan within another are
+    /// lent, and so are those of its results of which `wanted` says it; results of one by itself, unless a state holds them,
+    /// are given away.
+    fn allocate(&mut self, plan: &Plan, executor: &mut E, wanted: Option<&[bool]>) {
+        let within = wanted.is_some();
         let mut of: Vec<Option<Held<E::Memory>>> = plan.buffers.iter().map(|_| None).collect();
         for (i, (buffer, ..)) in plan.inputs.iter().enumerate() {
             of[*buffer] = Some(if within { Held::Lent(i) } else { Held::Absent });
@@ -209,6 +220,11 @@ impl<E: Executor> Store<E> {
         for (slot, ty) in plan.outputs.iter().filter(|(slot, _)| !within && holders[&slot.buffer] == 1) {
             of[slot.buffer] = Some(Held::Own(executor.result(ty.kind, &ty.shape)));
         }
+        for (i, (slot, _)) in plan.outputs.iter().enumerate() {
+            if wanted.is_some_and(|wanted| wanted[i]) {
+                of[slot.buffer] = Some(Held::Wanted(i));
+            }
+        }
         let room = |(held, room): (Option<Held<_>>, &Room)| {
             held.unwrap_or_else(|| Held::Own(executor.room(room.kind, room.format, room.len)))
         };
@@ -218,8 +234,9 @@ impl<E: Executor> Store<E> {
         }
         for (ready, step) in self.ready.iter_mut().zip(&plan.steps) {
             if let Ready::Plans(stores) = ready {
-                let plans = step.call.within();
-                stores.iter_mut().zip(plans).for_each(|(store, plan)| store.allocate(plan, executor, true));
+                for ((store, inner), wanted) in stores.iter_mut().zip(step.call.within()).zip(plan.wanted(step)) {
+                    store.allocate(inner, executor, Some(&wanted));
+                }
             }
         }
     }
@@ -232,40 +249,55 @@ impl<E: Executor> Store<E> {
         }
     }
 
-    /// A value of a plan whose arguments are `lent`.
-    pub(crate) fn read<'a, 'b: 'a>(&'a self, executor: &E, slot: Slot, lent: &[E::View<'b>]) -> E::View<'a> {
+    /// A value of a plan to which these are `lent`.
+    pub(crate) fn read<'a>(&'a self, executor: &E, slot: Slot, lent: &'a Lent<'_, '_, E>) -> E::View<'a> {
         read(executor, &self.buffers, slot, lent)
     }
 
     /// The value of a buffer of the plan's own, to be written.
     pub(crate) fn write<'a>(&'a mut self, executor: &E, slot: Slot) -> E::ViewMut<'a> {
-        written(executor, &mut self.buffers[slot.buffer], slot)
+        match &mut self.buffers[slot.buffer] {
+            Held::Own(memory) => executor.view_mut(memory, slot.len),
+            _ => unreachable!("a state has memory of its own"),
+        }
+    }
+
+    /// Whether this value is written where another plan wants it.
+    pub(crate) fn is_wanted(&self, slot: Slot) -> bool {
+        matches!(self.buffers[slot.buffer], Held::Wanted(_))
     }
 }
 
-fn read<'a, 'b: 'a, E: Executor>(
+/// What a plan within another works on that is not its own.
+pub(crate) struct Lent<'v, 'w, E: Executor> {
+    pub(crate) arguments: SmallVec<[E::View<'v>; 16]>,
+    /// For each result, where it is wanted, if it is to be written there; a running step has those that it writes.
+    pub(crate) wanted: SmallVec<[Option<E::ViewMut<'w>>; 16]>,
+}
+
+impl<E: Executor> Lent<'_, '_, E> {
+    pub(crate) fn none() -> Self {
+        Lent { arguments: SmallVec::new(), wanted: SmallVec::new() }
+    }
+}
+
+fn read<'a, E: Executor>(
     executor: &E,
     buffers: &'a [Held<E::Memory>],
     slot: Slot,
-    lent: &[E::View<'b>],
+    lent: &'a Lent<'_, '_, E>,
 ) -> E::View<'a> {
     match &buffers[slot.buffer] {
         Held::Own(memory) => executor.view(memory, slot.len),
-        Held::Lent(i) => executor.part(lent[*i], 0, slot.len),
+        Held::Lent(i) => executor.part(lent.arguments[*i], 0, slot.len),
+        Held::Wanted(i) if let Some(made) = &lent.wanted[*i] => executor.part(executor.seen(made), 0, slot.len),
         // The step works on it in place and does not look at this view.
-        Held::Absent => executor.nothing(),
-    }
-}
-
-fn written<'a, E: Executor>(executor: &E, held: &'a mut Held<E::Memory>, slot: Slot) -> E::ViewMut<'a> {
-    match held {
-        Held::Own(memory) => executor.view_mut(memory, slot.len),
-        _ => unreachable!("steps write only to buffers of the plan's own"),
+        Held::Wanted(_) | Held::Absent => executor.nothing(),
     }
 }
 
 /// Brings home the next value of each state that was not computed in its place.
-pub(crate) fn finish<E: Executor>(executor: &mut E, plan: &Plan, store: &mut Store<E>, lent: &[E::View<'_>]) {
+pub(crate) fn finish<E: Executor>(executor: &mut E, plan: &Plan, store: &mut Store<E>, lent: &Lent<'_, '_, E>) {
     for (from, home) in &plan.carries {
         let Held::Own(mut memory) = std::mem::replace(&mut store.buffers[*home], Held::Absent) else {
             unreachable!("a state has memory of its own")
@@ -276,23 +308,35 @@ pub(crate) fn finish<E: Executor>(executor: &mut E, plan: &Plan, store: &mut Sto
     }
 }
 
-/// Carries out all steps; `lent` are the arguments of a plan within another.
+/// Carries out all steps; some things are `lent` to a plan within another.
 pub(crate) fn steps<E: Executor>(
     executor: &mut E,
     plan: &Plan,
     store: &mut Store<E>,
-    lent: &[E::View<'_>],
+    lent: &mut Lent<'_, '_, E>,
     run: u64,
 ) -> Result<()> {
     for (i, step) in plan.steps.iter().enumerate() {
         let Store { buffers, ready } = &mut *store;
         let mut taken: SmallVec<[Held<E::Memory>; 16]> =
             step.outputs.iter().map(|s| std::mem::replace(&mut buffers[s.buffer], Held::Absent)).collect();
+        let mut wanted: SmallVec<[Option<E::ViewMut<'_>>; 16]> = taken
+            .iter()
+            .map(|held| if let Held::Wanted(i) = held { lent.wanted[*i].take() } else { None })
+            .collect();
         let done = {
+            let lent = &*lent;
             let inputs: SmallVec<[E::View<'_>; 16]> =
                 step.inputs.iter().map(|s| read(executor, buffers, *s, lent)).collect();
-            let mut outputs: SmallVec<[E::ViewMut<'_>; 16]> =
-                taken.iter_mut().zip(&step.outputs).map(|(held, s)| written(executor, held, *s)).collect();
+            let places = taken.iter_mut().zip(&mut wanted);
+            let mut outputs: SmallVec<[E::ViewMut<'_>; 16]> = places
+                .zip(&step.outputs)
+                .map(|(place, slot)| match place {
+                    (Held::Own(memory), _) => executor.view_mut(memory, slot.len),
+                    (_, Some(wanted)) => executor.part_mut(wanted, 0, slot.len),
+                    _ => unreachable!("steps write to buffers of the plan's own and to what is wanted"),
+                })
+                .collect();
             match (&step.call, &mut ready[i]) {
                 (Call::Loop(cycle), Ready::Plans(stores)) => {
                     cycle.run(executor, stores, &inputs, &mut outputs, run, &step.about.origin)
@@ -306,7 +350,10 @@ pub(crate) fn steps<E: Executor>(
                 (call, _) => unreachable!("{} was made ready otherwise", call.name()),
             }
         };
-        for (slot, held) in step.outputs.iter().zip(taken) {
+        for ((slot, held), wanted) in step.outputs.iter().zip(taken).zip(wanted) {
+            if let Held::Wanted(i) = held {
+                lent.wanted[i] = wanted;
+            }
             buffers[slot.buffer] = held;
         }
         done?;
@@ -323,7 +370,7 @@ fn look<E: Executor>(
     plan: &Plan,
     store: &Store<E>,
     step: &Step,
-    lent: &[E::View<'_>],
+    lent: &Lent<'_, '_, E>,
     run: u64,
 ) -> Result<()> {
     let (Some(watch), [made]) = (&step.about.watch, &step.outputs[..]) else { return Ok(()) };
@@ -353,7 +400,8 @@ fn leaves<E: Executor>(
         let found = match leaf.place {
             LeafPlace::Immediate(x) => leaf.look(&Tensor::from(x).cast(plan.precision.dtype()), None, run),
             LeafPlace::Buffer(buffer, len) => {
-                let view = store.read(executor, Slot { buffer, len }, &[]);
+                let none = Lent::none();
+                let view = store.read(executor, Slot { buffer, len }, &none);
                 let ty = Type { kind: plan.buffers[buffer].kind, shape: Shape::from([len]) };
                 leaf.look(&executor.get(view, &ty), given.get(&buffer).copied(), run)
             }

@@ -107,6 +107,10 @@ impl<E: Executor> Executor for Timed<E> {
         self.inner.part_mut(of, start, len)
     }
 
+    fn seen<'a>(&self, of: &'a Self::ViewMut<'_>) -> Self::View<'a> {
+        self.inner.seen(of)
+    }
+
     fn copy(&mut self, from: Self::View<'_>, to: Self::ViewMut<'_>) {
         self.inner.copy(from, to);
     }

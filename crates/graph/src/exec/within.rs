@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
+use super::call::Call;
 use super::executor::Executor;
-use super::machine::{Store, finish, steps};
-use super::plan::{Plan, Slot};
+use super::machine::{Lent, Store, finish, steps};
+use super::plan::{Plan, Slot, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::origin::Origin;
 
@@ -67,30 +68,39 @@ impl Cycle {
         };
         let mut goes_on = |executor: &mut E, store: &Store<E>| -> Result<bool> {
             let (Some(test), Some(of_test)) = (&self.test, of_test.first_mut()) else { return Ok(true) };
-            let mut lent: SmallVec<[E::View<'_>; 16]> =
-                (0..self.carries).map(|i| store.read(executor, self.carry(i), &[])).collect();
+            let none = Lent::none();
+            let mut lent = Lent::none();
+            lent.arguments.extend((0..self.carries).map(|i| store.read(executor, self.carry(i), &none)));
             let captured = test.argument_lengths().skip(self.carries);
-            lent.extend(test_captures.iter().zip(captured).map(|(x, len)| executor.part(*x, 0, len)));
-            steps(executor, test, of_test, &lent, run)?;
+            lent.arguments.extend(test_captures.iter().zip(captured).map(|(x, len)| executor.part(*x, 0, len)));
+            steps(executor, test, of_test, &mut lent, run)?;
             Ok(executor.number(of_test.read(executor, test.outputs[0].0, &lent)) != 0)
         };
         let mut taken = 0;
         while taken < most && goes_on(executor, store)? {
             let at = if self.reverse { most - 1 - taken } else { taken };
             let mut lengths = self.step.argument_lengths();
+            let mut lent = Lent::none();
             let sliced = slices.iter().zip(&mut lengths);
-            let mut lent: SmallVec<[E::View<'_>; 16]> =
-                sliced.map(|(x, len)| executor.part(*x, at * len, len)).collect();
-            lent.extend(captures.iter().zip(lengths).map(|(x, len)| executor.part(*x, 0, len)));
-            steps(executor, &self.step, store, &lent, run)
-                .map_err(|error| self.placed(error, at, at_line))?;
+            lent.arguments.extend(sliced.map(|(x, len)| executor.part(*x, at * len, len)));
+            lent.arguments.extend(captures.iter().zip(lengths).map(|(x, len)| executor.part(*x, 0, len)));
+            lent.wanted.extend(self.step.outputs.iter().map(|_| None));
+            let mut copied: SmallVec<[_; 16]> = SmallVec::new();
             for (output, y) in self.outputs.iter().zip(&mut *outputs) {
-                if let Output::Stack(i) = output {
-                    let slot = self.step.outputs[*i].0;
-                    let made = store.read(executor, slot, &lent);
+                if let Output::Stack(i) = *output {
+                    let slot = self.step.outputs[i].0;
                     let to = executor.part_mut(y, at * slot.len, slot.len);
-                    executor.copy(made, to);
+                    if store.is_wanted(slot) {
+                        lent.wanted[i] = Some(to);
+                    } else {
+                        copied.push((slot, to));
+                    }
                 }
+            }
+            steps(executor, &self.step, store, &mut lent, run)
+                .map_err(|error| self.placed(error, at, at_line))?;
+            for (slot, to) in copied {
+                executor.copy(store.read(executor, slot, &lent), to);
             }
             finish(executor, &self.step, store, &lent);
             taken += 1;
@@ -108,9 +118,8 @@ impl Cycle {
                 }
                 Output::Carry(i) => {
                     let slot = self.carry(*i);
-                    let made = store.read(executor, slot, &[]);
                     let to = executor.part_mut(y, 0, slot.len);
-                    executor.copy(made, to);
+                    executor.copy(store.read(executor, slot, &Lent::none()), to);
                 }
                 Output::Stack(i) => {
                     let len = self.step.outputs[*i].0.len;
@@ -152,12 +161,59 @@ impl Choice {
         let [yes, no] = stores else { unreachable!("a choice has two memories") };
         let holds = executor.number(inputs[0]) != 0;
         let (plan, store) = if holds { (&self.yes, yes) } else { (&self.no, no) };
-        steps(executor, plan, store, &inputs[1..], run)?;
+        let mut lent = Lent { arguments: inputs[1..].into(), wanted: SmallVec::new() };
+        let mut copied: SmallVec<[_; 16]> = SmallVec::new();
         for ((slot, _), y) in plan.outputs.iter().zip(outputs) {
-            let made = store.read(executor, *slot, &inputs[1..]);
             let to = executor.part_mut(y, 0, slot.len);
-            executor.copy(made, to);
+            if store.is_wanted(*slot) {
+                lent.wanted.push(Some(to));
+            } else {
+                lent.wanted.push(None);
+                copied.push((*slot, to));
+            }
+        }
+        steps(executor, plan, store, &mut lent, run)?;
+        for (slot, to) in copied {
+            executor.copy(store.read(executor, slot, &lent), to);
         }
         Ok(())
+    }
+}
+
+impl Plan {
+    /// For each plan within a step, which of its results are written straight to where the step's own results lie.
+    pub(crate) fn wanted(&self, step: &Step) -> SmallVec<[Vec<bool>; 2]> {
+        let whole = |slot: &Slot| self.buffers[slot.buffer].format.is_none();
+        match &step.call {
+            Call::Loop(cycle) => {
+                let stacked = |i: usize| {
+                    let mut places = cycle.outputs.iter().zip(&step.outputs).filter(|o| *o.0 == Output::Stack(i));
+                    let place = places.next();
+                    place.is_some_and(|(_, slot)| whole(slot)) && places.next().is_none()
+                };
+                let of = |i: usize| stacked(i) && cycle.step.has_alone(i);
+                let of_step = (0..cycle.step.outputs.len()).map(of).collect();
+                std::iter::once(of_step).chain(cycle.test.iter().map(|_| vec![false])).collect()
+            }
+            Call::Branch(choice) => [&choice.yes, &choice.no]
+                .map(|plan| {
+                    let own = step.outputs.iter().enumerate();
+                    own.map(|(i, slot)| whole(slot) && plan.has_alone(i)).collect()
+                })
+                .into_iter()
+                .collect(),
+            _ => SmallVec::new(),
+        }
+    }
+
+    /// Whether the buffer of a result is one that steps write, as long as the result, and no other result's.
+    fn has_alone(&self, i: usize) -> bool {
+        let slot = self.outputs[i].0;
+        let room = self.buffers[slot.buffer];
+        let sharers = self.outputs.iter().filter(|(other, _)| other.buffer == slot.buffer).count();
+        room.len == slot.len
+            && room.format.is_none()
+            && sharers == 1
+            && self.given().all(|buffer| buffer != slot.buffer)
     }
 }

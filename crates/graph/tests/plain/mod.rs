@@ -130,6 +130,10 @@ impl Executor for Plain {
         &mut of[start..start + len]
     }
 
+    fn seen<'a>(&self, of: &'a &mut [Scalar]) -> &'a [Scalar] {
+        of
+    }
+
     fn copy(&mut self, from: &[Scalar], to: &mut [Scalar]) {
         to.copy_from_slice(from);
     }

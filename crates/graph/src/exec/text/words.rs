@@ -41,10 +41,9 @@ pub(super) fn shape(shape: &[usize]) -> String {
 }
 
 pub(super) fn read_shape(word: &str) -> Result<Shape, String> {
-    let lengths: Vec<usize> = split(word)?;
-    let size = lengths.iter().try_fold(1_usize, |size, n| size.checked_mul(*n));
-    size.filter(|n| isize::try_from(*n).is_ok()).ok_or_else(|| format!("{word} has too many elements"))?;
-    Ok(lengths.into())
+    let shape: Shape = split::<usize>(word)?.into();
+    shape.checked_size().ok_or_else(|| format!("{word} has too many elements"))?;
+    Ok(shape)
 }
 
 /// Exactly `N` lengths.
