@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use chainrule_tensor::Layout;
-
 use super::call::Call;
 use super::plan::{Plan, Room, Step};
 
@@ -52,9 +50,7 @@ pub(crate) fn share(plan: &mut Plan) {
     let Sharer { place, buffers, .. } = sharer;
     plan.move_to(buffers, &place);
     for (step, held) in plan.steps.iter_mut().zip(in_place) {
-        if let Call::Map { in_place, .. } = &mut step.call {
-            *in_place = held;
-        }
+        step.call.hold(held);
     }
 }
 
@@ -90,11 +86,13 @@ impl Sharer<'_> {
     /// What step `s` reads, if it may work in place.
     fn reads<'s>(&self, s: usize, step: &'s Step) -> Reads<'s> {
         let mut reads = Reads::default();
-        let Call::Map { layouts, .. } = &step.call else { return reads };
-        reads.layouts = layouts;
+        reads.call = Some(&step.call);
         for (k, x) in step.inputs.iter().enumerate() {
             let Some(at) = self.place[x.buffer] else { continue };
             reads.of.entry(at).or_default().push(k);
+            if !step.call.may_hold(k) {
+                continue;
+            }
             if self.last[x.buffer] == Some(s) && at >= self.fixed {
                 reads.last.entry(self.buffers[at]).or_default().push_back(at);
             }
@@ -141,7 +139,7 @@ impl Sharer<'_> {
 /// The inputs of a step, by the buffers that they lie in.
 #[derive(Default)]
 struct Reads<'s> {
-    layouts: &'s [Layout],
+    call: Option<&'s Call>,
     /// The inputs that lie in each buffer.
     of: HashMap<usize, Vec<usize>>,
     /// The buffers of each kind, format and length that nothing reads after this step.
@@ -153,7 +151,7 @@ impl Reads<'_> {
     /// it.
     fn claim(&self, buffer: usize, in_place: &mut [Option<usize>], j: usize) -> bool {
         let Some(reads) = self.of.get(&buffer) else { return false };
-        if reads.iter().any(|&k| in_place[k].is_some() || !self.layouts[k].is_contiguous()) {
+        if reads.iter().any(|&k| in_place[k].is_some() || !self.call.is_some_and(|call| call.may_hold(k))) {
             return false;
         }
         reads.iter().for_each(|&k| in_place[k] = Some(j));

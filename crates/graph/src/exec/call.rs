@@ -48,7 +48,16 @@ pub enum Call {
         /// The right one.
         b: Compound,
     },
-    /// The same, with sums in the order of the inner axis however few rows or columns there are: of windows, which are read
+    /// The same product, of an inner axis that its sums take at once, added to a third input of as many elements as the result.
+    AddMatMul {
+        /// The left one.
+        a: Compound,
+        /// The right one.
+        b: Compound,
+        /// Whether the third lies where the result is to be: what is given for it is not read.
+        in_place: bool,
+    },
+    /// A product, with sums in the order of the inner axis however few rows or columns there are: of windows, which are read
     /// where they lie.
     Convolve {
         /// The left one.
@@ -215,6 +224,7 @@ impl Call {
             Call::Map { .. } => "map",
             Call::Rows { .. } => "rows",
             Call::MatMul { .. } => "matmul",
+            Call::AddMatMul { .. } => "add_matmul",
             Call::Convolve { .. } => "convolve",
             Call::Reduce { op, .. } => op.name(),
             Call::ArgReduce { max: true, .. } => "argmax",
@@ -236,6 +246,33 @@ impl Call {
             Call::Loop(cycle) => cycle.name(),
             Call::Branch(_) => "cond",
             Call::Custom { op, .. } => op.0.name(),
+        }
+    }
+
+    /// The output whose memory holds input `k` before the step, if it works on that in place.
+    pub(crate) fn held(&self, k: usize) -> Option<usize> {
+        match self {
+            Call::Map { in_place, .. } => in_place.get(k).copied().flatten(),
+            Call::AddMatMul { in_place, .. } => (*in_place && k == 2).then_some(0),
+            _ => None,
+        }
+    }
+
+    /// Whether it may work on input `k` in place: it reads each element only where it writes it.
+    pub(crate) fn may_hold(&self, k: usize) -> bool {
+        match self {
+            Call::Map { layouts, .. } => layouts[k].is_contiguous(),
+            Call::AddMatMul { .. } => k == 2,
+            _ => false,
+        }
+    }
+
+    /// Has it work in place so.
+    pub(crate) fn hold(&mut self, held: Vec<Option<usize>>) {
+        match self {
+            Call::Map { in_place, .. } => *in_place = held,
+            Call::AddMatMul { in_place, .. } => *in_place = held[2].is_some(),
+            _ => {}
         }
     }
 

@@ -210,6 +210,10 @@ impl<T: Real> Executor for Cpu<T> {
                 Kernel::Rows(rows::Kernel::new(*dims, steps.iter().map(step).collect()))
             }
             Call::MatMul { a, b } => Kernel::MatMul(Box::new(MatMul::new(a, b)?)),
+            Call::AddMatMul { a, b, .. } => match MatMul::new(a, b)?.onto() {
+                Some(product) => Kernel::MatMul(Box::new(product)),
+                None => unreachable!("plans add products whose sums are taken at once"),
+            },
             Call::Convolve { a, b } => Kernel::MatMul(Box::new(MatMul::in_order(a, b)?)),
             _ => Kernel::Plain,
         })
@@ -321,6 +325,12 @@ fn run_wide<T: Real>(
             (Kernel::Map(kernel), inputs, outputs) => kernel.run(inputs, outputs),
             (Kernel::Rows(kernel), inputs, outputs) => kernel.run(inputs, outputs),
             (Kernel::MatMul(product), [Slice::Real(a), Slice::Real(b)], [SliceMut::Real(y)]) => {
+                product.run(a, b, y);
+            }
+            (Kernel::MatMul(product), [Slice::Real(a), Slice::Real(b), other], [SliceMut::Real(y)]) => {
+                if let (None, Slice::Real(other)) = (call.held(2), other) {
+                    y.copy_from_slice(other);
+                }
                 product.run(a, b, y);
             }
             (_, inputs, outputs) => run(call, inputs, outputs)?,

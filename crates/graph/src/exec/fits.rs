@@ -62,23 +62,18 @@ pub(crate) fn plan(plan: &Plan) -> Fits {
             all_fit(!given[b], || format!("writes over what is given in b{b}")).map_err(about)?;
             let twice = step.outputs[..i].iter().any(|other| other.buffer == b);
             all_fit(!twice, || format!("writes two values to b{b}")).map_err(about)?;
-            let held = |(k, slot): (usize, &Slot)| match &step.call {
-                Call::Map { in_place, .. } => slot.buffer != b || in_place.get(k) == Some(&Some(i)),
-                _ => slot.buffer != b,
-            };
+            let held = |(k, slot): (usize, &Slot)| slot.buffer != b || step.call.held(k) == Some(i);
             let apart = step.inputs.iter().enumerate().all(held);
             all_fit(apart, || format!("reads b{b}, which it writes")).map_err(about)?;
         }
         let inputs: Vec<Value> = step.inputs.iter().map(value).collect();
         let outputs: Vec<Value> = step.outputs.iter().map(value).collect();
         call(&step.call, &inputs, &outputs).map_err(about)?;
-        if let Call::Map { in_place, .. } = &step.call {
-            let fits = |(from, held): (&Slot, &Option<usize>)| {
-                held.is_none_or(|j| step.outputs.get(j).is_some_and(|to| to == from))
-            };
-            let fits = step.inputs.iter().zip(in_place).all(fits);
-            all_fit(fits, || "an input lies in an output that lies elsewhere".into()).map_err(about)?;
-        }
+        let fits = |(k, from): (usize, &Slot)| {
+            step.call.held(k).is_none_or(|j| step.outputs.get(j).is_some_and(|to| to == from))
+        };
+        let fits = step.inputs.iter().enumerate().all(fits);
+        all_fit(fits, || "an input lies in an output that lies elsewhere".into()).map_err(about)?;
         step.outputs.iter().for_each(|slot| is_there[slot.buffer] = true);
     }
     for (slot, ty) in &plan.outputs {
@@ -119,6 +114,12 @@ fn call(call: &Call, inputs: &[Value], outputs: &[Value]) -> Fits {
             };
             let product = product.map_err(|error| error.to_string())?;
             fits(x.0 == Real && y.0 == Real && is(z, Real, product.out_shape()))?;
+            fits(lies_within(a.layout(), x.1) && lies_within(b.layout(), y.1))
+        }
+        (Call::AddMatMul { a, b, .. }, [x, y, other], [z]) => {
+            let product = MatMul::new(a, b).map_err(|error| error.to_string())?;
+            fits(x.0 == Real && y.0 == Real && other == z && is(z, Real, product.out_shape()))?;
+            fits(product.onto().is_some())?;
             fits(lies_within(a.layout(), x.1) && lies_within(b.layout(), y.1))
         }
         (Call::Reduce { dims: [o, n, i], op }, [x], [y]) => {

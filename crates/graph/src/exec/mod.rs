@@ -5,6 +5,7 @@
 //! [`rows`] makes one step of those over the same rows · [`buffers`] has values share buffers. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
 //! [`timed`] another around it, by which [`profile`] says where the time goes; [`work`] counts what a call is to do.
 
+pub(crate) mod accumulate;
 pub(crate) mod anomaly;
 pub(crate) mod buffers;
 pub(crate) mod call;

@@ -2,7 +2,7 @@
 
 use super::compile::{Compiler, Optimise};
 use super::plan::Plan;
-use super::{buffers, fold, fuse, lower, rows, verify};
+use super::{accumulate, buffers, fold, fuse, lower, rows, verify};
 use crate::error::Result;
 use crate::rewrite::expand::expand;
 use crate::rewrite::merge::merge;
@@ -33,6 +33,7 @@ struct OnPlan {
 }
 
 const ON_PLANS: &[OnPlan] = &[
+    OnPlan { asked: |of| of.fuse, pass: accumulate::accumulate, holds: |_, plan| verify::written(plan) },
     OnPlan { asked: |of| of.fuse, pass: rows::group, holds: |_, plan| verify::written(plan) },
     OnPlan { asked: |of| of.reuse, pass: buffers::share, holds: verify::held },
 ];

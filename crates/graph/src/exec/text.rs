@@ -134,6 +134,9 @@ fn attributes(call: &Call) -> String {
         Call::MatMul { a, b } | Call::Convolve { a, b } => {
             format!("{} {} {}", call.name(), compound(a), compound(b))
         }
+        Call::AddMatMul { a, b, in_place } => {
+            format!("{} {} {} {}", call.name(), compound(a), compound(b), if *in_place { "held" } else { "apart" })
+        }
         Call::Reduce { op, dims } => format!("{} {}", op.name(), shape(dims)),
         Call::ArgReduce { max, dims } => {
             format!("{} {}", if *max { "argmax" } else { "argmin" }, shape(dims))

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use chainrule_tensor::Layout;
 
-use super::call::Call;
 use super::compile::Compiler;
 use super::fits;
 use super::plan::Plan;
@@ -115,10 +114,9 @@ pub(crate) fn held(before: &Plan, after: &Plan) {
             made.insert(y.buffer, j);
             holds[y.buffer] = Some(v.buffer);
         }
-        let Call::Map { in_place, .. } = &step.call else { continue };
-        for (k, (x, held)) in step.inputs.iter().zip(in_place).enumerate() {
+        for (k, x) in step.inputs.iter().enumerate() {
             let over = made.get(&x.buffer).copied();
-            assert_eq!(over, *held, "{} writes another value than it says over its input {k}", at());
+            assert_eq!(over, step.call.held(k), "{} writes another value than it says over its input {k}", at());
         }
     }
     let last = before.outputs.iter().zip(&after.outputs);

@@ -77,7 +77,7 @@ pub(super) fn carry_out(
 ) -> Option<Result<Outputs, ErrorKind>> {
     let len = outputs[0].len();
     Some(Ok(vec![match call {
-        Call::MatMul { a, b } | Call::Convolve { a, b } => {
+        Call::MatMul { a, b } | Call::Convolve { a, b } | Call::AddMatMul { a, b, .. } => {
             let [(x, a), (y, b)] = [(inputs[0], a), (inputs[1], b)].map(|(x, view)| {
                 // Row-major, an operand is its elements in order.
                 let elements =
@@ -97,7 +97,14 @@ pub(super) fn carry_out(
                 };
                 Scalar::Real((0..k).map(term).sum())
             };
-            indices(&out).into_iter().map(element).collect()
+            let product = indices(&out).into_iter().map(element);
+            match call {
+                Call::AddMatMul { in_place, .. } => {
+                    let onto = if *in_place { &*outputs[0] } else { inputs[2] };
+                    product.zip(onto).map(|(x, y)| Scalar::Real(real(x) + real(*y))).collect()
+                }
+                _ => product.collect(),
+            }
         }
         Call::Reduce { op, dims } => reduce(*op, inputs[0], *dims),
         Call::ArgReduce { max, dims } => {

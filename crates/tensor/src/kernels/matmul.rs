@@ -81,6 +81,8 @@ pub struct MatMul {
     parts: usize,
     /// Whether rows of the result, rather than columns, run along registers.
     turned: bool,
+    /// Whether the result is added to what stands there.
+    add: bool,
     level: Level,
 }
 
@@ -243,7 +245,14 @@ impl MatMul {
         let alone = batch.is_empty() && blocks < TASKS;
         let parts = if alone { (k / DEPTH).clamp(1, 2 * TASKS / blocks.max(1)) } else { 1 };
         let level = Level::detected();
-        Ok(MatMul { out, size, few, batch, a: left, b: right, block, group, parts, turned, level })
+        Ok(MatMul { out, size, few, batch, a: left, b: right, block, group, parts, turned, add: false, level })
+    }
+
+    /// The same product, added to what stands in the result. `None` for one whose sums are taken in several goes: added as a whole
+    /// it would have other bits.
+    pub fn onto(self) -> Option<MatMul> {
+        let at_once = !self.few && self.parts == 1 && self.size[2] <= blocked::panel::<f64>(self.size[2]);
+        at_once.then_some(MatMul { add: true, ..self })
     }
 
     /// Whether products read an operand that lies so where it lies: batches want one stride for each axis.
@@ -283,7 +292,8 @@ impl MatMul {
     /// The product of buffers that are long enough.
     fn whole<T: Real>(&self, a: &[T], b: &[T], out: &mut [T]) {
         if out.is_empty() || self.size[2] == 0 {
-            out.fill(T::zero());
+            // A sum of nothing is +0, which is not nothing to a −0.
+            out.iter_mut().for_each(|x| *x = if self.add { *x + T::zero() } else { T::zero() });
             return;
         }
         if self.parts == 1 {
@@ -367,7 +377,7 @@ impl MatMul {
             }
             let (a, b) = ((a, &self.a.outer, &self.a.inner), (b, &self.b.outer, &self.b.inner));
             let block = Block { rows: [row, rows], columns: [column, columns], depth: [start, depth] };
-            let whole = Product { a, b, c };
+            let whole = Product { a, b, c, add: self.add };
             let (whole, block) = if self.turned { (whole.turned(), block.turned()) } else { (whole, block) };
             whole.run(&tile::tiles(self.level), block);
         }

@@ -195,6 +195,9 @@ impl<'t> Reader<'t> {
                 Call::Rows { dims: read_dims(dims)?, steps }
             }
             ["matmul", a, b] => Call::MatMul { a: read_compound(a)?, b: read_compound(b)? },
+            ["add_matmul", a, b, place @ ("held" | "apart")] => {
+                Call::AddMatMul { a: read_compound(a)?, b: read_compound(b)?, in_place: *place == "held" }
+            }
             ["convolve", a, b] => Call::Convolve { a: read_compound(a)?, b: read_compound(b)? },
             [max @ ("argmax" | "argmin"), dims] => {
                 Call::ArgReduce { max: *max == "argmax", dims: read_dims(dims)? }

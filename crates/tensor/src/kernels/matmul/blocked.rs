@@ -28,6 +28,8 @@ pub(super) struct Product<'a, T> {
     pub(super) b: (*const T, &'a Axes, &'a Axes),
     /// The result, and the strides of its rows and columns.
     pub(super) c: (*mut T, [isize; 2]),
+    /// Whether the sums are added to what stands there.
+    pub(super) add: bool,
 }
 
 /// Where rows, columns and the inner axis begin, and how far they go.
@@ -76,8 +78,8 @@ impl Block {
 impl<T: Real> Product<'_, T> {
     /// bᵀ · aᵀ = cᵀ.
     pub(super) fn turned(self) -> Self {
-        let Product { a, b, c: (c, [down, across]) } = self;
-        Product { a: b, b: a, c: (c, [across, down]) }
+        let Product { a, b, c: (c, [down, across]), add } = self;
+        Product { a: b, b: a, c: (c, [across, down]), add }
     }
 
     /// Computes one block of the result.
@@ -106,7 +108,7 @@ impl<T: Real> Product<'_, T> {
                 unsafe {
                     let right = Right { at: part, each: wide, depth: len, runs: b_runs, direct };
                     right.pack(self, tiles, &mut memory);
-                    self.sweep(tiles, block.rows, &right, [a_runs, together.unwrap_or(&[])], &memory, k > 0);
+                    self.sweep(tiles, block.rows, &right, [a_runs, together.unwrap_or(&[])], &memory, self.add || k > 0);
                 }
             }
         }
