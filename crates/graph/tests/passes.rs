@@ -1,6 +1,6 @@
 //! Maps and reductions of rows in one pass: the same bits, and fewer values stored.
 
-use chainrule_graph::{Graph, Kind, Optimise, Precision, Var};
+use chainrule_graph::{Graph, Kind, Optimise, Precision, Var, scan};
 use chainrule_tensor::{Axes, DType, Key, Tensor, keep};
 use proptest::prelude::*;
 
@@ -27,6 +27,38 @@ fn what_is_over_the_same_rows_is_one_step() {
     // Columns are no rows, and what is small stays as it is.
     assert!(!plan_of(&[64, 100], |x| x.exp().sum(0)).contains("rows"));
     assert!(!plan_of(&[4, 5], |x| x.softmax(-1)).contains("rows"));
+}
+
+/// The weights of a loop's steps get their gradients where the sum of those before lies.
+#[test]
+fn a_product_that_is_only_added_to_something_is_added_sum_by_sum() {
+    let run = |optimise| {
+        let g = Graph::new();
+        let w = g.leaf("w", Tensor::normal(Key::new(1), [9, 9], 0.0, 0.3, DType::F64).expect("a scale"));
+        let x = g.leaf("x", Tensor::normal(Key::new(2), [5, 7, 9], 0.0, 1.0, DType::F64).expect("a scale"));
+        let start = g.constant(0.0).broadcast_to([7, 9]);
+        let (last, _) =
+            scan(&[start], &[x], |h, x| Ok((vec![(x[0] + h[0].matmul(w)).tanh()], vec![]))).expect("a loop");
+        let mut outputs = last[0].sum(..).grad(&[w, x]).expect("a gradient");
+        outputs.push(last[0]);
+        let mut f =
+            g.compiler(&[], &outputs).precision(Precision::F32).optimise(optimise).build().expect("plans");
+        (f.to_string(), f.run(&[]).expect("runs").to_vec(), f.plan().to_string())
+    };
+    let (plan, values, text) = run(Optimise::ALL);
+    let (plain, same, _) = run(Optimise::NONE);
+    assert!(plan.matches("add_matmul(").count() == 1, "{plan}");
+    assert!(text.contains(" held of"), "{text}");
+    assert!(!plain.contains("add_matmul"), "{plain}");
+    assert!(same_bits(&values, &same));
+    // One that is needed besides, is added to what is not there yet, or has too long an inner axis stays by itself.
+    assert!(!plan_of(&[9, 9], |x| x.matmul(x) + x.matmul(x).sin()).contains("add_matmul"));
+    assert!(
+        !plan_of(&[9, 9], |x| x.matmul(x) + x.matmul(x.t()).exp().matmul(x).cos()).contains("add_matmul")
+    );
+    assert!(!plan_of(&[257, 257], |x| x.matmul(x) + x).contains("add_matmul"));
+    assert!(plan_of(&[9, 9], |x| x.matmul(x) + x).contains("add_matmul"));
+    assert!(plan_of(&[9, 9], |x| x.matmul(x) + x + x.t()).starts_with("plan: 2 steps"));
 }
 
 /// A value from two of shape (a, b, c).

@@ -17,16 +17,18 @@ pub(crate) fn accumulate(plan: &mut Plan) {
     }
     plan.results().for_each(|b| readers[b] += 1);
     let mut merged = Vec::new();
+    let mut adds_on: Vec<bool> = plan.steps.iter().map(adds_on).collect();
     for (s, step) in plan.steps.iter().enumerate().filter(|(_, step)| is_sum(plan, step)) {
         let found = [(0, 1), (1, 0)].into_iter().find_map(|(product, other)| {
             let [product, other] = [step.inputs[product], step.inputs[other]];
             let p = maker[product.buffer].filter(|_| readers[product.buffer] == 1)?;
             let there = maker[other.buffer].is_none_or(|o| o < p);
-            (there && adds_on(&plan.steps[p])).then_some((p, other))
+            (there && adds_on[p]).then_some((p, other))
         });
         if let Some((p, other)) = found {
             merged.push((p, s, other));
-            // The sum is now made where the product was.
+            // The sum is now made where the product was, which is added to no more.
+            adds_on[p] = false;
             maker[step.outputs[0].buffer] = Some(p);
         }
     }
@@ -50,7 +52,8 @@ fn is_sum(plan: &Plan, step: &Step) -> bool {
     let Call::Map { program, layouts, .. } = &step.call else { return false };
     let ([x, y], [z]) = (&step.inputs[..], &step.outputs[..]) else { return false };
     let values: Vec<_> = program.values().map(|(definition, _)| definition).collect();
-    let [Definition::Input(i), Definition::Input(j), Definition::Binary(Binary::Add, _, _)] = values[..] else {
+    let [Definition::Input(i), Definition::Input(j), Definition::Binary(Binary::Add, _, _)] = values[..]
+    else {
         return false;
     };
     let wide = |b: usize| plan.buffers[b].format.is_none();

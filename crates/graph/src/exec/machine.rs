@@ -234,7 +234,9 @@ impl<E: Executor> Store<E> {
         }
         for (ready, step) in self.ready.iter_mut().zip(&plan.steps) {
             if let Ready::Plans(stores) = ready {
-                for ((store, inner), wanted) in stores.iter_mut().zip(step.call.within()).zip(plan.wanted(step)) {
+                for ((store, inner), wanted) in
+                    stores.iter_mut().zip(step.call.within()).zip(plan.wanted(step))
+                {
                     store.allocate(inner, executor, Some(&wanted));
                 }
             }
@@ -290,14 +292,21 @@ fn read<'a, E: Executor>(
     match &buffers[slot.buffer] {
         Held::Own(memory) => executor.view(memory, slot.len),
         Held::Lent(i) => executor.part(lent.arguments[*i], 0, slot.len),
-        Held::Wanted(i) if let Some(made) = &lent.wanted[*i] => executor.part(executor.seen(made), 0, slot.len),
+        Held::Wanted(i) if let Some(made) = &lent.wanted[*i] => {
+            executor.part(executor.seen(made), 0, slot.len)
+        }
         // The step works on it in place and does not look at this view.
         Held::Wanted(_) | Held::Absent => executor.nothing(),
     }
 }
 
 /// Brings home the next value of each state that was not computed in its place.
-pub(crate) fn finish<E: Executor>(executor: &mut E, plan: &Plan, store: &mut Store<E>, lent: &Lent<'_, '_, E>) {
+pub(crate) fn finish<E: Executor>(
+    executor: &mut E,
+    plan: &Plan,
+    store: &mut Store<E>,
+    lent: &Lent<'_, '_, E>,
+) {
     for (from, home) in &plan.carries {
         let Held::Own(mut memory) = std::mem::replace(&mut store.buffers[*home], Held::Absent) else {
             unreachable!("a state has memory of its own")

@@ -2,7 +2,7 @@
 //!
 //! In processing order: [`compile`] gathers what is wanted, [`passes`] is the list of what is done about it · [`fold`] computes what is
 //! constant · [`fuse`] groups elementwise nodes and orders the work · [`lower`] makes a [`plan`] of [`call`]s of that, which is data ·
-//! [`rows`] makes one step of those over the same rows · [`buffers`] has values share buffers. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
+//! [`accumulate`] adds products where they are wanted · [`rows`] makes one step of those over the same rows · [`buffers`] has values share buffers. A [`machine`] replays it on an [`executor`]; [`cpu`] is one,
 //! [`timed`] another around it, by which [`profile`] says where the time goes; [`work`] counts what a call is to do.
 
 pub(crate) mod accumulate;

@@ -135,7 +135,13 @@ fn attributes(call: &Call) -> String {
             format!("{} {} {}", call.name(), compound(a), compound(b))
         }
         Call::AddMatMul { a, b, in_place } => {
-            format!("{} {} {} {}", call.name(), compound(a), compound(b), if *in_place { "held" } else { "apart" })
+            format!(
+                "{} {} {} {}",
+                call.name(),
+                compound(a),
+                compound(b),
+                if *in_place { "held" } else { "apart" }
+            )
         }
         Call::Reduce { op, dims } => format!("{} {}", op.name(), shape(dims)),
         Call::ArgReduce { max, dims } => {

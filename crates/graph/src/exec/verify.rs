@@ -116,7 +116,12 @@ pub(crate) fn held(before: &Plan, after: &Plan) {
         }
         for (k, x) in step.inputs.iter().enumerate() {
             let over = made.get(&x.buffer).copied();
-            assert_eq!(over, step.call.held(k), "{} writes another value than it says over its input {k}", at());
+            assert_eq!(
+                over,
+                step.call.held(k),
+                "{} writes another value than it says over its input {k}",
+                at()
+            );
         }
     }
     let last = before.outputs.iter().zip(&after.outputs);

@@ -72,7 +72,8 @@ impl Cycle {
             let mut lent = Lent::none();
             lent.arguments.extend((0..self.carries).map(|i| store.read(executor, self.carry(i), &none)));
             let captured = test.argument_lengths().skip(self.carries);
-            lent.arguments.extend(test_captures.iter().zip(captured).map(|(x, len)| executor.part(*x, 0, len)));
+            lent.arguments
+                .extend(test_captures.iter().zip(captured).map(|(x, len)| executor.part(*x, 0, len)));
             steps(executor, test, of_test, &mut lent, run)?;
             Ok(executor.number(of_test.read(executor, test.outputs[0].0, &lent)) != 0)
         };
@@ -187,7 +188,8 @@ impl Plan {
         match &step.call {
             Call::Loop(cycle) => {
                 let stacked = |i: usize| {
-                    let mut places = cycle.outputs.iter().zip(&step.outputs).filter(|o| *o.0 == Output::Stack(i));
+                    let mut places =
+                        cycle.outputs.iter().zip(&step.outputs).filter(|o| *o.0 == Output::Stack(i));
                     let place = places.next();
                     place.is_some_and(|(_, slot)| whole(slot)) && places.next().is_none()
                 };

@@ -19,7 +19,8 @@ impl Call {
             Call::Rows { dims, steps } => Some(steps.iter().map(|step| of_rows(step, *dims)).sum()),
             Call::MatMul { a, b } | Call::Convolve { a, b } | Call::AddMatMul { a, b, .. } => {
                 let (a, b) = (a.shape(), b.shape());
-                let each = 2 * a.last().copied().unwrap_or(1) + usize::from(matches!(self, Call::AddMatMul { .. }));
+                let each =
+                    2 * a.last().copied().unwrap_or(1) + usize::from(matches!(self, Call::AddMatMul { .. }));
                 Some(each as u64 * shape::matmul(&a, &b).map_or(0, |out| product(&out)))
             }
             Call::Reduce { dims, .. } | Call::ArgReduce { dims, .. } | Call::CumSum { dims } => {

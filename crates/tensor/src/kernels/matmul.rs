@@ -245,7 +245,20 @@ impl MatMul {
         let alone = batch.is_empty() && blocks < TASKS;
         let parts = if alone { (k / DEPTH).clamp(1, 2 * TASKS / blocks.max(1)) } else { 1 };
         let level = Level::detected();
-        Ok(MatMul { out, size, few, batch, a: left, b: right, block, group, parts, turned, add: false, level })
+        Ok(MatMul {
+            out,
+            size,
+            few,
+            batch,
+            a: left,
+            b: right,
+            block,
+            group,
+            parts,
+            turned,
+            add: false,
+            level,
+        })
     }
 
     /// The same product, added to what stands in the result. `None` for one whose sums are taken in several goes: added as a whole

@@ -89,7 +89,7 @@ fn same_bits<T: Real>(rows: &Side, columns: &Side, inner: [&Side; 2], turned: bo
         unsafe {
             let left = (a.numbers.as_ptr().offset(a.first), &a_axes[0], &a_axes[1]);
             let right = (b.numbers.as_ptr().offset(b.first), &b_axes[0], &b_axes[1]);
-            let whole = Product { a: left, b: right, c: (out.as_mut_ptr(), [n as isize, 1]) };
+            let whole = Product { a: left, b: right, c: (out.as_mut_ptr(), [n as isize, 1]), add: false };
             let block = Block { rows: [0, m], columns: [0, n], depth: [0, k] };
             match turned {
                 false => whole.run(&tiles, block),

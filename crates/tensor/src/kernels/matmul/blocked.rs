@@ -108,7 +108,14 @@ impl<T: Real> Product<'_, T> {
                 unsafe {
                     let right = Right { at: part, each: wide, depth: len, runs: b_runs, direct };
                     right.pack(self, tiles, &mut memory);
-                    self.sweep(tiles, block.rows, &right, [a_runs, together.unwrap_or(&[])], &memory, self.add || k > 0);
+                    self.sweep(
+                        tiles,
+                        block.rows,
+                        &right,
+                        [a_runs, together.unwrap_or(&[])],
+                        &memory,
+                        self.add || k > 0,
+                    );
                 }
             }
         }

@@ -50,6 +50,17 @@ fn same_bits<T: Real>([m, n, k]: [usize; 3], differ: &mut Vec<String>) {
             if seen != copied {
                 differ.push(format!("{} {m}x{k} by {k}x{n}: {left}, {right}", T::DTYPE));
             }
+            // Added to what is there, it is as if it were added afterwards.
+            let Some(onto) = MatMul::new(&a, &b).unwrap().onto() else {
+                assert!(k > 256 || k == 1 || m.min(n) < 5, "{m}x{k} by {k}x{n}");
+                continue;
+            };
+            let mut sum = rough::<T>(m * n, 3);
+            let afterwards: Vec<T> = sum.iter().zip(&seen).map(|(x, y)| *x + *y).collect();
+            onto.run(&x, &y, &mut sum);
+            if sum != afterwards {
+                differ.push(format!("{} {m}x{k} by {k}x{n} onto: {left}, {right}", T::DTYPE));
+            }
         }
     }
 }
