@@ -85,8 +85,7 @@ impl Sharer<'_> {
 
     /// What step `s` reads, if it may work in place.
     fn reads<'s>(&self, s: usize, step: &'s Step) -> Reads<'s> {
-        let mut reads = Reads::default();
-        reads.call = Some(&step.call);
+        let mut reads = Reads { call: Some(&step.call), ..Reads::default() };
         for (k, x) in step.inputs.iter().enumerate() {
             let Some(at) = self.place[x.buffer] else { continue };
             reads.of.entry(at).or_default().push(k);
