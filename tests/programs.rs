@@ -19,6 +19,8 @@ mod c1w2_15_broadcasting;
 mod c1w2_18_likelihood;
 #[path = "../examples/c1w3_06_activations.rs"]
 mod c1w3_06_activations;
+#[path = "../examples/c1w3_09_gradient_descent.rs"]
+mod c1w3_09_gradient_descent;
 #[path = "../examples/c1w3_11_random_initialisation.rs"]
 mod c1w3_11_random_initialisation;
 #[path = "../examples/c1w3_12_planar_classification.rs"]
@@ -33,6 +35,8 @@ mod c1w4_07_hyperparameters;
 mod c2w1_02_bias_and_variance;
 #[path = "../examples/c2w1_04_regularisation.rs"]
 mod c2w1_04_regularisation;
+#[path = "../examples/c2w1_08_other_regularisation.rs"]
+mod c2w1_08_other_regularisation;
 #[path = "../examples/c2w1_09_normalising_inputs.rs"]
 mod c2w1_09_normalising_inputs;
 #[path = "../examples/c2w1_10_vanishing_and_exploding.rs"]
@@ -160,6 +164,7 @@ claims! {
     c1w2_15_broadcasting(3, 0);
     c1w2_18_likelihood(3, 400);
     c1w3_06_activations(1, 600);
+    c1w3_09_gradient_descent(1, 3000);
     c1w3_11_random_initialisation(1, 1500);
     c1w3_12_planar_classification(2, 2000);
     c1w4_01_deep_networks(2, 4);
@@ -167,6 +172,7 @@ claims! {
     c1w4_07_hyperparameters(1, 200);
     c2w1_02_bias_and_variance(2, 500);
     c2w1_04_regularisation(3, 2000);
+    c2w1_08_other_regularisation(3, 100);
     c2w1_09_normalising_inputs(1, 100);
     c2w1_10_vanishing_and_exploding(2, 30);
     c2w1_11_initialisation(2, 8000);
