@@ -16,7 +16,7 @@ pub(crate) fn accumulate(plan: &mut Plan) {
         step.outputs.iter().for_each(|y| maker[y.buffer] = Some(s));
     }
     plan.results().for_each(|b| readers[b] += 1);
-    let mut merged = Vec::new();
+    let (mut merged, mut kept) = (Vec::new(), vec![true; plan.steps.len()]);
     let mut adds_on: Vec<bool> = plan.steps.iter().map(adds_on).collect();
     for (s, step) in plan.steps.iter().enumerate().filter(|(_, step)| is_sum(plan, step)) {
         let found = [(0, 1), (1, 0)].into_iter().find_map(|(product, other)| {
@@ -27,6 +27,7 @@ pub(crate) fn accumulate(plan: &mut Plan) {
         });
         if let Some((p, other)) = found {
             merged.push((p, s, other));
+            kept[s] = false;
             // The sum is now made where the product was, which is added to no more.
             adds_on[p] = false;
             maker[step.outputs[0].buffer] = Some(p);
@@ -41,10 +42,8 @@ pub(crate) fn accumulate(plan: &mut Plan) {
         *to = outputs;
         about.label = format!("{} add", about.label);
     }
-    let mut gone = merged.iter().map(|m| m.1).collect::<Vec<_>>();
-    gone.sort_unstable();
-    let mut s = 0..;
-    plan.steps.retain(|_| s.next().is_none_or(|s| gone.binary_search(&s).is_err()));
+    let mut kept = kept.into_iter();
+    plan.steps.retain(|_| kept.next() == Some(true));
 }
 
 /// Whether a step adds two whole values of as many reals, and nobody looks at it.
